@@ -1,0 +1,166 @@
+#include "base/executor.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include <pthread.h>
+#include <sched.h>
+
+namespace thanos::base {
+
+Executor::Executor(std::string name, size_t threads, size_t queue_max)
+    : name_(std::move(name)), queue_max_(queue_max) {
+  for (size_t i = 0; i < std::max<size_t>(threads, 1); ++i) {
+    threads_.emplace_back([this] { Run(); });
+    pthread_setname_np(threads_.back().native_handle(), name_.substr(0, 15).c_str());
+  }
+}
+
+Executor::~Executor() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  not_empty_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Executor::Run() {
+  for (;;) {
+    std::function<void()> task;
+    {
+      std::unique_lock lock(mutex_);
+      not_empty_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      task = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    not_full_.notify_one();
+    task();
+  }
+}
+
+void Executor::Submit(std::function<void()> task) {
+  {
+    std::unique_lock lock(mutex_);
+    not_full_.wait(lock, [this] { return queue_.size() < queue_max_; });
+    queue_.push_back(std::move(task));
+  }
+  not_empty_.notify_one();
+}
+
+bool Executor::TrySubmit(std::function<void()> task) {
+  {
+    std::lock_guard lock(mutex_);
+    if (queue_.size() >= queue_max_) return false;
+    queue_.push_back(std::move(task));
+  }
+  not_empty_.notify_one();
+  return true;
+}
+
+namespace {
+
+// One ParallelFor: indices are handed out by a counter, so that a helper that starts late finds
+// nothing to do and touches nothing of the caller's frame but this shared block.
+struct ParallelState {
+  explicit ParallelState(size_t total, std::function<Status(size_t)> work)
+      : count(total), body(std::move(work)) {}
+  const size_t count;
+  const std::function<Status(size_t)> body;
+  std::atomic<size_t> next{0};
+  std::atomic<bool> failed{false};
+  std::mutex mutex;
+  std::condition_variable all_done;
+  size_t running = 0;  // Guarded by mutex: workers inside Work().
+  Status first_error;  // Guarded by mutex.
+
+  void Work() {
+    {
+      std::lock_guard lock(mutex);
+      ++running;
+    }
+    for (;;) {
+      const size_t i = next.fetch_add(1);
+      if (i >= count || failed.load()) break;
+      Status status = body(i);
+      if (!status.ok()) {
+        std::lock_guard lock(mutex);
+        if (!failed.exchange(true)) first_error = std::move(status);
+      }
+    }
+    std::lock_guard lock(mutex);
+    if (--running == 0) all_done.notify_all();
+  }
+};
+
+}  // namespace
+
+Status ParallelFor(Executor& executor, size_t count, const std::function<Status(size_t)>& body) {
+  if (count == 1) return body(0);
+  auto state = std::make_shared<ParallelState>(count, body);
+  const size_t helpers = std::min(count, executor.threads());
+  for (size_t i = 0; i < helpers; ++i) {
+    if (!executor.TrySubmit([state] {
+          if (state->next.load() < state->count && !state->failed.load()) state->Work();
+        })) {
+      break;
+    }
+  }
+  state->Work();
+  std::unique_lock lock(state->mutex);
+  state->all_done.wait(lock, [&] { return state->running == 0; });
+  return state->first_error;
+}
+
+PeriodicTask::PeriodicTask(std::string name, std::chrono::nanoseconds period,
+                           std::function<void()> body, bool run_at_once) {
+  thread_ = std::thread([this, period, body = std::move(body), run_at_once] {
+    bool run = run_at_once;
+    for (;;) {
+      if (run) body();
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, period, [this] { return stopping_ || woken_; });
+      if (stopping_) return;
+      woken_ = false;
+      run = true;
+    }
+  });
+  pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
+}
+
+void PeriodicTask::Wake() {
+  {
+    std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_all();
+}
+
+void PeriodicTask::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+size_t UsableCpus() {
+  cpu_set_t set;
+  size_t cpus = std::max(1u, std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) cpus = static_cast<size_t>(CPU_COUNT(&set));
+  if (std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+    long quota = 0, period = 0;
+    if (std::fscanf(file, "%ld %ld", &quota, &period) == 2 && quota > 0 && period > 0) {
+      cpus = std::min(cpus, static_cast<size_t>((quota + period - 1) / period));
+    }
+    std::fclose(file);
+  }
+  return std::max<size_t>(cpus, 1);
+}
+
+}  // namespace thanos::base

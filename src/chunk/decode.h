@@ -1,0 +1,41 @@
+// Chunks to columns: the one way samples are read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/histogram.h"
+#include "thanos/chunk.h"
+#include "thanos/status.h"
+
+namespace thanos::chunk {
+
+/// Samples of one series in time order: floats as two arrays, histograms apart with their own
+/// times. Reused from series to series: Clear() keeps the memory.
+struct Columns {
+  std::vector<int64_t> t;
+  std::vector<double> v;
+  std::vector<int64_t> histogram_t;
+  std::vector<model::FloatHistogram> histograms;
+
+  void Clear() {
+    t.clear();
+    v.clear();
+    histogram_t.clear();
+    histograms.clear();
+  }
+  bool empty() const { return t.empty() && histogram_t.empty(); }
+};
+
+/// Number of samples a chunk says it holds. kDataLoss when it is shorter than its header, or for
+/// kAggregate and unknown encodings.
+Result<uint32_t> SampleCount(ChunkEncoding encoding, std::span<const std::byte> data);
+
+/// Appends all samples of a chunk of encoding 1 to 6 (start timestamps are dropped), stale markers
+/// included. kDataLoss naming the sample when malformed; what came before it stays appended.
+/// Never reads outside `data`.
+Status DecodeChunk(ChunkEncoding encoding, std::span<const std::byte> data, Columns* out);
+
+}  // namespace thanos::chunk
