@@ -72,7 +72,9 @@ TEST(Parser, AgreesWithTheReferenceOnEveryCase) {
     EXPECT_EQ(printed, row.at("printed").get<std::string>());
     EXPECT_EQ(PrettyPrint(expr), row.value("pretty", printed));
     EXPECT_EQ(ValueTypeName(expr.type), row.at("type").get<std::string>());
-    if (row.contains("tree")) EXPECT_EQ(Shape(expr), row.at("tree").get<std::string>());
+    if (row.contains("tree")) {
+      EXPECT_EQ(Shape(expr), row.at("tree").get<std::string>());
+    }
   }
 }
 
