@@ -254,7 +254,10 @@ class PrettyPrinter {
  public:
   static std::string Pretty(const Expr& expr, size_t level) {
     const std::string flat = Print(expr);
-    if (flat.size() <= kLineMax) return Indent(level) + flat;
+    if (flat.size() <= kLineMax) {
+      // Without indent: what the reference does.
+      return expr.kind == ExprKind::kSubquery ? flat : Indent(level) + flat;
+    }
     switch (expr.kind) {
       case ExprKind::kAggregate: return PrettyAggregate(As<Aggregate>(expr), level);
       case ExprKind::kBinary: return PrettyBinary(As<Binary>(expr), level);
