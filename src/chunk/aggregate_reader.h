@@ -1,4 +1,5 @@
 // Reading downsampled chunks: averages and counters. formats/thanos-block §6 and §7.5.
+// Interface fixed on main: series::SampleReader calls it; implement it in aggregate_reader.cc.
 #pragma once
 
 #include <cstddef>
