@@ -105,15 +105,25 @@ void AppendFloatE(double value, std::string* out) {
   LayOutExponent(Shortest(value), out);
 }
 
-void AppendFloatG(double value, std::string* out) {
+namespace {
+
+void AppendGeneral(double value, int exponent_from, std::string* out) {
   if (AppendSpecial(value, out)) return;
   const Decimal decimal = Shortest(value);
-  if (decimal.exponent < -4 || decimal.exponent >= std::max(decimal.count, 21)) {
+  if (decimal.exponent < -4 || decimal.exponent >= exponent_from) {
     LayOutExponent(decimal, out);
   } else {
     LayOutFixed(decimal, out);
   }
 }
+
+}  // namespace
+
+void AppendFloatG(double value, std::string* out) {
+  AppendGeneral(value, 6, out);
+}
+
+void AppendFloatV(double value, std::string* out) { AppendGeneral(value, 21, out); }
 
 void AppendFloatApi(double value, std::string* out) {
   if (AppendInteger(value, out) || AppendSpecial(value, out)) return;
