@@ -91,7 +91,7 @@ class HttpObserver {
 };
 
 struct RouteOptions {
-  std::string name;           // For the observer.
+  std::string name = {};      // For the observer.
   size_t body_bytes_max = 0;  // 0: the server's.
   bool compress = true;       // gzip where the client accepts it and it is worth it.
   /// Answered by a thread of its own and free of the cap on waiting requests: probes. Such a

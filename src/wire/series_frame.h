@@ -7,12 +7,12 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/pinned_bytes.h"
 #include "series/batch_builder.h"
 #include "thanos/series.h"
 #include "thanos/status.h"
+#include "wire/label_reader.h"
 
 namespace thanos::wire {
 
@@ -54,10 +54,9 @@ class SeriesFrameDecoder {
                               series::BatchBuilder* builder);
 
  private:
-  friend class FrameReader;
+  class Pass;
   FrameLimits limits_;
-  std::string labels_;                    // The open series', in our encoding.
-  std::vector<Label> unsorted_;
+  LabelReader labels_;
 };
 
 }  // namespace thanos::wire
