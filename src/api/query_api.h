@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "api/api_common.h"
+#include "api/answers.h"
 #include "fanout/endpoint.h"
 #include "query/driver.h"
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "api/api_common.h"
+#include "api/answers.h"
 #include "metrics/registry.h"
 
 namespace thanos::api {

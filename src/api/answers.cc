@@ -1,4 +1,4 @@
-#include "api/api_common.h"
+#include "api/answers.h"
 
 #include <algorithm>
 
