@@ -99,7 +99,6 @@ class Channel {
 
 /// A transport that calls `services` within the process, over threads and queues of its own; the
 /// same semantics as over gRPC. For tests.
-std::shared_ptr<Transport> MakeMemoryTransport(std::string target, Services services,
-                                               size_t stream_out_bytes_max = 1 << 20);
+std::shared_ptr<Transport> MakeMemoryTransport(std::string target, Services services);
 
 }  // namespace thanos::rpc

@@ -1,5 +1,5 @@
-// Reading and writing protobuf's wire format by hand, checked. For the few hot messages.
-// Internal to wire.
+// Reading and writing protobuf's wire format by hand, checked. For the few hot messages, and for
+// rooms that know a message of a few fields.
 #pragma once
 
 #include <bit>

@@ -7,7 +7,7 @@
 #include "info/infopb/rpc.pb.h"
 #include "store/hintspb/hints.pb.h"
 #include "store/storepb/rpc.pb.h"
-#include "wire/proto_convert.h"
+#include "wire/proto_convert.inc"
 
 namespace thanos::wire {
 
