@@ -13,10 +13,10 @@ namespace {
 constexpr size_t kSlackBytes = 32;
 
 // 57 valid bits at the top. No buffer of bits is kept: position, load and shift is the whole chain.
-inline uint64_t Peek(const uint8_t* p, uint64_t position) {
+[[gnu::always_inline]] inline uint64_t Peek(const uint8_t* p, uint64_t position) {
   return codec::LoadBe64(p + (position >> 3)) << (position & 7);
 }
-inline uint64_t Peek64(const uint8_t* p, uint64_t position) {
+[[gnu::always_inline]] inline uint64_t Peek64(const uint8_t* p, uint64_t position) {
   return Peek(p, position) | uint64_t{p[(position >> 3) + 8]} >> (8 - (position & 7));
 }
 
@@ -42,7 +42,7 @@ struct Cursor {
 };
 
 // The value part, whose first bits stand at the top of `word`. False: the window is impossible.
-inline bool ReadValue(const uint8_t* p, uint64_t word, Cursor& c) {
+[[gnu::always_inline]] inline bool ReadValue(const uint8_t* p, uint64_t word, Cursor& c) {
   if (!(word >> 63)) {
     ++c.position;
     return true;
@@ -62,7 +62,7 @@ inline bool ReadValue(const uint8_t* p, uint64_t word, Cursor& c) {
   return true;
 }
 
-inline bool ReadSample(const uint8_t* p, Cursor& c) {
+[[gnu::always_inline]] inline bool ReadSample(const uint8_t* p, Cursor& c) {
   uint64_t word = Peek(p, c.position);
   if ((word >> 62) == 2) {  // '10': 14 bits, what scrape jitter makes.
     const auto bits = (word << 2) >> 50;
@@ -80,9 +80,20 @@ inline bool ReadSample(const uint8_t* p, Cursor& c) {
   return ReadValue(p, word, c);
 }
 
+#if defined(__x86_64__)
+// Shifts by a variable are three operations on the baseline and one with BMI2: a fifth of the time
+// of a sample. The loops are compiled for both, and one is taken at run time.
+#define THANOS_MODERN_CPU [[gnu::target("avx2,bmi,bmi2,lzcnt,movbe")]]
+bool HasModernCpu() {
+  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt");
+  return has;
+}
+#endif
+
 // Samples i to n while they begin before `begin_limit` and end at or before `end_limit` (bits).
-inline size_t Run(const uint8_t* p, uint64_t begin_limit, uint64_t end_limit, size_t i, size_t n,
-                  int64_t* t, double* v, Cursor* cursor) {
+[[gnu::always_inline]] inline size_t RunLoop(const uint8_t* p, uint64_t begin_limit, uint64_t end_limit, size_t i,
+                                             size_t n, int64_t* t, double* v, Cursor* cursor) {
   Cursor c = *cursor;
   for (; i < n && c.position < begin_limit; ++i) {
     if (!ReadSample(p, c) || c.position > end_limit) [[unlikely]] {
@@ -95,6 +106,25 @@ inline size_t Run(const uint8_t* p, uint64_t begin_limit, uint64_t end_limit, si
   *cursor = c;
   return i;
 }
+
+size_t RunBaseline(const uint8_t* p, uint64_t begin_limit, uint64_t end_limit, size_t i, size_t n,
+                   int64_t* t, double* v, Cursor* cursor) {
+  return RunLoop(p, begin_limit, end_limit, i, n, t, v, cursor);
+}
+
+#if defined(__x86_64__)
+THANOS_MODERN_CPU size_t RunModern(const uint8_t* p, uint64_t begin_limit, uint64_t end_limit,
+                                   size_t i, size_t n, int64_t* t, double* v, Cursor* cursor) {
+  return RunLoop(p, begin_limit, end_limit, i, n, t, v, cursor);
+}
+size_t Run(const uint8_t* p, uint64_t begin_limit, uint64_t end_limit, size_t i, size_t n,
+           int64_t* t, double* v, Cursor* cursor) {
+  const auto run = HasModernCpu() ? RunModern : RunBaseline;
+  return run(p, begin_limit, end_limit, i, n, t, v, cursor);
+}
+#else
+constexpr auto Run = RunBaseline;
+#endif
 
 // The first two samples hold varints and a plain value: read with care, once per chunk.
 size_t ReadHead(const uint8_t* data, size_t size, size_t n, int64_t* t, double* v, Cursor* c) {
@@ -142,12 +172,12 @@ class Accumulator {
         word_(pending_ == 0 ? 0 : uint64_t{*out_} << 56) {}
 
   // One bit that is stored with the next Put.
-  void Shift(bool bit) {
+  [[gnu::always_inline]] void Shift(bool bit) {
     word_ |= uint64_t{bit} << (63 - pending_);
     ++pending_;
   }
   // 1 to 55 bits. Eight bytes are stored whatever the number: no branch.
-  void Put(uint64_t bits, uint32_t count) {
+  [[gnu::always_inline]] void Put(uint64_t bits, uint32_t count) {
     word_ |= bits << (64 - pending_ - count);
     const uint64_t swapped = __builtin_bswap64(word_);
     std::memcpy(out_, &swapped, 8);
@@ -156,7 +186,7 @@ class Accumulator {
     word_ <<= pending_ & ~7u;
     pending_ &= 7;
   }
-  void Put64(uint64_t bits) {
+  [[gnu::always_inline]] void Put64(uint64_t bits) {
     Put(bits >> 32, 32);
     Put(bits & 0xffffffff, 32);
   }
@@ -182,7 +212,7 @@ class Accumulator {
 }
 
 // With one bit possibly shifted in, 55 bits fit one Put.
-inline void PutValue(Accumulator& out, uint64_t value, XorState& s) {
+[[gnu::always_inline]] inline void PutValue(Accumulator& out, uint64_t value, XorState& s) {
   const uint64_t difference = value ^ s.value;
   s.value = value;
   if (difference == 0) return out.Put(0, 1);
@@ -216,6 +246,48 @@ size_t PutHead(int64_t t, size_t index, uint8_t* out, XorState& s) {
   *at++ = static_cast<uint8_t>(bits);
   return static_cast<size_t>(at - out) * 8;
 }
+
+[[gnu::always_inline]] inline void PutSamples(const int64_t* t, const double* v, size_t n,
+                                              Accumulator& bits, XorState& s) {
+  for (size_t i = 0; i < n; ++i) {
+    const uint64_t delta = static_cast<uint64_t>(t[i]) - s.t;
+    const auto dod = static_cast<int64_t>(delta - s.delta);
+    s.t = static_cast<uint64_t>(t[i]);
+    s.delta = delta;
+    if (dod == 0) [[likely]] {
+      bits.Shift(false);
+    } else if (dod >= -8191 && dod <= 8192) {
+      bits.Put(uint64_t{0b10} << 14 | (static_cast<uint64_t>(dod) & 0x3fff), 16);
+    } else {
+      PutSlowDelta(bits, dod);
+    }
+    PutValue(bits, std::bit_cast<uint64_t>(v[i]), s);
+  }
+}
+
+uint64_t PutBaseline(const int64_t* t, const double* v, size_t n, uint8_t* out, XorState* state) {
+  XorState s = *state;
+  Accumulator bits(out, s.position);
+  PutSamples(t, v, n, bits, s);
+  *state = s;
+  return bits.position(out);
+}
+
+#if defined(__x86_64__)
+THANOS_MODERN_CPU uint64_t PutModern(const int64_t* t, const double* v, size_t n, uint8_t* out,
+                                     XorState* state) {
+  XorState s = *state;
+  Accumulator bits(out, s.position);
+  PutSamples(t, v, n, bits, s);
+  *state = s;
+  return bits.position(out);
+}
+uint64_t PutRest(const int64_t* t, const double* v, size_t n, uint8_t* out, XorState* state) {
+  return (HasModernCpu() ? PutModern : PutBaseline)(t, v, n, out, state);
+}
+#else
+constexpr auto PutRest = PutBaseline;
+#endif
 
 }  // namespace
 
@@ -253,22 +325,7 @@ void EncodeXorSamples(const int64_t* t, const double* v, size_t n, size_t index,
     s.t = static_cast<uint64_t>(t[i]);
     s.position = head.position(out);
   }
-  Accumulator bits(out, s.position);
-  for (; i < n; ++i) {
-    const uint64_t delta = static_cast<uint64_t>(t[i]) - s.t;
-    const auto dod = static_cast<int64_t>(delta - s.delta);
-    s.t = static_cast<uint64_t>(t[i]);
-    s.delta = delta;
-    if (dod == 0) [[likely]] {
-      bits.Shift(false);
-    } else if (dod >= -8191 && dod <= 8192) {
-      bits.Put(uint64_t{0b10} << 14 | (static_cast<uint64_t>(dod) & 0x3fff), 16);
-    } else {
-      PutSlowDelta(bits, dod);
-    }
-    PutValue(bits, std::bit_cast<uint64_t>(v[i]), s);
-  }
-  s.position = bits.position(out);
+  s.position = PutRest(t + i, v + i, n - i, out, &s);
   *state = s;
 }
 
