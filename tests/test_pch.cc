@@ -1,1 +1,2 @@
 // Holds the precompiled header of the tests.
+int main() {}

@@ -44,7 +44,7 @@ struct ChunkPart {
 struct ChunkView {
   int64_t min_ms = 0;
   int64_t max_ms = 0;  // Inclusive.
-  uint32_t source = 0;  // Which input of a merge it came from.
+  uint32_t source = 0;  // Which input of a merge it came from, where several had the series.
   std::span<const ChunkPart> parts;
 };
 

@@ -13,7 +13,7 @@ namespace thanos::base {
 void AppendFloatF(double value, std::string* out);
 /// strconv 'e', -1: "1e+00", "1.5e-07".
 void AppendFloatE(double value, std::string* out);
-/// strconv 'g', -1: exponent below 1e-4 and from 1e21 on.
+/// strconv 'g', -1, which is fmt's %v too: exponent form below 1e-4 and from 1e6 on.
 void AppendFloatG(double value, std::string* out);
 /// A sample value in the HTTP API: 'f' for 0 and 1e-6 <= |v| < 1e21, else 'e' with at least two
 /// exponent digits.

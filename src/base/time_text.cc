@@ -282,7 +282,25 @@ constexpr PromUnit kPromUnits[] = {{"ms", 7, 1},         {"s", 6, 1000},
 Result<int64_t> ParsePromDuration(std::string_view text) {
   if (text == "0") return 0;
   if (text.empty()) return InvalidArgumentError("empty duration string");
-  const auto quoted = [](std::string_view s) { return "\"" + std::string(s) + "\""; };
+  // As Go's %q for what occurs here; text that is not ASCII stays as it is.
+  const auto quoted = [](std::string_view s) {
+    std::string out = "\"";
+    for (const char c : s) {
+      if (c == '"' || c == '\\') out += '\\';
+      if (c == '\n') {
+        out += "\\n";
+      } else if (c == '\t') {
+        out += "\\t";
+      } else if (static_cast<unsigned char>(c) < 0x20) {
+        char buffer[8];
+        std::snprintf(buffer, sizeof(buffer), "\\x%02x", c);
+        out += buffer;
+      } else {
+        out += c;
+      }
+    }
+    return out + "\"";
+  };
   const auto out_of_range = [] { return InvalidArgumentError("duration out of range"); };
   constexpr uint64_t kMax = (uint64_t{1} << 63) - 1;
   uint64_t total_ns = 0;
@@ -295,10 +313,11 @@ Result<int64_t> ParsePromDuration(std::string_view text) {
     uint64_t value = 0;
     size_t i = 0;
     for (; i < rest.size() && rest[i] >= '0' && rest[i] <= '9'; ++i) {
-      if (value > (kMax - 9) / 10) {
+      const auto digit = static_cast<uint64_t>(rest[i] - '0');
+      if (value > (UINT64_MAX - digit) / 10) {
         return InvalidArgumentError("not a valid duration string: " + quoted(text));
       }
-      value = value * 10 + static_cast<uint64_t>(rest[i] - '0');
+      value = value * 10 + digit;
     }
     rest.remove_prefix(i);
     for (i = 0; i < rest.size() && (rest[i] < '0' || rest[i] > '9'); ++i) {

@@ -54,6 +54,24 @@ Result<Ulid> Ulid::Parse(std::string_view text) {
   return ulid;
 }
 
+Result<Ulid> Ulid::ParseLenient(std::string_view text) {
+  if (text.size() != 26) return InvalidArgumentError("ulid: bad data size when unmarshaling");
+  if (text[0] > '7') return InvalidArgumentError("ulid: overflow when unmarshaling");
+  Ulid ulid;
+  for (int i = 0; i < 16; ++i) {
+    // Byte i is bits 8i + 2 to 8i + 10 of the 130. A bad character counts as 0xff, whose upper bits
+    // spill over those of its neighbour.
+    const int end = 8 * i + 10;
+    for (int j = (end - 8) / 5; 5 * j < end; ++j) {
+      const int digit = DigitOf(text[static_cast<size_t>(j)]);
+      const unsigned value = digit < 0 ? 0xff : static_cast<unsigned>(digit);
+      const int shift = end - 5 * j - 5;
+      ulid.bytes_[i] |= static_cast<uint8_t>(shift >= 0 ? value << shift : value >> -shift);
+    }
+  }
+  return ulid;
+}
+
 int64_t Ulid::time_ms() const {
   int64_t ms = 0;
   for (int i = 0; i < 6; ++i) ms = ms << 8 | bytes_[i];

@@ -18,6 +18,9 @@ class Ulid {
   static Ulid Make(int64_t ms);
   /// 26 characters, the first at most '7'; upper or lower case as Go's lenient parser takes them.
   static Result<Ulid> Parse(std::string_view text);
+  /// As Parse, but takes any characters, with the bits that Go's ulid.Parse makes of bad ones: for
+  /// ids in files of others.
+  static Result<Ulid> ParseLenient(std::string_view text);
   static bool IsUlid(std::string_view text) { return Parse(text).ok(); }
 
   int64_t time_ms() const;

@@ -49,6 +49,8 @@ class BatchBuilder {
   void AddChunk(int64_t min_ms, int64_t max_ms, uint32_t source, std::span<const ChunkPart> parts);
   /// A chunk whose parts a pin keeps alive.
   void AddChunkBorrowed(const ChunkView& chunk) { chunks_.push_back(chunk); }
+  /// A whole series whose views a pin keeps alive; its chunks must be sorted.
+  void AddSeriesBorrowed(const SeriesView& series) { series_.push_back(series); }
   std::span<const std::byte> CopyBytes(std::span<const std::byte> bytes);
   /// Sorts the chunks by time unless they already are.
   void EndSeries();

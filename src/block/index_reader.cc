@@ -1,0 +1,131 @@
+#include "block/index_reader.h"
+
+#include <algorithm>
+
+#include "block/postings_list.h"
+
+namespace thanos::block {
+namespace {
+
+constexpr uint64_t kSeriesPieceBytes = 1 << 20;
+constexpr uint64_t kSeriesGuessBytes = 1024;
+
+}  // namespace
+
+Result<std::shared_ptr<const IndexReader>> IndexReader::Open(
+    const CallContext& context, std::shared_ptr<base::RangeReader> file, const Options& options) {
+  std::shared_ptr<IndexReader> index(new IndexReader());
+  const auto open = [&]() -> Status {
+    const uint64_t size = file->size();
+    if (size < kIndexHeaderBytes + IndexToc::kSizeBytes) {
+      return DataLossError("index: file is too short: " + std::to_string(size) + " bytes");
+    }
+    THANOS_ASSIGN_OR_RETURN(const auto header, file->Read(context, 0, kIndexHeaderBytes));
+    THANOS_ASSIGN_OR_RETURN(index->version_, ReadIndexVersion(header.bytes()));
+    const uint64_t toc_at = size - IndexToc::kSizeBytes;
+    THANOS_ASSIGN_OR_RETURN(const auto toc, file->Read(context, toc_at, IndexToc::kSizeBytes));
+    THANOS_ASSIGN_OR_RETURN(index->toc_, ReadIndexToc(toc.bytes(), size));
+    const IndexToc& at = index->toc_;
+    THANOS_ASSIGN_OR_RETURN(auto symbols,
+                            file->Read(context, at.symbols, at.series - at.symbols));
+    THANOS_ASSIGN_OR_RETURN(index->symbols_,
+                            SymbolTable::Open(std::move(symbols), index->version_, at.symbols,
+                                              options.symbol_sampling));
+    THANOS_ASSIGN_OR_RETURN(auto table, file->Read(context, at.postings_table,
+                                                   toc_at - at.postings_table));
+    THANOS_ASSIGN_OR_RETURN(index->postings_,
+                            PostingsTable::Open(std::move(table), index->version_,
+                                                at.postings_table, options.postings_sampling));
+    return OkStatus();
+  };
+  THANOS_RETURN_IF_ERROR(open().WithContext(file->name()));
+  index->file_ = std::move(file);
+  return std::shared_ptr<const IndexReader>(std::move(index));
+}
+
+Result<Postings> IndexReader::ReadPostings(const CallContext& context,
+                                           const PostingsRange& range) const {
+  IndexPostingsFetcher fetcher(file_.get(), {});
+  THANOS_ASSIGN_OR_RETURN(auto lists, fetcher.Fetch(context, {&range, 1}));
+  return std::move(lists[0]);
+}
+
+Result<Postings> IndexReader::ReadAllPostings(const CallContext& context) const {
+  PostingsRange all;
+  postings_.VisitValues("", "", [&](std::string_view, const PostingsRange& range) {
+    all = range;
+    return false;
+  });
+  if (all.end == 0) return Postings();
+  return ReadPostings(context, all);
+}
+
+Status IndexReader::VisitSeries(
+    const CallContext& context,
+    const std::function<Status(uint32_t, const SeriesEntry&)>& visit) const {
+  const uint64_t end = toc_.series_end();
+  uint64_t at = toc_.series;
+  base::PinnedBytes piece;
+  uint64_t piece_begin = 0;
+  SeriesEntry entry;
+  const auto load = [&](uint64_t length) -> Status {
+    THANOS_RETURN_IF_ERROR(context.Check());
+    piece_begin = at;
+    THANOS_ASSIGN_OR_RETURN(piece, file_->Read(context, at, std::min(length, end - at)));
+    return OkStatus();
+  };
+  while (at < end) {
+    if (at >= piece_begin + piece.size()) THANOS_RETURN_IF_ERROR(load(kSeriesPieceBytes));
+    auto rest = piece.bytes().subspan(at - piece_begin);
+    if (rest[0] == std::byte{0}) {  // Padding.
+      ++at;
+      continue;
+    }
+    if (rest.size() < 16 && piece_begin + piece.size() < end) {
+      THANOS_RETURN_IF_ERROR(load(kSeriesPieceBytes));
+      rest = piece.bytes();
+    }
+    auto bytes = ReadSeriesBytes(rest);
+    if (bytes.ok() && bytes->payload.empty() && bytes->entry_bytes <= end - at) {
+      THANOS_RETURN_IF_ERROR(load(std::max(kSeriesPieceBytes, bytes->entry_bytes)));
+      bytes = ReadSeriesBytes(piece.bytes());
+    }
+    Status status = bytes.status();
+    if (status.ok() && bytes->payload.empty()) {
+      status = DataLossError("index series entry: passes the end of its section");
+    }
+    if (status.ok()) status = DecodeSeries(bytes->payload, &entry);
+    if (!status.ok()) return status.WithContext(file_->name() + " at " + std::to_string(at));
+    THANOS_RETURN_IF_ERROR(visit(static_cast<uint32_t>(at / reference_unit()), entry));
+    at += bytes->entry_bytes;
+  }
+  return OkStatus();
+}
+
+Status IndexReader::ReadSeries(const CallContext& context, uint32_t reference,
+                               SeriesEntry* out) const {
+  const uint64_t at = reference * reference_unit();
+  const uint64_t end = toc_.series_end();
+  if (at < toc_.series || at >= end) {
+    return DataLossError(file_->name() + ": series reference " + std::to_string(reference) +
+                         " lies outside the series");
+  }
+  uint64_t length = std::min(kSeriesGuessBytes, end - at);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    THANOS_ASSIGN_OR_RETURN(const auto bytes, file_->Read(context, at, length));
+    auto entry = ReadSeriesBytes(bytes.bytes());
+    if (entry.ok() && entry->payload.empty() && entry->entry_bytes <= end - at) {
+      length = entry->entry_bytes;
+      continue;
+    }
+    Status status = entry.status();
+    if (status.ok() && entry->payload.empty()) {
+      status = DataLossError("index series entry: passes the end of its section");
+    }
+    if (status.ok()) status = DecodeSeries(entry->payload, out);
+    return status.WithContext(file_->name() + " at " + std::to_string(at));
+  }
+  return InternalError(file_->name() + ": series entry changed its length");
+}
+
+}  // namespace thanos::block

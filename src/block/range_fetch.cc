@@ -1,0 +1,69 @@
+#include "block/range_fetch.h"
+
+#include <algorithm>
+
+namespace thanos::block {
+namespace {
+
+struct Piece {
+  ByteSpan span;
+  size_t first = 0;  // Of the ranges it holds.
+  size_t count = 0;
+};
+
+std::vector<Piece> JoinRanges(std::span<const ByteSpan> ranges, uint64_t size,
+                              const FetchOptions& options) {
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    const ByteSpan range{std::min(ranges[i].begin, size), std::min(ranges[i].end, size)};
+    if (!pieces.empty()) {
+      ByteSpan& last = pieces.back().span;
+      const bool near = range.begin <= last.end || range.begin - last.end <= options.gap_bytes_max;
+      const uint64_t joined = std::max(last.end, range.end) - last.begin;
+      if (near && (joined <= options.piece_bytes_max || range.end <= last.end)) {
+        last.end = std::max(last.end, range.end);
+        ++pieces.back().count;
+        continue;
+      }
+    }
+    pieces.push_back({range, i, 1});
+  }
+  return pieces;
+}
+
+}  // namespace
+
+Result<std::vector<base::PinnedBytes>> FetchRanges(const CallContext& context,
+                                                   base::RangeReader& reader,
+                                                   std::span<const ByteSpan> ranges,
+                                                   const FetchOptions& options) {
+  const uint64_t size = reader.size();
+  const std::vector<Piece> pieces = JoinRanges(ranges, size, options);
+  if (options.admit) {
+    uint64_t total = 0;
+    for (const Piece& piece : pieces) total += piece.span.end - piece.span.begin;
+    THANOS_RETURN_IF_ERROR(options.admit(total));
+  }
+  std::vector<base::PinnedBytes> out(ranges.size());
+  const auto read = [&](size_t index) -> Status {
+    const Piece& piece = pieces[index];
+    THANOS_RETURN_IF_ERROR(context.Check());
+    THANOS_ASSIGN_OR_RETURN(const base::PinnedBytes bytes,
+                            reader.Read(context, piece.span.begin,
+                                        piece.span.end - piece.span.begin));
+    for (size_t i = piece.first; i < piece.first + piece.count; ++i) {
+      const uint64_t begin = std::min(ranges[i].begin, size) - piece.span.begin;
+      const uint64_t end = std::min(ranges[i].end, size) - piece.span.begin;
+      out[i] = bytes.Slice(begin, end - begin);
+    }
+    return OkStatus();
+  };
+  if (options.executor != nullptr && pieces.size() > 1) {
+    THANOS_RETURN_IF_ERROR(base::ParallelFor(*options.executor, pieces.size(), read));
+  } else {
+    for (size_t i = 0; i < pieces.size(); ++i) THANOS_RETURN_IF_ERROR(read(i));
+  }
+  return out;
+}
+
+}  // namespace thanos::block

@@ -1,0 +1,42 @@
+// Many small ranges of one object, read in few large pieces.
+// Rules: formats/algorithms §8.1.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/pinned_bytes.h"
+#include "thanos/call_context.h"
+#include "thanos/status.h"
+
+namespace thanos::block {
+
+/// [begin, end) of an object.
+struct ByteSpan {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
+struct FetchOptions {
+  /// Bytes between two ranges that are rather read than left out.
+  uint64_t gap_bytes_max = 512 << 10;
+  /// No piece grows beyond this by joining.
+  uint64_t piece_bytes_max = 16 << 20;
+  /// For pieces of one call; null: one after the other.
+  base::Executor* executor = nullptr;
+  /// Asked before anything is read, with the bytes of all pieces: limits refuse here.
+  std::function<Status(uint64_t bytes)> admit;
+};
+
+/// The bytes of each range, in the order given (which is ascending by begin); ranges may overlap.
+/// Parts behind the end of the object are left out: a result may be shorter than its range.
+/// Cancellation is looked at before every piece.
+Result<std::vector<base::PinnedBytes>> FetchRanges(const CallContext& context,
+                                                   base::RangeReader& reader,
+                                                   std::span<const ByteSpan> ranges,
+                                                   const FetchOptions& options);
+
+}  // namespace thanos::block

@@ -1,0 +1,92 @@
+#include "block/series_entry.h"
+
+#include "codec/byte_reader.h"
+#include "codec/hash.h"
+#include "thanos/labels.h"
+
+namespace thanos::block {
+namespace {
+
+constexpr uint64_t kChecksumBytes = 4;
+
+// Times come from outside: their arithmetic wraps, and the result is compared.
+int64_t AddWrapping(int64_t a, uint64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + b);
+}
+
+Status ChunkError(uint64_t index, const char* what) {
+  return DataLossError("index series entry: chunk " + std::to_string(index) + " " + what);
+}
+
+Status ReadChunks(codec::ByteReader& in, std::vector<ChunkMeta>* out) {
+  const uint64_t count = in.Uvarint();
+  if (count > in.remaining() / 3) return DataLossError("index series entry: more chunks than fit");
+  out->resize(count);
+  ChunkMeta before;
+  for (uint64_t i = 0; i < count; ++i) {
+    ChunkMeta& chunk = (*out)[i];
+    if (i == 0) {
+      chunk.min_ms = in.Varint();
+      chunk.max_ms = AddWrapping(chunk.min_ms, in.Uvarint());
+      chunk.ref = in.Uvarint();
+    } else {
+      chunk.min_ms = AddWrapping(before.max_ms, in.Uvarint());
+      chunk.max_ms = AddWrapping(chunk.min_ms, in.Uvarint());
+      chunk.ref = before.ref + static_cast<uint64_t>(in.Varint());
+      // Chunks out of order occur in blocks of old writers: their difference wraps, and is read.
+    }
+    if (chunk.max_ms < chunk.min_ms) return ChunkError(i, "ends before it begins");
+    before = chunk;
+  }
+  return in.Check("index series entry");
+}
+
+}  // namespace
+
+Result<SeriesBytes> ReadSeriesBytes(std::span<const std::byte> bytes) {
+  codec::ByteReader in(bytes);
+  const uint32_t length = in.Uvarint32();
+  THANOS_RETURN_IF_ERROR(in.Check("index series entry"));
+  SeriesBytes out;
+  out.entry_bytes = in.position() + length + kChecksumBytes;
+  if (out.entry_bytes > bytes.size()) return out;
+  out.payload = in.Bytes(length);
+  if (in.Be32() != codec::Crc32c(out.payload)) {
+    return DataLossError("index series entry: checksum mismatch");
+  }
+  if (length == 0) return DataLossError("index series entry: empty");
+  return out;
+}
+
+Status DecodeSeries(std::span<const std::byte> payload, SeriesEntry* out) {
+  codec::ByteReader in(payload);
+  const uint64_t count = in.Uvarint();
+  if (count > in.remaining() / 2) return DataLossError("index series entry: more labels than fit");
+  out->labels.resize(count);
+  for (SymbolPair& label : out->labels) {
+    label.name = in.Uvarint32();
+    label.value = in.Uvarint32();
+  }
+  return ReadChunks(in, &out->chunks);
+}
+
+Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbols,
+                    std::string* out) {
+  LabelsEncoder encoder(out);
+  std::string_view before;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    THANOS_ASSIGN_OR_RETURN(const std::string_view name, symbols.Lookup(labels[i].name));
+    THANOS_ASSIGN_OR_RETURN(const std::string_view value, symbols.Lookup(labels[i].value));
+    if (i > 0 && name <= before) {
+      return DataLossError("index series entry: label names out of order");
+    }
+    if (name.size() > kLabelBytesMax || value.size() > kLabelBytesMax) {
+      return DataLossError("index series entry: a label of over 16 MiB");
+    }
+    encoder.Add(name, value);
+    before = name;
+  }
+  return OkStatus();
+}
+
+}  // namespace thanos::block

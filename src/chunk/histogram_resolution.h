@@ -1,0 +1,13 @@
+// Lowering the resolution of exponential histograms. Private to the room.
+#pragma once
+
+#include <cstdint>
+
+#include "model/histogram.h"
+
+namespace thanos::chunk {
+
+/// Merges buckets until the schema is `schema`, which is lower than the histogram's own.
+void ReduceResolution(int32_t schema, model::FloatHistogram* histogram);
+
+}  // namespace thanos::chunk

@@ -1,0 +1,15 @@
+// XOR2 chunks (encoding 4): reading only; start timestamps are parsed and dropped. Private.
+// Format: formats/tsdb-block §6.8.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "chunk/decode.h"
+
+namespace thanos::chunk {
+
+/// Appends the samples of the chunk; what came before a malformed one stays.
+Status DecodeXor2(std::span<const std::byte> data, Columns* out);
+
+}  // namespace thanos::chunk

@@ -1,0 +1,510 @@
+#include "config/flags.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include <boost/program_options.hpp>
+
+#include "base/number_text.h"
+#include "base/time_text.h"
+
+namespace po = boost::program_options;
+
+namespace thanos::config {
+namespace {
+
+struct Flag {
+  std::string name;
+  std::vector<std::string> aliases;
+  std::string help;
+  std::string value_name;
+  std::string fallback;  // As text, for help and status/flags.
+  FlagClass flag_class = FlagClass::kWorking;
+  bool is_bool = false, repeatable = false, hidden = false, required = false;
+  std::function<Status(const std::string&)> apply;
+  std::vector<std::string> given;  // As text, in order.
+};
+
+struct ContentPair {
+  std::string name;
+  bool required, substitute_env;
+  std::string content, path;
+  std::string* target;
+};
+
+Status WithFlag(const std::string& name, const Status& status) {
+  return status.WithContext("--" + name);
+}
+
+// Arguments `@path` stand for the lines of a file.
+Result<std::vector<std::string>> ExpandFiles(const std::vector<std::string>& arguments) {
+  std::vector<std::string> all;
+  for (const std::string& argument : arguments) {
+    if (argument.size() < 2 || argument[0] != '@') {
+      all.push_back(argument);
+      continue;
+    }
+    std::ifstream file(argument.substr(1));
+    if (!file) return InvalidArgumentError("cannot read arguments from " + argument.substr(1));
+    for (std::string line; std::getline(file, line);) {
+      if (!line.empty()) all.push_back(line);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+Result<std::string> ReadFileText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return ErrnoError(errno, "open " + path);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (file.bad()) return InternalError("read " + path + " failed");
+  return text;
+}
+
+Result<std::string> SubstituteEnv(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t at = text.find("$(");
+    out.append(text.substr(0, at));
+    if (at == std::string_view::npos) break;
+    text.remove_prefix(at);
+    size_t end = 2;
+    const auto is_name = [](char c) {
+      return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    };
+    while (end < text.size() && is_name(text[end])) ++end;
+    if (end == 2 || end >= text.size() || text[end] != ')') {
+      out.append(text.substr(0, 2));
+      text.remove_prefix(2);
+      continue;
+    }
+    const std::string variable(text.substr(2, end - 2));
+    const char* value = std::getenv(variable.c_str());
+    if (value == nullptr) {
+      return InvalidArgumentError("found reference to unset environment variable \"" + variable +
+                                  "\"");
+    }
+    out += value;
+    text.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+Result<TimeOrDuration> ParseTimeOrDuration(std::string_view text) {
+  TimeOrDuration out;
+  if (const auto time = base::ParseRfc3339Ms(text); time.ok()) {
+    out.ms = *time;
+    return out;
+  }
+  const auto duration = base::ParsePromDurationAllowNegative(text);
+  if (!duration.ok()) {
+    return InvalidArgumentError("\"" + std::string(text) +
+                                "\" is neither an RFC 3339 time nor a duration");
+  }
+  out.is_time = false;
+  out.ms = *duration / 1000000;
+  return out;
+}
+
+struct FlagSet::Impl {
+  std::string command, summary;
+  std::vector<Flag> flags;
+  std::vector<std::unique_ptr<ContentPair>> contents;
+  bool help = false, version = false;
+
+  Flag& Add(std::string name, std::string text) {
+    flags.emplace_back();
+    flags.back().name = std::move(name);
+    flags.back().help = std::move(text);
+    return flags.back();
+  }
+
+  Flag* Find(std::string_view name) {
+    for (Flag& flag : flags) {
+      if (flag.name == name) return &flag;
+      for (const std::string& alias : flag.aliases) {
+        if (alias == name) return &flag;
+      }
+    }
+    return nullptr;
+  }
+
+  // kingpin's --no-flag, and its words for what is wrong.
+  Status Take(const std::string& key, const std::vector<std::string>& values) {
+    Flag* flag = Find(key);
+    std::string value = values.empty() ? "true" : values.front();
+    if (flag == nullptr && key.starts_with("no-")) {
+      flag = Find(std::string_view(key).substr(3));
+      if (flag != nullptr && !flag->is_bool) flag = nullptr;
+      value = "false";
+    }
+    if (flag == nullptr) return InvalidArgumentError("unknown long flag '--" + key + "'");
+    if (flag->flag_class == FlagClass::kNotBuilt) {
+      return UnimplementedError("flag --" + flag->name +
+                                " is not built yet: this version cannot do what it asks for");
+    }
+    if (!flag->repeatable && !flag->given.empty()) {
+      return InvalidArgumentError("flag '" + flag->name + "' cannot be repeated");
+    }
+    flag->given.push_back(value);
+    if (!flag->apply) return OkStatus();
+    Status status = flag->apply(value);
+    return status.ok() ? status : WithFlag(flag->name, status);
+  }
+
+  Status ResolveContents() {
+    for (auto& pair : contents) {
+      if (!pair->content.empty() && !pair->path.empty()) {
+        return InvalidArgumentError("both " + pair->name + " and " + pair->name +
+                                    "-file flags set.");
+      }
+      std::string text = pair->content;
+      if (!pair->path.empty()) {
+        auto file = ReadFileText(pair->path);
+        if (!file.ok()) return file.status().WithContext("--" + pair->name + "-file");
+        text = *std::move(file);
+      }
+      if (text.empty() && pair->required) {
+        return InvalidArgumentError("flag " + pair->name + " or " + pair->name +
+                                    "-file is required for running this command and content "
+                                    "cannot be empty.");
+      }
+      if (pair->substitute_env) {
+        auto substituted = SubstituteEnv(text);
+        if (!substituted.ok()) return WithFlag(pair->name, substituted.status());
+        text = *std::move(substituted);
+      }
+      *pair->target = std::move(text);
+    }
+    return OkStatus();
+  }
+};
+
+FlagSet::FlagSet(std::string command, std::string summary) : impl_(std::make_unique<Impl>()) {
+  impl_->command = std::move(command);
+  impl_->summary = std::move(summary);
+  Bool("help", "Show this help.", false, &impl_->help);
+  Bool("version", "Show the version.", false, &impl_->version);
+}
+FlagSet::~FlagSet() = default;
+FlagSet::FlagSet(FlagSet&&) noexcept = default;
+
+FlagSet& FlagSet::Hidden() {
+  impl_->flags.back().hidden = true;
+  return *this;
+}
+
+FlagSet& FlagSet::Required() {
+  impl_->flags.back().required = true;
+  return *this;
+}
+
+FlagSet& FlagSet::Alias(std::string name) {
+  impl_->flags.back().aliases.push_back(std::move(name));
+  return *this;
+}
+
+FlagSet& FlagSet::String(std::string name, std::string help, std::string fallback,
+                         std::string* target) {
+  Flag& flag = impl_->Add(std::move(name), std::move(help));
+  *target = fallback;
+  flag.fallback = std::move(fallback);
+  flag.value_name = "TEXT";
+  flag.apply = [target](const std::string& text) {
+    *target = text;
+    return OkStatus();
+  };
+  return *this;
+}
+
+FlagSet& FlagSet::Strings(std::string name, std::string help, std::vector<std::string>* target) {
+  Flag& flag = impl_->Add(std::move(name), std::move(help));
+  flag.repeatable = true;
+  flag.value_name = "TEXT ...";
+  flag.apply = [target](const std::string& text) {
+    target->push_back(text);
+    return OkStatus();
+  };
+  return *this;
+}
+
+FlagSet& FlagSet::Bool(std::string name, std::string help, bool fallback, bool* target) {
+  Flag& flag = impl_->Add(std::move(name), std::move(help));
+  *target = fallback;
+  flag.fallback = fallback ? "true" : "false";
+  flag.is_bool = true;
+  flag.apply = [target](const std::string& text) {
+    *target = text == "true";
+    return OkStatus();
+  };
+  return *this;
+}
+
+namespace {
+
+// A flag whose text goes through a parser that gives the target's type.
+template <typename Target, typename Parser>
+void SetParser(Flag* flag, std::string fallback, std::string value_name, Target* target,
+               Parser parser) {
+  flag->fallback = std::move(fallback);
+  flag->value_name = std::move(value_name);
+  flag->apply = [target, parser](const std::string& text) -> Status {
+    auto value = parser(text);
+    if (!value.ok()) return value.status();
+    *target = static_cast<Target>(*value);
+    return OkStatus();
+  };
+  const Status status = flag->apply(flag->fallback);
+  THANOS_CHECK(status.ok());
+}
+
+}  // namespace
+
+FlagSet& FlagSet::Int(std::string name, std::string help, int64_t fallback, int64_t* target) {
+  SetParser(&impl_->Add(std::move(name), std::move(help)), std::to_string(fallback), "N", target,
+            base::ParseGoFloat);
+  return *this;
+}
+
+FlagSet& FlagSet::Uint(std::string name, std::string help, uint64_t fallback, uint64_t* target) {
+  SetParser(&impl_->Add(std::move(name), std::move(help)), std::to_string(fallback), "N", target,
+            [](const std::string& text) -> Result<int64_t> {
+              THANOS_ASSIGN_OR_RETURN(const int64_t value, base::ParseGoInt(text));
+              if (value < 0) return InvalidArgumentError("must not be negative: " + text);
+              return value;
+            });
+  return *this;
+}
+
+FlagSet& FlagSet::Float(std::string name, std::string help, double fallback, double* target) {
+  SetParser(&impl_->Add(std::move(name), std::move(help)), base::FormatFloatG(fallback), "X",
+            target, base::ParseGoFloat);
+  return *this;
+}
+
+FlagSet& FlagSet::GoDuration(std::string name, std::string help, std::string_view fallback,
+                             int64_t* target_ns) {
+  SetParser(&impl_->Add(std::move(name), std::move(help)), std::string(fallback), "DURATION",
+            target_ns, base::ParseGoDuration);
+  return *this;
+}
+
+FlagSet& FlagSet::PromDuration(std::string name, std::string help, std::string_view fallback,
+                               int64_t* target_ns) {
+  SetParser(&impl_->Add(std::move(name), std::move(help)), std::string(fallback), "DURATION",
+            target_ns, base::ParsePromDuration);
+  return *this;
+}
+
+FlagSet& FlagSet::Bytes(std::string name, std::string help, std::string_view fallback,
+                        uint64_t* target) {
+  SetParser(&impl_->Add(std::move(name), std::move(help)), std::string(fallback), "SIZE", target,
+            [](const std::string& text) -> Result<int64_t> {
+              THANOS_ASSIGN_OR_RETURN(const int64_t value, base::ParseBase2Bytes(text));
+              if (value < 0) return InvalidArgumentError("must not be negative: " + text);
+              return value;
+            });
+  return *this;
+}
+
+FlagSet& FlagSet::Enum(std::string name, std::string help, std::vector<std::string> choices,
+                       std::string fallback, std::string* target) {
+  Flag& flag = impl_->Add(std::move(name), std::move(help));
+  *target = fallback;
+  flag.fallback = std::move(fallback);
+  for (const std::string& choice : choices) {
+    flag.value_name += (flag.value_name.empty() ? "" : "|") + choice;
+  }
+  flag.apply = [target, choices = std::move(choices)](const std::string& text) {
+    if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+      std::string all;
+      for (const std::string& choice : choices) all += (all.empty() ? "" : ",") + choice;
+      return InvalidArgumentError("enum value must be one of " + all + ", got '" + text + "'");
+    }
+    *target = text;
+    return OkStatus();
+  };
+  return *this;
+}
+
+FlagSet& FlagSet::Time(std::string name, std::string help, std::string_view fallback,
+                       TimeOrDuration* target) {
+  SetParser(&impl_->Add(std::move(name), std::move(help)), std::string(fallback), "TIME", target,
+            ParseTimeOrDuration);
+  return *this;
+}
+
+FlagSet& FlagSet::PathOrContent(std::string name, std::string help, bool required,
+                                bool substitute_env, std::string* content) {
+  impl_->contents.push_back(
+      std::make_unique<ContentPair>(ContentPair{name, required, substitute_env, "", "", content}));
+  ContentPair* pair = impl_->contents.back().get();
+  String(name + "-file", "Path to a file. " + help, "", &pair->path);
+  String(name, "Alternative to --" + name + "-file: the content itself. " + help, "",
+         &pair->content);
+  return *this;
+}
+
+FlagSet& FlagSet::WithoutEffect(std::string name, bool is_bool, std::string reason) {
+  Flag& flag = impl_->Add(std::move(name), std::move(reason));
+  flag.flag_class = FlagClass::kWithoutEffect;
+  flag.is_bool = is_bool;
+  flag.repeatable = true;
+  flag.value_name = "TEXT";
+  return *this;
+}
+
+FlagSet& FlagSet::NotBuilt(std::string name, bool is_bool) {
+  Flag& flag = impl_->Add(std::move(name), "");
+  flag.flag_class = FlagClass::kNotBuilt;
+  flag.is_bool = is_bool;
+  flag.value_name = "TEXT";
+  return *this;
+}
+
+Status FlagSet::Parse(const std::vector<std::string>& arguments) {
+  THANOS_ASSIGN_OR_RETURN(std::vector<std::string> expanded, ExpandFiles(arguments));
+  for (std::string& argument : expanded) {
+    if (argument == "-h" || argument == "--help-long" || argument == "--help-man") {
+      argument = "--help";
+    }
+  }
+  po::options_description options;
+  for (const Flag& flag : impl_->flags) {
+    const auto add = [&](const std::string& name) {
+      if (flag.is_bool) {
+        options.add_options()(name.c_str(), "");
+        options.add_options()(("no-" + name).c_str(), "");
+      } else {
+        options.add_options()(name.c_str(), po::value<std::vector<std::string>>(), "");
+      }
+    };
+    add(flag.name);
+    for (const std::string& alias : flag.aliases) add(alias);
+  }
+  try {
+    namespace style = po::command_line_style;
+    const auto parsed =
+        po::command_line_parser(expanded)
+            .options(options)
+            .style(style::allow_long | style::long_allow_adjacent | style::long_allow_next)
+            .run();
+    for (const auto& option : parsed.options) {
+      if (option.position_key >= 0) {
+        return InvalidArgumentError("unexpected " +
+                                    (option.value.empty() ? "argument" : option.value.front()));
+      }
+      THANOS_RETURN_IF_ERROR(impl_->Take(option.string_key, option.value));
+    }
+  } catch (const po::unknown_option& error) {
+    std::string name = error.get_option_name();
+    name.erase(0, name.find_first_not_of('-'));
+    return InvalidArgumentError("unknown long flag '--" + name + "'");
+  } catch (const po::invalid_command_line_syntax& error) {
+    std::string name = error.get_option_name();
+    name.erase(0, name.find_first_not_of('-'));
+    if (error.kind() == po::invalid_command_line_syntax::extra_parameter) {
+      return InvalidArgumentError("unexpected value for flag '--" + name + "'");
+    }
+    return InvalidArgumentError("expected argument for flag '--" + name + "'");
+  } catch (const std::exception& error) {
+    return InvalidArgumentError(error.what());
+  }
+  if (impl_->help || impl_->version) return OkStatus();
+  for (const Flag& flag : impl_->flags) {
+    if (flag.required && flag.given.empty()) {
+      return InvalidArgumentError("required flag --" + flag.name + " not provided");
+    }
+  }
+  return impl_->ResolveContents();
+}
+
+bool FlagSet::help_asked() const { return impl_->help; }
+bool FlagSet::version_asked() const { return impl_->version; }
+
+bool FlagSet::WasSet(std::string_view name) const {
+  const Flag* flag = impl_->Find(name);
+  return flag != nullptr && !flag->given.empty();
+}
+
+namespace {
+
+void AppendWrapped(const std::string& text, size_t indent, std::string* out) {
+  size_t column = indent;
+  size_t at = 0;
+  while (at < text.size()) {
+    size_t end = text.find(' ', at);
+    if (end == std::string::npos) end = text.size();
+    if (column + (end - at) > 100 && column > indent) {
+      *out += '\n' + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      *out += ' ';
+      ++column;
+    }
+    out->append(text, at, end - at);
+    column += end - at;
+    at = end + 1;
+  }
+  *out += '\n';
+}
+
+void AppendFlagHelp(const Flag& flag, std::string* out) {
+  std::string head = flag.is_bool ? "  --[no-]" + flag.name : "  --" + flag.name;
+  if (!flag.is_bool) head += "=" + (flag.fallback.empty() ? flag.value_name : flag.fallback);
+  *out += head + "\n" + std::string(8, ' ');
+  std::string text = flag.help;
+  for (const std::string& alias : flag.aliases) text += " Also --" + alias + ".";
+  if (flag.repeatable && flag.flag_class == FlagClass::kWorking) text += " May be repeated.";
+  AppendWrapped(text, 8, out);
+}
+
+}  // namespace
+
+std::string FlagSet::Help() const {
+  std::string out = "usage: thanos " + impl_->command + " [<flags>]\n\n" + impl_->summary +
+                    "\n\nFlags:\n";
+  for (const Flag& flag : impl_->flags) {
+    if (flag.flag_class == FlagClass::kWorking && !flag.hidden) AppendFlagHelp(flag, &out);
+  }
+  std::string without_effect, not_built;
+  for (const Flag& flag : impl_->flags) {
+    if (flag.flag_class == FlagClass::kWithoutEffect) AppendFlagHelp(flag, &without_effect);
+    if (flag.flag_class == FlagClass::kNotBuilt) not_built += "  --" + flag.name + "\n";
+  }
+  if (!without_effect.empty()) out += "\nAccepted without effect:\n" + without_effect;
+  if (!not_built.empty()) out += "\nNot built yet (refused by name):\n" + not_built;
+  return out;
+}
+
+std::map<std::string, std::string> FlagSet::Values() const {
+  std::map<std::string, std::string> values;
+  for (const Flag& flag : impl_->flags) {
+    if (flag.flag_class == FlagClass::kNotBuilt) continue;
+    std::string text = flag.fallback;
+    if (!flag.given.empty()) {
+      text.clear();
+      for (const std::string& given : flag.given) text += (text.empty() ? "" : ",") + given;
+      if (flag.name.ends_with(".config") || flag.name.ends_with("http-client")) text = "<REDACTED>";
+    }
+    values[flag.name] = std::move(text);
+  }
+  return values;
+}
+
+std::vector<std::string> FlagSet::NotesOnFlagsWithoutEffect() const {
+  std::vector<std::string> notes;
+  for (const Flag& flag : impl_->flags) {
+    if (flag.flag_class == FlagClass::kWithoutEffect && !flag.given.empty()) {
+      notes.push_back("--" + flag.name + ": " + flag.help);
+    }
+  }
+  return notes;
+}
+
+}  // namespace thanos::config

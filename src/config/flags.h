@@ -1,0 +1,91 @@
+// Command-line flags with kingpin's rules: --name=value, --name value, --flag and --no-flag,
+// repeatable flags, @file. Every flag is of one of three classes: working, accepted without
+// effect, or not built yet.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thanos/status.h"
+
+namespace thanos::config {
+
+/// A time, or a duration relative to now that is worked out at each use.
+struct TimeOrDuration {
+  bool is_time = true;
+  int64_t ms = 0;  // Since the epoch, or relative.
+  int64_t ResolveMs(int64_t now_ms) const { return is_time ? ms : now_ms + ms; }
+};
+Result<TimeOrDuration> ParseTimeOrDuration(std::string_view text);
+
+enum class FlagClass : uint8_t { kWorking, kWithoutEffect, kNotBuilt };
+
+/// The flags of one command. Build, Parse once, then read the targets. One thread.
+class FlagSet {
+ public:
+  FlagSet(std::string command, std::string summary);
+  ~FlagSet();
+  FlagSet(FlagSet&&) noexcept;
+
+  /// Set on the flag defined last.
+  FlagSet& Hidden();
+  FlagSet& Required();
+  /// Another name for the flag defined last.
+  FlagSet& Alias(std::string name);
+
+  // Targets get the default at once and the value in Parse; they must outlive the set.
+  FlagSet& String(std::string name, std::string help, std::string fallback, std::string* target);
+  FlagSet& Strings(std::string name, std::string help, std::vector<std::string>* target);
+  FlagSet& Bool(std::string name, std::string help, bool fallback, bool* target);
+  /// As kingpin: read as a float, then cut.
+  FlagSet& Int(std::string name, std::string help, int64_t fallback, int64_t* target);
+  FlagSet& Uint(std::string name, std::string help, uint64_t fallback, uint64_t* target);
+  FlagSet& Float(std::string name, std::string help, double fallback, double* target);
+  /// Go's durations, nanoseconds.
+  FlagSet& GoDuration(std::string name, std::string help, std::string_view fallback,
+                      int64_t* target_ns);
+  /// Prometheus' durations, nanoseconds.
+  FlagSet& PromDuration(std::string name, std::string help, std::string_view fallback,
+                        int64_t* target_ns);
+  FlagSet& Bytes(std::string name, std::string help, std::string_view fallback, uint64_t* target);
+  FlagSet& Enum(std::string name, std::string help, std::vector<std::string> choices,
+                std::string fallback, std::string* target);
+  FlagSet& Time(std::string name, std::string help, std::string_view fallback,
+                TimeOrDuration* target);
+  /// Two flags, NAME (the content) and NAME-file (a path): both set is an error, a missing file
+  /// too. $(VAR) is replaced from the environment when `substitute_env`.
+  FlagSet& PathOrContent(std::string name, std::string help, bool required, bool substitute_env,
+                         std::string* content);
+
+  /// Takes Go's values, changes nothing; `reason` is logged once when it is given.
+  FlagSet& WithoutEffect(std::string name, bool is_bool, std::string reason);
+  /// Refused by name when given.
+  FlagSet& NotBuilt(std::string name, bool is_bool);
+
+  /// kInvalidArgument with kingpin's wording: "unknown long flag '--x'".
+  Status Parse(const std::vector<std::string>& arguments);
+  bool help_asked() const;
+  bool version_asked() const;
+  bool WasSet(std::string_view name) const;
+  /// The whole help text, grouped: working flags, without effect, not built yet.
+  std::string Help() const;
+  /// For /api/v1/status/flags. Contents of *.config flags are "<REDACTED>".
+  std::map<std::string, std::string> Values() const;
+  /// "--name: reason" for each flag without effect that was given.
+  std::vector<std::string> NotesOnFlagsWithoutEffect() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// $(VAR) from the environment; an unset one is an error naming it.
+Result<std::string> SubstituteEnv(std::string_view text);
+Result<std::string> ReadFileText(const std::string& path);
+
+}  // namespace thanos::config

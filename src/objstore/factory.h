@@ -1,0 +1,18 @@
+// From --objstore.config to a bucket.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "metrics/registry.h"
+#include "thanos/bucket.h"
+
+namespace thanos::objstore {
+
+/// The YAML of components/common §4.1, strict but for FILESYSTEM's own keys, as Go has it. A
+/// provider that is not built is kUnimplemented by name. The bucket has retries, metrics and its
+/// prefix around it. `registry` must outlive it; null leaves the metrics out.
+Result<std::unique_ptr<Bucket>> MakeBucket(std::string_view yaml, metrics::Registry* registry);
+
+}  // namespace thanos::objstore

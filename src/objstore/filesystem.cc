@@ -1,0 +1,314 @@
+#include "objstore/filesystem.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+
+namespace thanos::objstore {
+namespace {
+
+// Work files of uploads begin with this; listings leave them out, a later upload never meets one.
+constexpr std::string_view kTemporaryPrefix = ".thanos-upload-";
+constexpr size_t kCopyBytes = 256 << 10;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+  // The status of close() tells of late write errors.
+  int Close() {
+    const int result = close(fd_);
+    fd_ = -1;
+    return result;
+  }
+
+ private:
+  int fd_;
+};
+
+class FileSource : public ByteSource {
+ public:
+  FileSource(std::string path, int fd, int64_t offset, int64_t length)
+      : path_(std::move(path)), fd_(fd), offset_(offset), left_(length), size_(length) {}
+
+  Result<size_t> Read(std::span<std::byte> out) override {
+    const size_t want = static_cast<size_t>(std::min<int64_t>(left_, std::ssize(out)));
+    if (want == 0) return 0;
+    for (;;) {
+      const ssize_t got = pread(fd_.get(), out.data(), want, offset_);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return ErrnoError(errno, "read " + path_);
+      if (got == 0) {
+        return DataLossError(path_ + ": ended " + std::to_string(left_) + " bytes early");
+      }
+      offset_ += got;
+      left_ -= got;
+      return static_cast<size_t>(got);
+    }
+  }
+  int64_t size() const override { return size_; }
+
+ private:
+  std::string path_;
+  Descriptor fd_;
+  int64_t offset_, left_, size_;
+};
+
+Status FsyncDirectory(const std::string& path) {
+  Descriptor fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return ErrnoError(errno, "open directory " + path);
+  if (fsync(fd.get()) != 0) return ErrnoError(errno, "fsync directory " + path);
+  return OkStatus();
+}
+
+int64_t ModifiedMs(const struct stat& info) {
+  return static_cast<int64_t>(info.st_mtim.tv_sec) * 1000 + info.st_mtim.tv_nsec / 1000000;
+}
+
+class FilesystemBucket : public Bucket {
+ public:
+  explicit FilesystemBucket(std::string directory) : root_(std::move(directory)) {}
+
+  std::string name() const override { return "fs: " + root_; }
+  Capabilities capabilities() const override {
+    return {.copy = true, .listing_has_attributes = true};
+  }
+
+  Result<ObjectAttributes> Attributes(const CallContext& context, std::string_view name) override {
+    THANOS_RETURN_IF_ERROR(context.Check());
+    THANOS_ASSIGN_OR_RETURN(const std::string path, PathOf(name));
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) return MissingOr(errno, "stat", name);
+    if (!S_ISREG(info.st_mode)) return NotFoundError("object " + std::string(name) + " not found");
+    return ObjectAttributes{info.st_size, ModifiedMs(info)};
+  }
+
+  Status Iterate(const CallContext& context, const ListOptions& options,
+                 const ObjectVisitor& visitor) override {
+    std::string prefix = options.prefix;
+    if (!prefix.empty() && prefix.back() != '/') prefix += '/';
+    if (!prefix.empty()) {
+      THANOS_ASSIGN_OR_RETURN(const std::string path, PathOf(prefix.substr(0, prefix.size() - 1)));
+      struct stat info {};
+      if (stat(path.c_str(), &info) != 0 && errno == ENOENT) return OkStatus();
+    }
+    return Walk(context, prefix, options, visitor);
+  }
+
+  Result<std::unique_ptr<ByteSource>> Open(const CallContext& context, std::string_view name,
+                                           ByteRange range) override {
+    THANOS_RETURN_IF_ERROR(context.Check());
+    THANOS_ASSIGN_OR_RETURN(const std::string path, PathOf(name));
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return MissingOr(errno, "open", name);
+    struct stat info {};
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+      close(fd);
+      return NotFoundError("object " + std::string(name) + " not found");
+    }
+    if (range.offset < 0 || range.offset > info.st_size) {
+      close(fd);
+      return Status(StatusCode::kOutOfRange,
+                    "object " + std::string(name) + ": range begins at " +
+                        std::to_string(range.offset) + ", behind the end at " +
+                        std::to_string(info.st_size));
+    }
+    const int64_t rest = info.st_size - range.offset;
+    const int64_t length = range.length < 0 ? rest : std::min(range.length, rest);
+    return std::unique_ptr<ByteSource>(
+        std::make_unique<FileSource>(path, fd, range.offset, length));
+  }
+
+  Status Upload(const CallContext& context, std::string_view name, ByteSource& content,
+                const PutOptions&) override {
+    THANOS_ASSIGN_OR_RETURN(const std::string path, PathOf(name));
+    const std::string directory = path.substr(0, path.rfind('/'));
+    THANOS_RETURN_IF_ERROR(MakeDirectories(directory));
+    const std::string temporary = TemporaryIn(directory);
+    Status status = WriteFile(context, temporary, content);
+    if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+      status = ErrnoError(errno, "rename to " + path);
+    }
+    if (!status.ok()) {
+      unlink(temporary.c_str());
+      return status.WithContext("upload " + std::string(name));
+    }
+    return FsyncDirectory(directory);
+  }
+
+  Status Delete(const CallContext& context, std::string_view name) override {
+    THANOS_RETURN_IF_ERROR(context.Check());
+    THANOS_ASSIGN_OR_RETURN(const std::string path, PathOf(name));
+    if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+      return ErrnoError(errno, "delete " + std::string(name));
+    }
+    // Directories live only as long as there is something in them.
+    std::string parent = path.substr(0, path.rfind('/'));
+    while (parent.size() > root_.size() && rmdir(parent.c_str()) == 0) {
+      parent.resize(parent.rfind('/'));
+    }
+    return OkStatus();
+  }
+
+  Status Copy(const CallContext& context, std::string_view from, std::string_view to) override {
+    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, Open(context, from, {}));
+    return Upload(context, to, *source, {});
+  }
+
+ private:
+  // The path of an object, or kInvalidArgument for a name that is not one, or leads outside.
+  Result<std::string> PathOf(std::string_view name) const {
+    std::string_view rest = name;
+    bool more = true;
+    while (more) {
+      const size_t slash = rest.find('/');
+      const std::string_view part = rest.substr(0, slash);
+      if (part.empty() || part == "." || part == ".." ||
+          part.find('\0') != std::string_view::npos) {
+        return InvalidArgumentError("not an object name: \"" + std::string(name) + "\"");
+      }
+      more = slash != std::string_view::npos;
+      if (more) rest.remove_prefix(slash + 1);
+    }
+    std::string path = root_ + "/" + std::string(name);
+    // A link inside the bucket may point anywhere: follow it, and look where it came out.
+    std::error_code error;
+    const fs::path real = fs::weakly_canonical(path, error);
+    if (error) return ErrnoError(error.value(), "resolve " + path);
+    const std::string& text = real.native();
+    if (text.compare(0, root_.size(), root_) != 0 || text[root_.size()] != '/') {
+      return PermissionDeniedError("object \"" + std::string(name) +
+                                   "\" leads out of the bucket's directory");
+    }
+    return path;
+  }
+
+  static Status MissingOr(int error, std::string_view what, std::string_view name) {
+    if (error == ENOENT || error == ENOTDIR) {
+      return NotFoundError("object " + std::string(name) + " not found");
+    }
+    return ErrnoError(error, std::string(what) + " " + std::string(name));
+  }
+
+  Status MakeDirectories(const std::string& directory) const {
+    std::error_code error;
+    std::vector<std::string> missing;
+    for (std::string at = directory; !fs::exists(at, error); at.resize(at.rfind('/'))) {
+      missing.push_back(at);
+    }
+    for (auto it = missing.rbegin(); it != missing.rend(); ++it) {
+      if (mkdir(it->c_str(), 0750) != 0 && errno != EEXIST) {
+        return ErrnoError(errno, "create directory " + *it);
+      }
+      THANOS_RETURN_IF_ERROR(FsyncDirectory(it->substr(0, it->rfind('/'))));
+    }
+    return OkStatus();
+  }
+
+  static std::string TemporaryIn(const std::string& directory) {
+    static std::atomic<uint64_t> counter{0};
+    return directory + "/" + std::string(kTemporaryPrefix) + std::to_string(getpid()) + "-" +
+           std::to_string(counter.fetch_add(1));
+  }
+
+  static Status WriteFile(const CallContext& context, const std::string& path,
+                          ByteSource& content) {
+    Descriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
+    if (fd.get() < 0) return ErrnoError(errno, "create " + path);
+    std::vector<std::byte> buffer(kCopyBytes);
+    for (;;) {
+      THANOS_RETURN_IF_ERROR(context.Check());
+      THANOS_ASSIGN_OR_RETURN(const size_t size, content.Read(buffer));
+      if (size == 0) break;
+      for (size_t done = 0; done < size;) {
+        const ssize_t wrote = write(fd.get(), buffer.data() + done, size - done);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote < 0) return ErrnoError(errno, "write " + path);
+        done += static_cast<size_t>(wrote);
+      }
+    }
+    if (fsync(fd.get()) != 0) return ErrnoError(errno, "fsync " + path);
+    if (fd.Close() != 0) return ErrnoError(errno, "close " + path);
+    return OkStatus();
+  }
+
+  struct Entry {
+    std::string name;  // Directories end in '/', which is also how they sort.
+    ObjectAttributes attributes;
+  };
+
+  Result<std::vector<Entry>> ReadDirectory(const std::string& prefix) const {
+    const std::string path = prefix.empty() ? root_ : root_ + "/" + prefix;
+    std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(path.c_str()), closedir);
+    if (!dir) {
+      if (errno == ENOENT || errno == ENOTDIR) return std::vector<Entry>{};
+      return ErrnoError(errno, "list " + path);
+    }
+    std::vector<Entry> entries;
+    for (;;) {
+      errno = 0;
+      const dirent* item = readdir(dir.get());
+      if (item == nullptr) break;
+      const std::string_view name = item->d_name;
+      if (name == "." || name == ".." || name.starts_with(kTemporaryPrefix)) continue;
+      struct stat info {};
+      if (fstatat(dirfd(dir.get()), item->d_name, &info, 0) != 0) {
+        if (errno == ENOENT) continue;  // Deleted since, or a link to nothing.
+        return ErrnoError(errno, "stat " + path + std::string(name));
+      }
+      Entry entry{std::string(name), {info.st_size, ModifiedMs(info)}};
+      if (S_ISDIR(info.st_mode)) entry.name += '/';
+      entries.push_back(std::move(entry));
+    }
+    if (errno != 0) return ErrnoError(errno, "list " + path);
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry& a, const Entry& b) { return a.name < b.name; });
+    return entries;
+  }
+
+  Status Walk(const CallContext& context, const std::string& prefix, const ListOptions& options,
+              const ObjectVisitor& visitor) const {
+    THANOS_RETURN_IF_ERROR(context.Check());
+    THANOS_ASSIGN_OR_RETURN(const std::vector<Entry> entries, ReadDirectory(prefix));
+    for (const Entry& entry : entries) {
+      const std::string name = prefix + entry.name;
+      const bool directory = name.back() == '/';
+      if (directory && options.recursive) {
+        THANOS_RETURN_IF_ERROR(Walk(context, name, options, visitor));
+        continue;
+      }
+      if (!options.start_after.empty() && name <= options.start_after) continue;
+      THANOS_RETURN_IF_ERROR(visitor({name, entry.attributes, !directory}));
+    }
+    return OkStatus();
+  }
+
+  const std::string root_;  // Canonical, without a final '/'.
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Bucket>> OpenFilesystemBucket(std::string directory) {
+  if (directory.empty()) return InvalidArgumentError("missing directory for filesystem bucket");
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return ErrnoError(error.value(), "create directory " + directory);
+  const fs::path real = fs::canonical(directory, error);
+  if (error) return ErrnoError(error.value(), "resolve " + directory);
+  return std::unique_ptr<Bucket>(std::make_unique<FilesystemBucket>(real.native()));
+}
+
+}  // namespace thanos::objstore

@@ -1,0 +1,36 @@
+// Deduplication of replicas, sample by sample. formats/algorithms §2 and §3.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "chunk/decode.h"
+#include "thanos/chunk.h"
+
+namespace thanos::series {
+
+/// What happens to a counter's values where the merge changes from one replica to another.
+enum class CounterAdjust : uint8_t {
+  kNone,
+  /// A replica that is behind is lifted to the value last seen, for good (Go's reading; its
+  /// leaves have their resets taken out before).
+  kLift,
+  /// As kLift, but a true reset of the replica is left visible, and ends the lift.
+  kLiftKeepResets,
+};
+
+/// Merges replicas, in this order, to *out (cleared first): penalty of §3.1, folded from the left.
+/// Replicas must be ascending in time.
+void PenaltyMerge(std::span<const chunk::Columns* const> replicas, CounterAdjust adjust,
+                  chunk::Columns* out);
+
+/// Merges replicas by time, dropping equal times: §3.3.
+void ChainMerge(std::span<const chunk::Columns* const> replicas, chunk::Columns* out);
+
+/// Splits chunks, sorted by time, into lists without overlap, first fit: the pseudo-replicas of
+/// §2. `lists` keeps its inner vectors' memory; the first `returned` of them are in use.
+size_t SplitOverlaps(std::span<const ChunkView> chunks,
+                     std::vector<std::vector<const ChunkView*>>* lists);
+
+}  // namespace thanos::series

@@ -1,0 +1,1 @@
+thanos_fuzz(chunk_decode chunk)

@@ -1,0 +1,46 @@
+#include "block/meta.h"
+
+#include <gtest/gtest.h>
+
+#include "support/vectors.h"
+#include "thanos/testing/status_matchers.h"
+
+namespace thanos::block {
+namespace {
+
+using testing::IsOk;
+using testing::StatusIs;
+
+constexpr char kVectors[] = "conformance/vectors/meta_json.jsonl";
+
+TEST(MetaTest, ReadsAndWritesTheVectorsAsThanosDoes) {
+  THANOS_SKIP_WITHOUT_SHARED(kVectors);
+  for (const auto& row : testing::ReadJsonLines(testing::SharedPath(kVectors))) {
+    const auto meta = ParseMeta(testing::FromHex(row["hex"]));
+    if (row["expect"] == "error") {
+      EXPECT_THAT(meta, StatusIs(StatusCode::kDataLoss)) << row["id"] << row["kind"];
+      continue;
+    }
+    ASSERT_THAT(meta, IsOk()) << row["id"] << row["kind"];
+    EXPECT_EQ(WriteMeta(*meta), row["written"]) << row["id"] << row["kind"];
+    EXPECT_EQ(meta->GroupKey(), row["group_key"]) << row["id"];
+    EXPECT_EQ(std::to_string(meta->thanos.resolution_ms), row["resolution"]) << row["id"];
+  }
+}
+
+TEST(MetaTest, WhatIsWrittenReadsBackEqual) {
+  BlockMeta meta;
+  meta.ulid = base::Ulid::Make(1700000000000);
+  meta.min_ms = -5;
+  meta.max_ms = 7;
+  meta.compaction.level = 2;
+  meta.compaction.sources = {base::Ulid::Make(1), base::Ulid::Make(2)};
+  meta.thanos.labels = {{"a", "<b>"}, {"replica", "\"x\""}};
+  meta.thanos.files = {{"chunks/000001", 12, true, "SHA256", "ab"}, {"meta.json", 0, false, "", ""}};
+  meta.thanos.extensions_json = "{\n\t\t\t\"k\": 1\n\t\t}";
+  THANOS_ASSERT_OK_AND_ASSIGN(const BlockMeta read, ParseMeta(WriteMeta(meta)));
+  EXPECT_EQ(WriteMeta(read), WriteMeta(meta));
+}
+
+}  // namespace
+}  // namespace thanos::block
