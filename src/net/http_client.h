@@ -16,7 +16,8 @@
 
 namespace thanos::net {
 
-/// Paths of PEM files; "" where not given.
+/// Paths of PEM files; "" where not given. A server_name other than the URL's is not built yet:
+/// Make() refuses it.
 struct ClientTls {
   std::string ca_file, cert_file, key_file, server_name;
   bool insecure_skip_verify = false;
@@ -35,6 +36,9 @@ struct HttpClientOptions {
   std::string proxy_url;                 // "" takes http_proxy and the like; "none" uses no proxy.
   ClientTls tls;
   bool accept_compression = false;       // Asks for gzip and unpacks it.
+  /// A transfer slower than 1 KiB/s for this long is given up, the wait for the answer included;
+  /// 0 is never. For object storage; not for peers that compute for minutes.
+  std::chrono::seconds stall_timeout{0};
 };
 
 struct ClientRequest {
