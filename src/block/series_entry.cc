@@ -75,8 +75,11 @@ Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbo
   LabelsEncoder encoder(out);
   std::string_view before;
   for (size_t i = 0; i < labels.size(); ++i) {
-    THANOS_ASSIGN_OR_RETURN(const std::string_view name, symbols.Lookup(labels[i].name));
-    THANOS_ASSIGN_OR_RETURN(const std::string_view value, symbols.Lookup(labels[i].value));
+    std::string_view name, value;
+    if (!symbols.TryLookup(labels[i].name, &name)) return symbols.Lookup(labels[i].name).status();
+    if (!symbols.TryLookup(labels[i].value, &value)) {
+      return symbols.Lookup(labels[i].value).status();
+    }
     if (i > 0 && name <= before) {
       return DataLossError("index series entry: label names out of order");
     }
