@@ -99,7 +99,8 @@ class [[nodiscard]] Result {
   template <typename U>
     requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::decay_t<U>, Status> &&
              !std::is_same_v<std::decay_t<U>, Result<T>> && !std::is_same_v<std::decay_t<U>, T>)
-  Result(U&& value) : value_(std::forward<U>(value)) {}  // NOLINT: implicit on purpose.
+  // In place: a nullopt for a T that is itself an optional is a value, not its absence.
+  Result(U&& value) : value_(std::in_place, std::forward<U>(value)) {}  // NOLINT: implicit.
 
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }

@@ -80,8 +80,6 @@ void AppendJsonString(std::string_view text, std::string* out, bool html_escape)
         case '\n': *out += "\\n"; break;
         case '\r': *out += "\\r"; break;
         case '\t': *out += "\\t"; break;
-        case '\b': *out += "\\b"; break;
-        case '\f': *out += "\\f"; break;
         default:
           *out += "\\u00";
           *out += kHex[c >> 4];

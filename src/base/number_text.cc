@@ -105,25 +105,16 @@ void AppendFloatE(double value, std::string* out) {
   LayOutExponent(Shortest(value), out);
 }
 
-namespace {
-
-void AppendGeneral(double value, int exponent_from, std::string* out) {
+void AppendFloatG(double value, std::string* out) {
   if (AppendSpecial(value, out)) return;
   const Decimal decimal = Shortest(value);
-  if (decimal.exponent < -4 || decimal.exponent >= exponent_from) {
+  constexpr int kExponentFrom = 6;  // What Go takes for the precision when digits are shortest.
+  if (decimal.exponent < -4 || decimal.exponent >= kExponentFrom) {
     LayOutExponent(decimal, out);
   } else {
     LayOutFixed(decimal, out);
   }
 }
-
-}  // namespace
-
-void AppendFloatG(double value, std::string* out) {
-  AppendGeneral(value, 6, out);
-}
-
-void AppendFloatV(double value, std::string* out) { AppendGeneral(value, 21, out); }
 
 void AppendFloatApi(double value, std::string* out) {
   if (AppendInteger(value, out) || AppendSpecial(value, out)) return;
@@ -162,14 +153,13 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view lower) {
   return true;
 }
 
-// Underscores may stand between digits, or between a base prefix and a digit, and only when there
-// is a base prefix (base argument 0 semantics do not apply to ParseFloat: only hex has one).
+// Underscores may stand between digits, and between a base prefix and a digit.
 bool UnderscoresOk(std::string_view body, bool hex) {
   if (body.find('_') == std::string_view::npos) return true;
-  if (!hex) return false;
-  char before = '0';  // The prefix counts as a digit.
+  char before = hex ? '0' : 'x';  // '0' stands for any digit; the prefix counts as one.
   for (const char c : body) {
-    const bool digit = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+    const bool digit =
+        (c >= '0' && c <= '9') || (hex && (c | 0x20) >= 'a' && (c | 0x20) <= 'f');
     if (c == '_' && before != '0') return false;
     if (!digit && c != '_' && before == '_') return false;
     before = digit ? '0' : c;

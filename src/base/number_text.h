@@ -13,10 +13,8 @@ namespace thanos::base {
 void AppendFloatF(double value, std::string* out);
 /// strconv 'e', -1: "1e+00", "1.5e-07".
 void AppendFloatE(double value, std::string* out);
-/// strconv 'g', -1: exponent form below 1e-4 and from 1e6 on (as in expositions of metrics).
+/// strconv 'g', -1, which is fmt's %v too: exponent form below 1e-4 and from 1e6 on.
 void AppendFloatG(double value, std::string* out);
-/// fmt's %v: as 'g', but the exponent form only from 1e21 on.
-void AppendFloatV(double value, std::string* out);
 /// A sample value in the HTTP API: 'f' for 0 and 1e-6 <= |v| < 1e21, else 'e' with at least two
 /// exponent digits.
 void AppendFloatApi(double value, std::string* out);

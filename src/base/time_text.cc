@@ -287,8 +287,17 @@ Result<int64_t> ParsePromDuration(std::string_view text) {
     std::string out = "\"";
     for (const char c : s) {
       if (c == '"' || c == '\\') out += '\\';
-      if (c == '\n') out += "\\n";
-      else out += c;
+      if (c == '\n') {
+        out += "\\n";
+      } else if (c == '\t') {
+        out += "\\t";
+      } else if (static_cast<unsigned char>(c) < 0x20) {
+        char buffer[8];
+        std::snprintf(buffer, sizeof(buffer), "\\x%02x", c);
+        out += buffer;
+      } else {
+        out += c;
+      }
     }
     return out + "\"";
   };

@@ -19,17 +19,37 @@ struct Regex::Impl {
 
 namespace {
 
-// RE2's wording is near Go's; these differ.
-std::string GoRegexError(const re2::RE2& re2, std::string_view pattern) {
-  std::string what = re2.error();
-  if (re2.error_code() == re2::RE2::ErrorMissingParen) what = "missing closing ): `" + std::string(pattern) + "`";
-  if (re2.error_code() == re2::RE2::ErrorRepeatArgument) {
-    what = "missing argument to repetition operator: `" + re2.error_arg() + "`";
+std::string_view GoRegexProblem(re2::RE2::ErrorCode code) {
+  switch (code) {
+    case re2::RE2::ErrorBadEscape: return "invalid escape sequence";
+    case re2::RE2::ErrorBadCharClass: return "invalid character class";
+    case re2::RE2::ErrorBadCharRange: return "invalid character class range";
+    case re2::RE2::ErrorMissingBracket: return "missing closing ]";
+    case re2::RE2::ErrorMissingParen: return "missing closing )";
+    case re2::RE2::ErrorUnexpectedParen: return "unexpected )";
+    case re2::RE2::ErrorTrailingBackslash: return "trailing backslash at end of expression";
+    case re2::RE2::ErrorRepeatArgument: return "missing argument to repetition operator";
+    case re2::RE2::ErrorRepeatSize: return "invalid repeat count";
+    case re2::RE2::ErrorRepeatOp: return "invalid nested repetition operator";
+    case re2::RE2::ErrorBadPerlOp: return "invalid or unsupported Perl syntax";
+    case re2::RE2::ErrorBadUTF8: return "invalid UTF-8";
+    case re2::RE2::ErrorBadNamedCapture: return "invalid named capture";
+    default: return "";
   }
-  if (re2.error_code() == re2::RE2::ErrorMissingBracket) {
-    what = "missing closing ]: `" + re2.error_arg() + "`";
-  }
-  return "error parsing regexp: " + what;
+}
+
+// Go's wording. The pattern is compiled alone, so that the piece named is the user's.
+std::string GoRegexError(const re2::RE2& wrapped, std::string_view pattern) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  const re2::RE2 bare(std::string(pattern), options);
+  const re2::RE2& re2 = bare.ok() ? wrapped : bare;
+  const std::string_view problem = GoRegexProblem(re2.error_code());
+  if (problem.empty()) return "error parsing regexp: " + re2.error();
+  const bool whole = re2.error_code() == re2::RE2::ErrorMissingParen ||
+                     re2.error_code() == re2::RE2::ErrorUnexpectedParen;
+  return "error parsing regexp: " + std::string(problem) + ": `" +
+         (whole ? std::string(pattern) : re2.error_arg()) + "`";
 }
 
 // Go 1.22 also takes (?<name>…); RE2 of Debian 12 wants (?P<name>…).

@@ -235,6 +235,19 @@ std::string LeadingLiteral(std::string_view pattern) {
   return prefix;
 }
 
+std::vector<std::string> SplitAlternatives(std::string_view pattern) {
+  std::vector<std::string> all;
+  for (;;) {
+    const size_t bar = pattern.find('|');
+    all.emplace_back(pattern.substr(0, bar));
+    if (bar == std::string_view::npos) break;
+    pattern.remove_prefix(bar + 1);
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
 }  // namespace
 
 bool RegexShape::MatchesAffixes(std::string_view text) const {
@@ -261,6 +274,15 @@ bool RegexShape::MatchesAffixes(std::string_view text) const {
 
 RegexShape AnalyseRegex(std::string_view pattern) {
   RegexShape shape;
+  if (!base::IsValidUtf8(pattern)) {
+    // Go refuses such a pattern, too, unless it is nothing but literals.
+    if (pattern.find_first_of(".*+?{}()[]^$\\") == std::string_view::npos) {
+      shape.kind = RegexShape::Kind::kLiterals;
+      shape.exact = true;
+      shape.literals = SplitAlternatives(pattern);
+    }
+    return shape;
+  }
   if (auto literals = FiniteSetParser(pattern).Parse()) {
     shape.kind = RegexShape::Kind::kLiterals;
     shape.exact = true;

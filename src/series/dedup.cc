@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 namespace thanos::series {
 namespace {
@@ -32,7 +33,12 @@ class Leaf {
   }
   Kind kind() const { return kind_; }
   int64_t t() const { return t_; }
-  double value() const { return columns_.v[float_at_] + lift_; }
+  // Without a lift the bits stay as they are: -0, and the stale marker. (Go adds the zero in counter
+  // mode, which turns the marker into a plain NaN: kLift does as Go.)
+  double value() const {
+    const bool plain = lift_ == 0 && adjust_ != CounterAdjust::kLift;
+    return plain ? columns_.v[float_at_] : columns_.v[float_at_] + lift_;
+  }
   const model::FloatHistogram& histogram() const { return columns_.histograms[histogram_at_]; }
 
   // Called on a switch of replicas; `seen` and `seen_ms` are the sample returned before.
@@ -227,48 +233,90 @@ void PenaltyMerge(std::span<const chunk::Columns* const> replicas, CounterAdjust
   Drain(side, out);
 }
 
+namespace {
+
+// A binary min-heap on time. Among equal times the order is that of Go's container/heap, which
+// decides whose value is seen.
+class LeafHeap {
+ public:
+  bool empty() const { return items_.empty(); }
+  const Leaf& top() const { return *items_[0]; }
+  void Push(Leaf* leaf) {
+    items_.push_back(leaf);
+    for (size_t i = items_.size() - 1; i > 0;) {
+      const size_t parent = (i - 1) / 2;
+      if (!(items_[i]->t() < items_[parent]->t())) break;
+      std::swap(items_[i], items_[parent]);
+      i = parent;
+    }
+  }
+  Leaf* Pop() {
+    std::swap(items_.front(), items_.back());
+    Leaf* leaf = items_.back();
+    items_.pop_back();
+    for (size_t i = 0;;) {
+      size_t child = 2 * i + 1;
+      if (child >= items_.size()) break;
+      if (child + 1 < items_.size() && items_[child + 1]->t() < items_[child]->t()) ++child;
+      if (!(items_[child]->t() < items_[i]->t())) break;
+      std::swap(items_[i], items_[child]);
+      i = child;
+    }
+    return leaf;
+  }
+
+ private:
+  std::vector<Leaf*> items_;
+};
+
+// The replica whose sample comes next, or null at the end. The one in use stays in use while it is
+// earlier than all others; a time equal to the last one is left out.
+Leaf* NextOfChain(Leaf* current, const std::optional<int64_t>& last, LeafHeap* heap) {
+  for (;;) {
+    if (current != nullptr) {
+      if (current->Next() == Kind::kEnd) {
+        if (heap->empty()) return nullptr;
+      } else {
+        if (current->t() == last) continue;
+        if (heap->empty() || current->t() < heap->top().t()) return current;
+        heap->Push(current);
+      }
+    }
+    if (heap->empty()) return nullptr;
+    current = heap->Pop();
+    if (current->t() != last) return current;
+  }
+}
+
+}  // namespace
+
 void ChainMerge(std::span<const chunk::Columns* const> replicas, chunk::Columns* out) {
   out->Clear();
   std::vector<Leaf> leaves;
   leaves.reserve(replicas.size());
+  LeafHeap heap;
+  if (replicas.empty()) return;
   for (const chunk::Columns* replica : replicas) {
-    Leaf leaf(*replica, CounterAdjust::kNone);
-    if (leaf.Next() != Kind::kEnd) leaves.push_back(leaf);
+    leaves.emplace_back(*replica, CounterAdjust::kNone);
+    // The first one is in use from the start, before its first sample.
+    if (leaves.size() > 1 && leaves.back().Next() != Kind::kEnd) heap.Push(&leaves.back());
   }
-  // The replica in use stays in use while no other one is earlier; of equal times one is kept.
-  size_t current = SIZE_MAX, source_before = SIZE_MAX;
-  bool any = false;
-  int64_t last = 0;
-  for (;;) {
-    size_t best = SIZE_MAX;
-    for (size_t i = 0; i < leaves.size(); ++i) {
-      Leaf& leaf = leaves[i];
-      while (any && leaf.t() <= last && leaf.Next() != Kind::kEnd) {
-      }
-      if (any && leaf.t() <= last) continue;
-      if (best == SIZE_MAX || leaf.t() < leaves[best].t() ||
-          (leaf.t() == leaves[best].t() && i == current)) {
-        best = i;
-      }
+  std::optional<int64_t> last;
+  const Leaf* before = nullptr;
+  for (Leaf* leaf = &leaves[0]; (leaf = NextOfChain(leaf, last, &heap)) != nullptr; before = leaf) {
+    last = leaf->t();
+    if (leaf->kind() == Kind::kFloat) {
+      out->t.push_back(*last);
+      out->v.push_back(leaf->value());
+      continue;
     }
-    if (best == SIZE_MAX) return;
-    current = best;
-    Leaf& leaf = leaves[best];
-    last = leaf.t();
-    any = true;
-    if (leaf.kind() == Kind::kFloat) {
-      out->t.push_back(last);
-      out->v.push_back(leaf.value());
-    } else {
-      out->histogram_t.push_back(last);
-      out->histograms.push_back(leaf.histogram());
-      // Between two sources nothing is known of resets.
-      auto& hint = out->histograms.back().hint;
-      if (source_before != best && hint != model::CounterResetHint::kGauge) {
-        hint = model::CounterResetHint::kUnknown;
-      }
+    out->histogram_t.push_back(*last);
+    out->histograms.push_back(leaf->histogram());
+    // Between two sources nothing is known of resets.
+    auto& hint = out->histograms.back().hint;
+    if (before != leaf && hint != model::CounterResetHint::kGauge) {
+      hint = model::CounterResetHint::kUnknown;
     }
-    source_before = best;
   }
 }
 

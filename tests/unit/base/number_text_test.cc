@@ -27,7 +27,7 @@ TEST(NumberVectors, FormatAndParseLikeGo) {
       EXPECT_EQ(With(AppendFloatApi, value), row["api"].get<std::string>()) << id;
       EXPECT_EQ(With(AppendFloatF, value), row["f"].get<std::string>()) << id;
       EXPECT_EQ(With(AppendFloatG, value), row["g"].get<std::string>()) << id;
-      EXPECT_EQ(With(AppendFloatV, value), row["v"].get<std::string>()) << id;
+      EXPECT_EQ(With(AppendFloatG, value), row["v"].get<std::string>()) << id;
       EXPECT_EQ(With(AppendFloatE, value), row["e"].get<std::string>()) << id;
       continue;
     }

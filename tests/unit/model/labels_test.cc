@@ -151,7 +151,8 @@ TEST(Labels, OrderIsPairwise) {
 }
 
 TEST(LabelsBuilder, SortsReplacesAndRemoves) {
-  LabelsBuilder builder(Labels::Of({{"b", "1"}, {"a", "2"}, {"c", "3"}}));
+  const Labels base = Labels::Of({{"b", "1"}, {"a", "2"}, {"c", "3"}});
+  LabelsBuilder builder(base);
   builder.Set("aa", "9");
   builder.Set("b", "5");
   builder.Remove("c");

@@ -1,0 +1,43 @@
+// The handlers behind AddQueryApi, one file per family.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "api/query_api.h"
+
+namespace thanos::api {
+
+using EndpointsFunction = std::function<std::vector<std::shared_ptr<fanout::Endpoint>>()>;
+
+/// What query handlers share; immutable.
+struct QueryApiState {
+  QueryApiOptions options;
+  query::Driver* driver;
+  EndpointsFunction endpoints;
+
+  /// The request's tenant, from its header.
+  Result<CallContext> WithTenant(const CallContext& context,
+                                 const net::HttpRequest& request) const;
+};
+using StateRef = std::shared_ptr<const QueryApiState>;
+
+// query_handler.cc
+net::HttpResponse HandleInstantQuery(const QueryApiState& state, const CallContext& context,
+                                     const net::HttpRequest& request);
+net::HttpResponse HandleRangeQuery(const QueryApiState& state, const CallContext& context,
+                                   const net::HttpRequest& request);
+net::HttpResponse HandleExplain(const QueryApiState& state, const net::HttpRequest& request,
+                                bool range);
+// metadata_handler.cc
+net::HttpResponse HandleLabelNames(const QueryApiState& state, const CallContext& context,
+                                   const net::HttpRequest& request);
+net::HttpResponse HandleLabelValues(const QueryApiState& state, const CallContext& context,
+                                    const net::HttpRequest& request);
+net::HttpResponse HandleSeries(const QueryApiState& state, const CallContext& context,
+                               const net::HttpRequest& request);
+// stores_handler.cc
+net::HttpResponse HandleStores(const QueryApiState& state);
+
+}  // namespace thanos::api

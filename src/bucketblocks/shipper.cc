@@ -1,0 +1,302 @@
+#include "bucketblocks/shipper.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include "base/time_text.h"
+#include "bucketblocks/local_files.h"
+#include "objstore/byte_sources.h"
+
+namespace fs = std::filesystem;
+
+namespace thanos::bucketblocks {
+namespace {
+
+constexpr size_t kMetaBytesMax = 64 << 20;
+
+// Removes the directory of hard links, whatever became of the upload.
+class WorkDirectory {
+ public:
+  explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
+  ~WorkDirectory() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+Status Link(const std::string& from, const std::string& to) {
+  if (link(from.c_str(), to.c_str()) != 0) return ErrnoError(errno, "link " + from + " to " + to);
+  return OkStatus();
+}
+
+Result<std::vector<std::string>> SegmentNames(const std::string& block_path) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::directory_iterator it(block_path + "/chunks", error);
+  for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
+    names.push_back(it->path().filename().native());
+  }
+  if (error) return ErrnoError(error.value(), "list " + block_path + "/chunks");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<std::string> Sha256OfFile(const std::string& path) {
+  THANOS_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, objstore::OpenFileSource(path));
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(),
+                                                                 EVP_MD_CTX_free);
+  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
+  std::vector<std::byte> piece(256 << 10);
+  for (;;) {
+    THANOS_ASSIGN_OR_RETURN(const size_t size, source->Read(piece));
+    if (size == 0) break;
+    EVP_DigestUpdate(digest.get(), piece.data(), size);
+  }
+  unsigned char bytes[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_DigestFinal_ex(digest.get(), bytes, &size);
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex += "0123456789abcdef"[bytes[i] >> 4];
+    hex += "0123456789abcdef"[bytes[i] & 15];
+  }
+  return hex;
+}
+
+}  // namespace
+
+Shipper::Shipper(ShipperOptions options, Bucket* bucket, base::Logger logger,
+                 metrics::Registry* registry)
+    : options_(std::move(options)), bucket_(bucket), logger_(std::move(logger)),
+      syncs_(registry->AddCounter("thanos_shipper_dir_syncs_total", "Total number of dir syncs")),
+      sync_failures_(registry->AddCounter("thanos_shipper_dir_sync_failures_total",
+                                          "Total number of failed dir syncs")),
+      uploads_(registry->AddCounter("thanos_shipper_uploads_total",
+                                    "Total number of uploaded blocks")),
+      upload_failures_(registry->AddCounter("thanos_shipper_upload_failures_total",
+                                            "Total number of block upload failures")),
+      corrupted_(registry->AddCounter("thanos_shipper_corrupted_blocks_total",
+                                      "Total number of corrupted blocks")),
+      compacted_done_(registry->AddGauge(
+          "thanos_shipper_upload_compacted_done",
+          "If 1 it means shipper uploaded all compacted blocks from the filesystem.")) {}
+
+Result<size_t> Shipper::Sync(const CallContext& context) {
+  const auto fail = [this](Status status) {
+    sync_failures_.Add();
+    return status;
+  };
+  size_t corrupted = 0;
+  auto local = LocalBlocks(&corrupted);
+  if (!local.ok()) return fail(local.status());
+  corrupted_.Add(static_cast<double>(corrupted));
+  const Labels labels = options_.external_labels();
+  std::set<base::Ulid> uploaded = ReadState();
+  size_t shipped = 0, failed = 0;
+  for (const LocalBlock& block : *local) {
+    const base::Ulid& ulid = block.meta.ulid;
+    if (uploaded.contains(ulid) || block.meta.stats.samples == 0) continue;
+    const bool compacted = block.meta.compaction.level > 1;
+    if (compacted && !options_.upload_compacted) continue;
+    auto exists = objstore::Exists(context, *bucket_,
+                                   ulid.ToString() + "/" + std::string(block::kMetaFile));
+    if (!exists.ok()) return fail(exists.status().WithContext("check exists"));
+    if (!*exists) {
+      Status status;
+      if (compacted && !options_.allow_out_of_order) {
+        status = CheckOverlap(context, block.meta, labels);
+      }
+      if (status.ok()) status = Upload(context, block, labels);
+      if (!status.ok()) {
+        upload_failures_.Add();
+        logger_.Error("shipping failed", {{"block", ulid.ToString()}, {"err", status}});
+        if (!options_.allow_out_of_order || !context.Check().ok()) {
+          return fail(status.WithContext("upload " + ulid.ToString()));
+        }
+        ++failed;
+        continue;
+      }
+      uploads_.Add();
+      ++shipped;
+      logger_.Info("uploaded block", {{"block", ulid.ToString()}});
+    }
+    uploaded.insert(ulid);
+    if (Status status = WriteState(uploaded, *local); !status.ok()) {
+      logger_.Warn("updating the shipper's state file failed", {{"err", status}});
+    }
+  }
+  if (Status status = WriteState(uploaded, *local); !status.ok()) {
+    logger_.Warn("updating the shipper's state file failed", {{"err", status}});
+  }
+  if (failed > 0 || corrupted > 0) {
+    return fail(InternalError("failed to sync " + std::to_string(failed) + " blocks, " +
+                              std::to_string(corrupted) + " are corrupted"));
+  }
+  syncs_.Add();
+  compacted_done_.Set(options_.upload_compacted ? 1 : 0);
+  return shipped;
+}
+
+Result<std::vector<Shipper::LocalBlock>> Shipper::LocalBlocks(size_t* corrupted) const {
+  std::vector<LocalBlock> blocks;
+  std::error_code error;
+  fs::directory_iterator it(options_.directory, error);
+  for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().native();
+    std::error_code ignored;
+    if (!base::Ulid::IsUlid(name) || !it->is_directory(ignored)) continue;
+    const std::string path = it->path().native();
+    auto text = ReadLocalFile(path + "/" + std::string(block::kMetaFile), kMetaBytesMax);
+    auto meta = text.ok() ? block::ParseMeta(*text) : Result<block::BlockMeta>(text.status());
+    if (meta.ok() && meta->ulid.ToString() != name) {
+      meta = DataLossError("meta.json names block " + meta->ulid.ToString());
+    }
+    if (!meta.ok()) {
+      ++*corrupted;
+      if (!options_.skip_corrupted) return meta.status().WithContext("read block " + path);
+      logger_.Warn("skipping a block that cannot be read",
+                   {{"block", name}, {"err", meta.status()}});
+      continue;
+    }
+    blocks.push_back({path, *std::move(meta)});
+  }
+  if (error) return ErrnoError(error.value(), "list " + options_.directory);
+  std::stable_sort(blocks.begin(), blocks.end(), [](const LocalBlock& a, const LocalBlock& b) {
+    return a.meta.min_ms != b.meta.min_ms ? a.meta.min_ms < b.meta.min_ms
+                                          : a.meta.ulid < b.meta.ulid;
+  });
+  return blocks;
+}
+
+std::set<base::Ulid> Shipper::ReadState() const {
+  std::set<base::Ulid> uploaded;
+  const std::string path = options_.directory + "/" + options_.state_file;
+  auto text = ReadLocalFile(path, kMetaBytesMax);
+  if (!text.ok()) {
+    if (text.status().code() != StatusCode::kNotFound) {
+      logger_.Warn("reading the shipper's state failed; the bucket is asked instead",
+                   {{"err", text.status()}});
+    }
+    return uploaded;
+  }
+  const auto state = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  const bool valid = state.is_object() && state.contains("version") && state["version"] == 1;
+  if (!valid) {
+    logger_.Warn("the shipper's state is unreadable; the bucket is asked instead",
+                 {{"file", path}});
+    return uploaded;
+  }
+  if (!state.contains("uploaded") || !state["uploaded"].is_array()) return uploaded;
+  for (const auto& item : state["uploaded"]) {
+    if (!item.is_string()) continue;
+    if (auto ulid = base::Ulid::Parse(item.get<std::string>()); ulid.ok()) uploaded.insert(*ulid);
+  }
+  return uploaded;
+}
+
+Status Shipper::WriteState(const std::set<base::Ulid>& uploaded,
+                           const std::vector<LocalBlock>& local) const {
+  nlohmann::ordered_json state;
+  state["version"] = 1;
+  state["uploaded"] = nlohmann::ordered_json::array();
+  for (const LocalBlock& block : local) {
+    if (uploaded.contains(block.meta.ulid)) state["uploaded"].push_back(block.meta.ulid.ToString());
+  }
+  return WriteFileAtomically(options_.directory + "/" + options_.state_file,
+                             state.dump(1, '\t') + "\n");
+}
+
+// A compacted block must not overlap what the bucket already has of the same external labels.
+Status Shipper::CheckOverlap(const CallContext& context, const block::BlockMeta& meta,
+                             const Labels& labels) const {
+  std::vector<std::string> names;
+  THANOS_RETURN_IF_ERROR(bucket_->Iterate(context, {}, [&](const ListedObject& object) {
+    std::string_view name = object.name;
+    if (name.ends_with('/') && base::Ulid::IsUlid(name.substr(0, name.size() - 1))) {
+      names.push_back(std::string(name) + std::string(block::kMetaFile));
+    }
+    return OkStatus();
+  }));
+  for (const std::string& name : names) {
+    auto text = objstore::ReadObject(context, *bucket_, name, kMetaBytesMax);
+    if (!text.ok()) {
+      if (text.status().code() == StatusCode::kNotFound) continue;
+      return text.status();
+    }
+    THANOS_ASSIGN_OR_RETURN(const block::BlockMeta other, block::ParseMeta(*text));
+    if (other.ExternalLabels() != labels || other.min_ms >= meta.max_ms ||
+        other.max_ms <= meta.min_ms) {
+      continue;
+    }
+    return FailedPreconditionError("block " + meta.ulid.ToString() + " overlaps block " +
+                                   other.ulid.ToString() + " of the bucket");
+  }
+  return OkStatus();
+}
+
+Status Shipper::Upload(const CallContext& context, const LocalBlock& local, const Labels& labels) {
+  block::BlockMeta meta = local.meta;
+  for (const Label& label : labels) {
+    meta.thanos.labels[std::string(label.name)] = std::string(label.value);
+  }
+  if (meta.thanos.labels.empty()) {
+    return FailedPreconditionError("empty external labels are not allowed for Thanos block");
+  }
+  // Links keep the files in place should Prometheus delete the block meanwhile.
+  const WorkDirectory work(options_.directory + "/thanos/upload/" + meta.ulid.ToString());
+  std::error_code error;
+  fs::remove_all(work.path(), error);
+  fs::create_directories(work.path() + "/chunks", error);
+  if (error) return ErrnoError(error.value(), "create " + work.path());
+  THANOS_ASSIGN_OR_RETURN(meta.thanos.segment_files, SegmentNames(local.path));
+  for (const std::string& name : meta.thanos.segment_files) {
+    THANOS_RETURN_IF_ERROR(
+        Link(local.path + "/chunks/" + name, work.path() + "/chunks/" + name));
+  }
+  THANOS_RETURN_IF_ERROR(Link(local.path + "/index", work.path() + "/index"));
+  return UploadLinked(context, work.path(), std::move(meta));
+}
+
+Status Shipper::UploadLinked(const CallContext& context, const std::string& directory,
+                             block::BlockMeta meta) {
+  std::vector<std::string> paths;
+  for (const std::string& name : meta.thanos.segment_files) paths.push_back("chunks/" + name);
+  paths.emplace_back(block::kIndexFile);
+  meta.thanos.source = options_.source;
+  meta.thanos.files.clear();
+  const std::string prefix = meta.ulid.ToString() + "/";
+  for (const std::string& path : paths) {
+    const std::string local = directory + "/" + path;
+    block::FileMeta file;
+    file.path = path;
+    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, objstore::OpenFileSource(local));
+    file.size_bytes = source->size();
+    if (options_.hash_files) {
+      file.has_hash = true;
+      file.hash_function = "SHA256";
+      THANOS_ASSIGN_OR_RETURN(file.hash_value, Sha256OfFile(local));
+    }
+    meta.thanos.files.push_back(std::move(file));
+    THANOS_RETURN_IF_ERROR(bucket_->Upload(context, prefix + path, *source, {}));
+  }
+  meta.thanos.files.emplace_back().path = block::kMetaFile;
+  std::sort(meta.thanos.files.begin(), meta.thanos.files.end(),
+            [](const auto& a, const auto& b) { return a.path < b.path; });
+  const int64_t now_ms = base::NowMs();
+  meta.thanos.upload_time = base::FormatRfc3339Nano(now_ms / 1000, now_ms % 1000 * 1000000);
+  // Last: from here on the block exists.
+  auto content = objstore::MemorySource(block::WriteMeta(meta));
+  return bucket_->Upload(context, prefix + std::string(block::kMetaFile), *content, {});
+}
+
+}  // namespace thanos::bucketblocks

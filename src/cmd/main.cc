@@ -1,0 +1,208 @@
+// thanos <command> [flags]: parses, starts one role, waits for a signal or the role's end.
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <csignal>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cmd/role.h"
+#include "cmd/servers.h"
+#include "thanos/version.h"
+
+namespace thanos::cmd {
+namespace {
+
+constexpr int kExitFailed = 1, kExitUsage = 2;
+
+std::vector<std::unique_ptr<Command>> AllCommands() {
+  std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(MakeQueryCommand());
+  return commands;
+}
+
+std::string VersionText() {
+  return "thanos, version " + std::string(kVersion) + " (revision: " + std::string(kRevision) +
+         ")\n  platform:         linux/" + kArchitecture + "\n";
+}
+
+std::string UsageText(const std::vector<std::unique_ptr<Command>>& commands) {
+  std::string text =
+      "usage: thanos <command> [<flags>]\n\n"
+      "A block storage based long-term storage for Prometheus.\n\n"
+      "Flags:\n  --help      Show help; after a command, of that command.\n"
+      "  --version   Show the version.\n\nCommands:\n";
+  for (const auto& command : commands) {
+    text += "  " + command->name() + std::string(10 - command->name().size(), ' ') +
+            command->summary() + "\n";
+  }
+  return text;
+}
+
+// The command is the first argument that is one, flags may stand before it. It is taken out.
+Command* TakeCommand(const std::vector<std::unique_ptr<Command>>& commands,
+                     std::vector<std::string>* arguments, std::string* unknown) {
+  const std::vector<std::string> with_value = {"--log.level", "--log.format", "--debug.name",
+                                               "--auto-gomemlimit.ratio"};
+  for (size_t i = 0; i < arguments->size(); ++i) {
+    const std::string& argument = (*arguments)[i];
+    if (argument.starts_with('-') || argument.starts_with('@')) {
+      for (const std::string& flag : with_value) {
+        if (argument == flag) ++i;
+      }
+      continue;
+    }
+    for (const auto& command : commands) {
+      if (command->name() != argument) continue;
+      arguments->erase(arguments->begin() + static_cast<ptrdiff_t>(i));
+      return command.get();
+    }
+    *unknown = argument;
+    return nullptr;
+  }
+  return nullptr;
+}
+
+// Wakes the main thread with a status; the first one counts.
+class Ending {
+ public:
+  Ending() : fd_(eventfd(0, EFD_CLOEXEC)) {}
+  ~Ending() { close(fd_); }
+  void Set(Status status) {
+    std::lock_guard lock(mutex_);
+    if (set_) return;
+    set_ = true;
+    status_ = std::move(status);
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(fd_, &one, sizeof(one));
+  }
+  int fd() const { return fd_; }
+  Status status() {
+    std::lock_guard lock(mutex_);
+    return status_;
+  }
+
+ private:
+  int fd_;
+  std::mutex mutex_;
+  bool set_ = false;  // Guarded by mutex_.
+  Status status_;     // Guarded by mutex_.
+};
+
+sigset_t BlockSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return set;
+}
+
+// Returns when a signal came (OK) or the role ended itself. SIGHUP is taken and ignored.
+Status WaitForEnd(int signals, Ending* ending, const base::Logger& logger) {
+  pollfd fds[2] = {{signals, POLLIN, 0}, {ending->fd(), POLLIN, 0}};
+  for (;;) {
+    if (poll(fds, 2, -1) < 0 && errno != EINTR) return ErrnoError(errno, "poll");
+    if (fds[1].revents != 0) return ending->status();
+    if (fds[0].revents == 0) continue;
+    signalfd_siginfo info{};
+    if (read(signals, &info, sizeof(info)) != sizeof(info)) continue;
+    if (info.ssi_signo == SIGHUP) continue;
+    logger.Info("caught signal. Exiting.", {{"signal", strsignal(static_cast<int>(info.ssi_signo))}});
+    return OkStatus();
+  }
+}
+
+int RunRole(Command* command, const config::FlagSet& flags, const GlobalFlags& global) {
+  base::LogLevel level = base::LogLevel::kInfo;
+  if (global.log_level == "debug") level = base::LogLevel::kDebug;
+  if (global.log_level == "warn") level = base::LogLevel::kWarn;
+  if (global.log_level == "error") level = base::LogLevel::kError;
+  base::Logger logger(level, global.log_format == "json" ? base::LogFormat::kJson
+                                                         : base::LogFormat::kLogfmt);
+  if (!global.debug_name.empty()) logger = logger.With({{"name", global.debug_name}});
+  for (const std::string& note : flags.NotesOnFlagsWithoutEffect()) {
+    logger.Warn("flag has no effect", {{"flag", note}});
+  }
+  const sigset_t signals = BlockSignals();
+  const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+  metrics::Registry registry;
+  metrics::AddProcessMetrics(&registry);
+  Ending ending;
+  Process process{logger, &registry, flags.Values(),
+                  [&ending](Status status) { ending.Set(std::move(status)); }};
+  auto role = command->MakeRole(process);
+  Status status = role.ok() ? (*role)->Start() : role.status();
+  if (!status.ok()) {
+    logger.Error("preparing " + command->name() + " command failed", {{"err", status}});
+    if (role.ok()) (*role)->Stop();
+    return kExitFailed;
+  }
+  logger.Info("starting " + command->name(), {{"version", std::string(kVersion)}});
+  status = WaitForEnd(signal_fd, &ending, logger);
+  // From here on a second signal ends the process at once.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  (*role)->Stop();
+  role->reset();
+  if (!status.ok()) {
+    logger.Error(command->name() + " command failed", {{"err", status}});
+    return kExitFailed;
+  }
+  logger.Info("exiting");
+  return EXIT_SUCCESS;
+}
+
+int Main(std::vector<std::string> arguments) {
+  const auto commands = AllCommands();
+  std::string unknown;
+  Command* command = TakeCommand(commands, &arguments, &unknown);
+  if (command == nullptr) {
+    for (const std::string& argument : arguments) {
+      if (argument == "--version") {
+        std::fputs(VersionText().c_str(), stdout);
+        return EXIT_SUCCESS;
+      }
+      if (argument == "--help" || argument == "-h" || argument == "--help-long" ||
+          argument == "--help-man") {
+        std::fputs(UsageText(commands).c_str(), stdout);
+        return EXIT_SUCCESS;
+      }
+    }
+    std::fputs(UsageText(commands).c_str(), stderr);
+    if (!unknown.empty()) {
+      std::fprintf(stderr, "thanos: error: expected command but got \"%s\"\n", unknown.c_str());
+    }
+    return kExitUsage;
+  }
+  config::FlagSet flags(command->name(), command->summary());
+  GlobalFlags global;
+  AddGlobalFlags(&flags, &global);
+  command->AddFlags(&flags);
+  if (const Status status = flags.Parse(arguments); !status.ok()) {
+    std::fprintf(stderr, "thanos: error: %s, try --help\n", std::string(status.message()).c_str());
+    return kExitUsage;
+  }
+  if (flags.help_asked()) {
+    std::fputs(flags.Help().c_str(), stdout);
+    return EXIT_SUCCESS;
+  }
+  if (flags.version_asked()) {
+    std::fputs(VersionText().c_str(), stdout);
+    return EXIT_SUCCESS;
+  }
+  return RunRole(command, flags, global);
+}
+
+}  // namespace
+}  // namespace thanos::cmd
+
+int main(int argc, char** argv) {
+  return thanos::cmd::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

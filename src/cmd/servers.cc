@@ -1,0 +1,133 @@
+#include "cmd/servers.h"
+
+#include "rpc/call_metrics.h"
+
+namespace thanos::cmd {
+namespace {
+
+constexpr char kGoRuntime[] =
+    "It sets the memory limit of the Go runtime, which this program does not have.";
+
+net::HttpServerOptions MakeHttpOptions(const Process& process, const HttpFlags& flags) {
+  net::HttpServerOptions options;
+  options.address = flags.address;
+  options.logger = process.logger;
+  options.observer = api::MakeHttpMetrics(process.registry);
+  return options;
+}
+
+std::vector<rpc::Method> ServedMethods(const rpc::Services& services) {
+  using rpc::CallType;
+  std::vector<rpc::Method> methods;
+  if (services.store) {
+    methods.push_back({"thanos.Store", "Series", CallType::kServerStream});
+    methods.push_back({"thanos.Store", "LabelNames", CallType::kUnary});
+    methods.push_back({"thanos.Store", "LabelValues", CallType::kUnary});
+  }
+  if (services.info) methods.push_back({"thanos.info.Info", "Info", CallType::kUnary});
+  if (services.rules) methods.push_back({"thanos.Rules", "Rules", CallType::kServerStream});
+  if (services.targets) methods.push_back({"thanos.Targets", "Targets", CallType::kServerStream});
+  if (services.metadata) {
+    methods.push_back({"thanos.Metadata", "MetricMetadata", CallType::kServerStream});
+  }
+  if (services.exemplars) {
+    methods.push_back({"thanos.Exemplars", "Exemplars", CallType::kServerStream});
+  }
+  if (services.status) {
+    methods.push_back({"thanos.Status", "TSDBStatistics", CallType::kServerStream});
+  }
+  methods.push_back({"grpc.health.v1.Health", "Check", CallType::kUnary});
+  methods.push_back({"grpc.health.v1.Health", "Watch", CallType::kServerStream});
+  return methods;
+}
+
+}  // namespace
+
+void AddGlobalFlags(config::FlagSet* flags, GlobalFlags* values) {
+  flags->Enum("log.level", "Log filtering level.", {"error", "warn", "info", "debug"}, "info",
+              &values->log_level);
+  flags->Enum("log.format", "Log format to use.", {"logfmt", "json", "journald"}, "logfmt",
+              &values->log_format);
+  flags->String("debug.name", "Name to add as prefix to log lines.", "", &values->debug_name)
+      .Hidden();
+  flags->WithoutEffect("enable-auto-gomemlimit", true, kGoRuntime);
+  flags->WithoutEffect("auto-gomemlimit.ratio", false, kGoRuntime);
+  flags->NotBuilt("tracing.config", false).NotBuilt("tracing.config-file", false);
+}
+
+void AddHttpFlags(config::FlagSet* flags, HttpFlags* values) {
+  flags->String("http-address", "Listen host:port for HTTP endpoints.", "0.0.0.0:10902",
+                &values->address);
+  flags->PromDuration("http-grace-period",
+                      "Time to wait after an interrupt received for HTTP Server.", "2m",
+                      &values->grace_ns);
+  flags->NotBuilt("http.config", false);
+}
+
+void AddGrpcFlags(config::FlagSet* flags, GrpcFlags* values) {
+  flags->String("grpc-address", "Listen ip:port address for gRPC endpoints (StoreAPI).",
+                "0.0.0.0:10901", &values->address);
+  flags->GoDuration("grpc-grace-period",
+                    "Time to wait after an interrupt received for GRPC Server.", "2m",
+                    &values->grace_ns);
+  flags->GoDuration("grpc-server-max-connection-age",
+                    "The grpc server max connection age: after it clients connect anew, which "
+                    "re-reads certificates. 0 is no limit.",
+                    "60m", &values->max_connection_age_ns);
+  for (const char* name : {"grpc-server-tls-cert", "grpc-server-tls-key",
+                           "grpc-server-tls-client-ca", "grpc-server-tls-min-version",
+                           "grpc-server-tls-ciphers", "grpc-server-tls-curves"}) {
+    flags->NotBuilt(name, false);
+  }
+}
+
+void AddSharedNotBuilt(config::FlagSet* flags) {
+  flags->NotBuilt("request.logging-config", false).NotBuilt("request.logging-config-file", false);
+}
+
+Servers::Servers(const Process& process, std::string component, HttpFlags http, GrpcFlags grpc)
+    : process_(process), component_(std::move(component)), http_flags_(std::move(http)),
+      grpc_flags_(std::move(grpc)), prober_(component_, process.registry),
+      http_(MakeHttpOptions(process, http_flags_)) {
+  api::AddProbesAndMetrics(&http_, &prober_, process.registry);
+}
+
+Status Servers::StartHttp() {
+  THANOS_RETURN_IF_ERROR(http_.Start());
+  prober_.SetHealthy(true);
+  process_.logger.Info("listening for HTTP", {{"address", http_.address()}});
+  return OkStatus();
+}
+
+Status Servers::StartGrpc(rpc::Services services) {
+  rpc::ServerOptions options;
+  options.address = grpc_flags_.address;
+  options.max_connection_age = std::chrono::nanoseconds(grpc_flags_.max_connection_age_ns);
+  options.logger = process_.logger;
+  options.observer = rpc::MakeCallMetrics(process_.registry, rpc::CallSide::kServer,
+                                          ServedMethods(services));
+  THANOS_ASSIGN_OR_RETURN(grpc_, rpc::Server::Start(std::move(options), std::move(services)));
+  process_.logger.Info("listening for gRPC", {{"address", grpc_->address()}});
+  SetReady(true);
+  return OkStatus();
+}
+
+void Servers::SetReady(bool ready) {
+  prober_.SetReady(ready);
+  if (grpc_) grpc_->SetReady(ready);
+}
+
+void Servers::Stop() {
+  SetReady(false);
+  if (grpc_) grpc_->Stop(std::chrono::nanoseconds(grpc_flags_.grace_ns));
+  http_.Stop(std::chrono::nanoseconds(http_flags_.grace_ns));
+  prober_.SetHealthy(false);
+}
+
+std::string NormalisePrefix(std::string_view prefix) {
+  while (prefix.starts_with('/')) prefix.remove_prefix(1);
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
+  return prefix.empty() ? "" : "/" + std::string(prefix);
+}
+
+}  // namespace thanos::cmd

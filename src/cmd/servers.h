@@ -1,0 +1,63 @@
+// The HTTP and gRPC servers that every role has, and their flags.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "api/status_api.h"
+#include "cmd/role.h"
+#include "net/http_server.h"
+#include "rpc/server.h"
+
+namespace thanos::cmd {
+
+struct GlobalFlags {
+  std::string log_level, log_format, debug_name;
+};
+void AddGlobalFlags(config::FlagSet* flags, GlobalFlags* values);
+
+struct HttpFlags {
+  std::string address;
+  int64_t grace_ns = 0;
+};
+void AddHttpFlags(config::FlagSet* flags, HttpFlags* values);
+
+struct GrpcFlags {
+  std::string address;
+  int64_t grace_ns = 0, max_connection_age_ns = 0;
+};
+void AddGrpcFlags(config::FlagSet* flags, GrpcFlags* values);
+
+/// Flags that Go's roles share and that are not built: TLS, tracing, request logging.
+void AddSharedNotBuilt(config::FlagSet* flags);
+
+/// The servers of one role. HTTP first, gRPC when the role has something to serve.
+class Servers {
+ public:
+  Servers(const Process& process, std::string component, HttpFlags http, GrpcFlags grpc);
+
+  net::HttpServer& http() { return http_; }
+  api::Prober& prober() { return prober_; }
+
+  Status StartHttp();
+  /// Listens and becomes ready.
+  Status StartGrpc(rpc::Services services);
+  void SetReady(bool ready);
+  void Stop();
+
+ private:
+  const Process& process_;
+  const std::string component_;
+  const HttpFlags http_flags_;
+  const GrpcFlags grpc_flags_;
+  api::Prober prober_;
+  net::HttpServer http_;
+  std::unique_ptr<rpc::Server> grpc_;
+};
+
+/// "/prefix" without a final slash, "" for the root.
+std::string NormalisePrefix(std::string_view prefix);
+
+}  // namespace thanos::cmd

@@ -1,0 +1,148 @@
+#include "fanout/endpoint.h"
+
+#include "base/time_text.h"
+#include "series/batch_builder.h"
+#include "wire/series_frame.h"
+
+namespace thanos::fanout {
+namespace {
+
+// Frames of a Series call as batches: one batch a frame.
+class RemoteCursor : public SeriesCursor {
+ public:
+  RemoteCursor(std::shared_ptr<rpc::Channel> channel, const CallContext& context,
+               const SelectRequest& request, std::chrono::nanoseconds frame_timeout)
+      : channel_(std::move(channel)), context_(context.WithCancel()), request_(request),
+        frame_timeout_(frame_timeout) {}
+  ~RemoteCursor() override { context_.Cancel(); }
+
+  void Start() override {
+    if (reader_) return;
+    reader_ = channel_->Series(context_, request_,
+                               {.window_bytes = request_.window_bytes,
+                                .frame_timeout = frame_timeout_});
+  }
+
+  Result<SeriesBatchRef> Next() override {
+    Start();
+    for (;;) {
+      auto frame = reader_->Next();
+      if (!frame.ok()) return frame.status();
+      if (!frame->has_value()) return SeriesBatchRef();
+      const base::PinnedBytes& bytes = **frame;
+      end_.bytes += bytes.size();
+      auto decoded = decoder_.Decode(bytes, 0, &builder_);
+      if (!decoded.ok()) return decoded.status();
+      end_.series += decoded->series;
+      end_.chunks += decoded->chunks;
+      if (!decoded->warning.empty()) warnings_.push_back(std::move(decoded->warning));
+      if (!decoded->hints.empty()) end_.hints = std::move(decoded->hints);
+      if (decoded->series > 0) return builder_.Build(context_.budget());
+      if (!warnings_.empty() && request_.partial == PartialStrategy::kAbort) {
+        return AbortedError(warnings_.front());
+      }
+    }
+  }
+
+  Warnings TakeWarnings() override { return std::exchange(warnings_, {}); }
+  const SelectEnd& end() const override { return end_; }
+
+ private:
+  std::shared_ptr<rpc::Channel> channel_;
+  CallContext context_;
+  SelectRequest request_;
+  std::chrono::nanoseconds frame_timeout_;
+  std::unique_ptr<rpc::FrameReader> reader_;
+  wire::SeriesFrameDecoder decoder_;
+  series::BatchBuilder builder_;
+  Warnings warnings_;
+  SelectEnd end_;
+};
+
+}  // namespace
+
+Endpoint::Endpoint(std::shared_ptr<rpc::Channel> channel, bool strict,
+                   std::chrono::nanoseconds response_timeout)
+    : channel_(std::move(channel)), strict_(strict), response_timeout_(response_timeout),
+      state_(std::make_shared<EndpointState>()) {}
+
+std::shared_ptr<const EndpointState> Endpoint::state() const {
+  std::lock_guard lock(mutex_);
+  return state_;
+}
+
+bool Endpoint::queryable() const {
+  const auto now = state();
+  if (strict_) return !now->ever_reached || now->info.store.has_value();
+  return now->ever_reached && now->last_error.empty() && now->info.store.has_value();
+}
+
+void Endpoint::Check(const CallContext& context) {
+  if (checking_.exchange(true)) return;
+  auto info = channel_->Info(context);
+  EndpointState next = *state();
+  if (info.ok()) {
+    next.info = *std::move(info);
+    next.ever_reached = true;
+    next.last_check_ms = base::NowMs();
+    next.last_error.clear();
+  } else {
+    next.last_error = RpcErrorText(info.status());
+  }
+  {
+    std::lock_guard lock(mutex_);
+    state_ = std::make_shared<const EndpointState>(std::move(next));
+  }
+  checking_.store(false);
+}
+
+SourceInfo Endpoint::Info() const {
+  const auto now = state();
+  SourceInfo out;
+  out.name = address();
+  out.label_sets = now->info.label_sets;
+  if (now->info.store) {
+    out.min_ms = now->info.store->min_ms;
+    out.max_ms = now->info.store->max_ms;
+    out.supports_sharding = now->info.store->supports_sharding;
+    out.supports_without_labels = now->info.store->supports_without_replica_labels;
+    out.tsdbs = now->info.store->tsdbs;
+  }
+  return out;
+}
+
+Result<std::unique_ptr<SeriesCursor>> Endpoint::Select(const CallContext& context,
+                                                       const SelectRequest& request) {
+  return std::unique_ptr<SeriesCursor>(
+      std::make_unique<RemoteCursor>(channel_, context, request, response_timeout_));
+}
+
+Result<LabelsResult> Endpoint::LabelNames(const CallContext& context,
+                                          const LabelsRequest& request) {
+  return channel_->LabelNames(context, request);
+}
+
+Result<LabelsResult> Endpoint::LabelValues(const CallContext& context, const std::string& name,
+                                           const LabelsRequest& request) {
+  return channel_->LabelValues(context, name, request);
+}
+
+std::string DescribeSource(const SourceInfo& info, bool with_labels) {
+  std::string text;
+  if (with_labels) {
+    for (const Labels& labels : info.label_sets) {
+      text += (text.empty() ? "" : ",") + labels.ToString();
+    }
+    if (text.empty()) text = "Store Gateway";
+    text += " ";
+  }
+  return text + "Addr: " + info.name + " MinTime: " + std::to_string(info.min_ms) +
+         " MaxTime: " + std::to_string(info.max_ms);
+}
+
+std::string RpcErrorText(const Status& status) {
+  return "rpc error: code = " + std::string(StatusCodeName(status.code())) +
+         " desc = " + std::string(status.message());
+}
+
+}  // namespace thanos::fanout

@@ -1,0 +1,59 @@
+// Many endpoints as one source: pruning, opening all together, merging, partial answers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "fanout/endpoint.h"
+#include "metrics/registry.h"
+#include "thanos/series.h"
+
+namespace thanos::fanout {
+
+struct FanoutOptions {
+  /// Announced in Info, required by and stripped from requests.
+  Labels selector_labels;
+  std::string component = "query";
+};
+
+/// Thread-safe.
+class FanoutSource : public SeriesSource {
+ public:
+  using Endpoints = std::function<std::vector<std::shared_ptr<Endpoint>>()>;
+  /// `endpoints` gives those known now; `io` runs label calls.
+  FanoutSource(FanoutOptions options, Endpoints endpoints, base::Executor* io,
+               metrics::Registry* registry);
+
+  SourceInfo Info() const override;
+  Result<std::unique_ptr<SeriesCursor>> Select(const CallContext& context,
+                                               const SelectRequest& request) override;
+  Result<LabelsResult> LabelNames(const CallContext& context,
+                                  const LabelsRequest& request) override;
+  Result<LabelsResult> LabelValues(const CallContext& context, const std::string& name,
+                                   const LabelsRequest& request) override;
+
+ private:
+  using EndpointList = std::vector<std::shared_ptr<Endpoint>>;
+  bool SelectorLabelsMatch(const std::vector<model::Matcher>& matchers,
+                           std::vector<model::Matcher>* rest) const;
+  EndpointList Choose(const std::vector<model::Matcher>& matchers, int64_t min_ms, int64_t max_ms,
+                      const std::vector<std::vector<model::Matcher>>& store_match) const;
+  Result<LabelsResult> AskAll(const CallContext& context, const LabelsRequest& request,
+                              std::string_view what,
+                              const std::function<Result<LabelsResult>(
+                                  Endpoint&, const CallContext&, const LabelsRequest&)>& ask);
+
+  const FanoutOptions options_;
+  const Endpoints endpoints_;
+  base::Executor* const io_;
+  metrics::Counter empty_streams_;
+};
+
+/// True when a select failed because a peer's series were out of order after some had been handed
+/// on. The peer is remembered: the same select works when it is made again.
+bool IsWorthRepeating(const Status& status);
+
+}  // namespace thanos::fanout

@@ -1,0 +1,38 @@
+// Any SeriesSource as a StoreAPI service.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "metrics/registry.h"
+#include "rpc/service.h"
+#include "thanos/series.h"
+
+namespace thanos::fanout {
+
+struct StoreServerOptions {
+  /// Of one Series call; 0 is none. Samples are counted as 120 a chunk.
+  uint64_t series_max = 0;
+  uint64_t samples_max = 0;
+  /// Where a source checks limits itself before it reads (the store gateway), these stay 0.
+  std::string limit_text_prefix;
+};
+
+/// Batches go out as frames of at most the batch size asked for.
+std::shared_ptr<rpc::StoreService> MakeStoreService(std::shared_ptr<SeriesSource> source,
+                                                    StoreServerOptions options,
+                                                    metrics::Registry* registry);
+
+struct InfoServiceOptions {
+  std::string component;
+  bool rules = false, targets = false, metric_metadata = false, exemplars = false, query = false,
+       status = false;
+};
+/// `ready` false makes Info answer kUnknown "Not ready".
+std::shared_ptr<rpc::InfoService> MakeInfoService(std::shared_ptr<SeriesSource> source,
+                                                  InfoServiceOptions options,
+                                                  std::function<bool()> ready);
+
+}  // namespace thanos::fanout

@@ -1,0 +1,400 @@
+#include "net/http_server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <exception>
+#include <optional>
+
+#include <zlib.h>
+
+#include "base/executor.h"
+#include "base/ulid.h"
+#include "codec/compression.h"
+#include "net/acceptor.h"
+#include "net/gzip_stream.h"
+#include "net/http_engine.h"
+#include "net/router.h"
+
+namespace thanos::net {
+namespace {
+
+constexpr size_t kCompressBytesMin = 1024;
+constexpr size_t kRequestIdBytesMax = 128;
+constexpr std::string_view kTextPlain = "text/plain; charset=utf-8";
+
+// "gzip" among the codings, not with q=0.
+bool AcceptsGzip(std::string_view accept) {
+  while (!accept.empty()) {
+    const size_t comma = accept.find(',');
+    std::string_view coding = accept.substr(0, comma);
+    accept = comma == std::string_view::npos ? std::string_view() : accept.substr(comma + 1);
+    const size_t semicolon = coding.find(';');
+    std::string parameters(coding.substr(std::min(coding.size(), semicolon)));
+    coding = coding.substr(0, semicolon);
+    while (coding.starts_with(' ')) coding.remove_prefix(1);
+    while (coding.ends_with(' ')) coding.remove_suffix(1);
+    std::erase(parameters, ' ');
+    const bool refused = parameters == ";q=0" || parameters.starts_with(";q=0.0");
+    if (EqualsIgnoringCase(coding, "gzip") && !refused) return true;
+  }
+  return false;
+}
+
+bool HasBody(int status) { return status >= 200 && status != 204 && status != 304; }
+
+std::string Head(const HttpResponse& response, int minor_version, bool keep_alive,
+                 std::string_view framing) {
+  std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
+  head += HttpStatusText(response.status);
+  head += "\r\n";
+  for (const auto& [name, value] : response.headers.fields()) {
+    // A line break in a value would let its author write headers of his own.
+    if (value.find_first_of("\r\n") != std::string::npos) continue;
+    head += name + ": " + value + "\r\n";
+  }
+  head += framing;
+  if (!keep_alive) {
+    head += "Connection: close\r\n";
+  } else if (minor_version == 0) {
+    head += "Connection: keep-alive\r\n";
+  }
+  head += "\r\n";
+  return head;
+}
+
+HttpResponse ErrorPage(int status, std::string text) {
+  HttpResponse response = HttpResponse::Text(status, std::move(text));
+  response.headers.Set("X-Content-Type-Options", "nosniff");
+  return response;
+}
+
+// Pieces of a streamed body on their way: chunked, perhaps gzipped first.
+class ChunkWriter : public BodyWriter {
+ public:
+  ChunkWriter(Exchange& exchange, bool chunked, bool gzip) : exchange_(exchange), chunked_(chunked) {
+    if (gzip) gzip_.emplace();
+  }
+
+  Status Write(std::string_view piece) override {
+    THANOS_RETURN_IF_ERROR(exchange_.context().Check());
+    if (!gzip_) return Send(piece);
+    std::string packed;
+    gzip_->Write(piece, &packed);
+    return Send(packed);
+  }
+  Status Close() {
+    if (gzip_) {
+      std::string packed;
+      gzip_->Finish(&packed);
+      THANOS_RETURN_IF_ERROR(Send(packed));
+    }
+    return chunked_ ? exchange_.Write("0\r\n\r\n", false) : OkStatus();
+  }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  Status Send(std::string_view piece) {
+    if (piece.empty()) return OkStatus();
+    bytes_ += piece.size();
+    if (!chunked_) return exchange_.Write(std::string(piece), true);
+    char size[20];
+    const int digits = std::snprintf(size, sizeof(size), "%zx\r\n", piece.size());
+    std::string framed;
+    framed.reserve(piece.size() + static_cast<size_t>(digits) + 2);
+    framed.append(size, static_cast<size_t>(digits)).append(piece).append("\r\n");
+    return exchange_.Write(std::move(framed), true);
+  }
+
+  Exchange& exchange_;
+  const bool chunked_;
+  std::optional<GzipStream> gzip_;
+  size_t bytes_ = 0;
+};
+
+bool CarriesForm(const HttpRequest& request) {
+  if (request.method != "POST" && request.method != "PUT" && request.method != "PATCH") return false;
+  std::string_view type = request.headers.Get("Content-Type");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return EqualsIgnoringCase(type, "application/x-www-form-urlencoded");
+}
+
+void ReadParameters(HttpRequest* request) {
+  const size_t mark = request->target.find('?');
+  if (mark != std::string::npos) {
+    request->form_error = ParseQuery(std::string_view(request->target).substr(mark + 1),
+                                     &request->query);
+  }
+  if (CarriesForm(*request)) {
+    Status status = ParseQuery(request->body, &request->form);
+    if (!status.ok()) request->form_error = std::move(status);
+  }
+  for (const auto& [name, value] : request->query.items()) request->form.Add(name, value);
+}
+
+// The path of a request line, which may be in absolute form ("http://host/path").
+std::string_view RawPath(std::string_view target) {
+  target = target.substr(0, target.find_first_of("?#"));
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!target.starts_with(scheme)) continue;
+    const size_t slash = target.find('/', scheme.size());
+    return slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
+  return target;
+}
+
+int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string RequestId(const HttpRequest& request) {
+  const std::string_view given = request.headers.Get("X-Request-ID");
+  const bool printable = std::all_of(given.begin(), given.end(),
+                                     [](char c) { return c > ' ' && c < 127; });
+  if (!given.empty() && given.size() <= kRequestIdBytesMax && printable) return std::string(given);
+  return base::Ulid::Make(NowMs()).ToString();
+}
+
+}  // namespace
+
+std::string_view HttpRequest::PathParam(std::string_view name) const {
+  for (const auto& [key, value] : path_params) {
+    if (key == name) return value;
+  }
+  return "";
+}
+
+HttpResponse HttpResponse::Text(int status, std::string body) {
+  HttpResponse response;
+  response.status = status;
+  response.headers.Add("Content-Type", std::string(kTextPlain));
+  response.body = std::move(body);
+  return response;
+}
+
+HttpResponse HttpResponse::Json(int status, std::string body) {
+  HttpResponse response;
+  response.status = status;
+  response.headers.Add("Content-Type", "application/json");
+  response.body = std::move(body);
+  return response;
+}
+
+HttpResponse HttpResponse::Redirect(std::string location, int status) {
+  HttpResponse response;
+  response.status = status;
+  response.headers.Add("Location", std::move(location));
+  return response;
+}
+
+struct HttpServer::Impl {
+  explicit Impl(HttpServerOptions given) : options(std::move(given)) {}
+
+  size_t BodyBytesMax(std::string_view method, std::string_view target) const {
+    const Router::Match match = router.Find(method, RawPath(target));
+    const bool own = match.route != nullptr && match.route->options.body_bytes_max != 0;
+    return own ? match.route->options.body_bytes_max : options.body_bytes_max;
+  }
+  void Dispatch(std::shared_ptr<Exchange> exchange);
+  void Serve(Exchange& exchange, const Router::Route* route, const Router::Match& match);
+  HttpResponse Answer(const CallContext& context, const HttpRequest& request,
+                      const Router::Route* route, const Router::Match& match);
+  size_t SendWhole(Exchange& exchange, HttpResponse response, bool compress);
+  Status SendStream(Exchange& exchange, HttpResponse& response, bool compress, size_t* bytes);
+
+  const HttpServerOptions options;
+  Router router;
+  Router::Route not_found;
+  std::unique_ptr<Acceptor> acceptor;
+  std::unique_ptr<HttpEngine> engine;
+  std::unique_ptr<base::Executor> handlers, urgent;
+  std::atomic<bool> stopping{false};
+};
+
+void HttpServer::Impl::Dispatch(std::shared_ptr<Exchange> exchange) {
+  HttpRequest& request = exchange->request();
+  const std::string_view raw_path = RawPath(request.target);
+  auto match = std::make_shared<Router::Match>(router.Find(request.method, raw_path));
+  const Router::Route* route = match->route;
+  if (route == nullptr && match->allowed.empty() && not_found.handler) route = &not_found;
+  const bool is_urgent = route != nullptr && route->options.urgent;
+  base::Executor& pool = is_urgent ? *urgent : *handlers;
+  const bool taken = pool.TrySubmit([this, exchange, route, match] {
+    Serve(*exchange, route, *match);
+  });
+  if (!taken) {
+    HttpResponse busy = ErrorPage(503, "too many requests are waiting\n");
+    SendWhole(*exchange, std::move(busy), false);
+  }
+}
+
+void HttpServer::Impl::Serve(Exchange& exchange, const Router::Route* route,
+                             const Router::Match& match) {
+  const SteadyTime began = std::chrono::steady_clock::now();
+  HttpRequest& request = exchange.request();
+  const std::string_view name = route ? std::string_view(route->options.name) : "";
+  if (options.observer) options.observer->Started(name, request.method);
+  request.path_params = match.params;
+  request.path = UrlUnescape(RawPath(request.target), false).ok()
+                     ? *UrlUnescape(RawPath(request.target), false)
+                     : std::string(RawPath(request.target));
+  ReadParameters(&request);
+  const CallContext context = exchange.context().WithRequestId(RequestId(request));
+
+  HttpResponse response;
+  // The body's memory counts as long as the request does.
+  Result<BudgetLease> lease = BudgetLease::Take(context.budget(), request.body.size());
+  response = lease.ok() ? Answer(context, request, route, match)
+                        : ErrorPage(429, std::string(lease.status().message()) + "\n");
+  const bool compress = (route == nullptr || route->options.compress) &&
+                        !response.headers.Has("Content-Encoding");
+  HttpObservation seen{name, request.method, request.path, response.status, 0,
+                       request.body.size(), 0};
+  if (response.stream && HasBody(response.status)) {
+    const Status sent = SendStream(exchange, response, compress, &seen.response_bytes);
+    if (!sent.ok()) exchange.Abort();
+  } else {
+    seen.response_bytes = SendWhole(exchange, std::move(response), compress);
+  }
+  seen.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  if (options.observer) options.observer->Ended(seen);
+}
+
+HttpResponse HttpServer::Impl::Answer(const CallContext& context, const HttpRequest& request,
+                                      const Router::Route* route, const Router::Match& match) {
+  if (!context.Check().ok()) return ErrorPage(503, "request was cancelled\n");
+  if (route != nullptr) {
+    try {
+      return route->handler(context, request);
+    } catch (const std::exception& error) {
+      options.logger.Error("HTTP handler threw", {{"path", request.path}, {"err", error.what()}});
+      return ErrorPage(500, "internal error\n");
+    }
+  }
+  if (match.allowed.empty()) return ErrorPage(404, "404 page not found\n");
+  HttpResponse response = ErrorPage(405, "Method Not Allowed\n");
+  std::string allow;
+  for (const std::string& method : match.allowed) allow += (allow.empty() ? "" : ", ") + method;
+  response.headers.Add("Allow", std::move(allow));
+  return response;
+}
+
+// Returns the body's size as sent.
+size_t HttpServer::Impl::SendWhole(Exchange& exchange, HttpResponse response, bool compress) {
+  const HttpRequest& request = exchange.request();
+  const bool keep = exchange.keep_alive() && !stopping.load();
+  if (compress && HasBody(response.status)) {
+    response.headers.Set("Vary", "Accept-Encoding");
+    if (response.body.size() >= kCompressBytesMin &&
+        AcceptsGzip(request.headers.Get("Accept-Encoding"))) {
+      response.body = codec::GzipCompress(response.body, Z_BEST_SPEED);
+      response.headers.Add("Content-Encoding", "gzip");
+    }
+  }
+  const std::string framing =
+      HasBody(response.status) ? "Content-Length: " + std::to_string(response.body.size()) + "\r\n"
+                               : "";
+  std::string head = Head(response, exchange.http_minor_version(), keep, framing);
+  const bool send_body = HasBody(response.status) && request.method != "HEAD";
+  const size_t size = send_body ? response.body.size() : 0;
+  // When the client is gone there is nobody to tell.
+  Status ignored = exchange.Write(std::move(head), false);
+  if (send_body) ignored = exchange.Write(std::move(response.body), false);
+  exchange.Finish(keep);
+  return size;
+}
+
+Status HttpServer::Impl::SendStream(Exchange& exchange, HttpResponse& response, bool compress,
+                                    size_t* bytes) {
+  const HttpRequest& request = exchange.request();
+  const bool chunked = exchange.http_minor_version() >= 1;
+  const bool keep = exchange.keep_alive() && chunked && !stopping.load();
+  const bool gzip = compress && AcceptsGzip(request.headers.Get("Accept-Encoding"));
+  if (compress) response.headers.Set("Vary", "Accept-Encoding");
+  if (gzip) response.headers.Add("Content-Encoding", "gzip");
+  const std::string_view framing = chunked ? "Transfer-Encoding: chunked\r\n" : "";
+  THANOS_RETURN_IF_ERROR(
+      exchange.Write(Head(response, exchange.http_minor_version(), keep, framing), true));
+  if (request.method != "HEAD") {
+    ChunkWriter writer(exchange, chunked, gzip);
+    Status status;
+    try {
+      status = response.stream(writer);
+    } catch (const std::exception& error) {
+      status = InternalError(error.what());
+    }
+    if (status.ok()) status = writer.Close();
+    *bytes = writer.bytes();
+    if (!status.ok()) {
+      options.logger.Debug("streamed answer was cut", {{"path", request.path}, {"err", status}});
+      return status;
+    }
+  }
+  exchange.Finish(keep);
+  return OkStatus();
+}
+
+HttpServer::HttpServer(HttpServerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+HttpServer::~HttpServer() { Stop(std::chrono::nanoseconds(0)); }
+
+void HttpServer::Handle(std::vector<std::string> methods, std::string pattern,
+                        HttpHandler handler, RouteOptions options) {
+  impl_->router.Add(std::move(methods), pattern, std::move(handler), std::move(options));
+}
+
+void HttpServer::HandleNotFound(HttpHandler handler, RouteOptions options) {
+  impl_->not_found.handler = std::move(handler);
+  impl_->not_found.options = std::move(options);
+}
+
+Status HttpServer::Start() {
+  THANOS_ASSIGN_OR_RETURN(impl_->acceptor,
+                          Acceptor::Listen(impl_->options.address, impl_->options.logger));
+  Impl* impl = impl_.get();
+  impl->handlers = std::make_unique<base::Executor>("http", impl->options.handler_threads,
+                                                    impl->options.waiting_requests_max);
+  impl->urgent = std::make_unique<base::Executor>("http-urgent", 1);
+  EngineHooks hooks;
+  hooks.body_bytes_max = [impl](std::string_view method, std::string_view target) {
+    return impl->BodyBytesMax(method, target);
+  };
+  hooks.dispatch = [impl](std::shared_ptr<Exchange> exchange) {
+    impl->Dispatch(std::move(exchange));
+  };
+  hooks.refusal = [](int status, std::string_view) {
+    HttpResponse page = ErrorPage(
+        status, std::to_string(status) + " " + std::string(HttpStatusText(status)));
+    const std::string framing = "Content-Length: " + std::to_string(page.body.size()) + "\r\n";
+    return Head(page, 1, false, framing) + page.body;
+  };
+  impl->engine = HttpEngine::Make(impl->options, std::move(hooks));
+  impl->acceptor->Start([impl](int fd, const std::string& peer) {
+    impl->engine->Adopt(fd, peer);
+  });
+  return OkStatus();
+}
+
+int HttpServer::port() const { return impl_->acceptor ? impl_->acceptor->port() : 0; }
+std::string HttpServer::address() const {
+  return impl_->acceptor ? impl_->acceptor->address() : impl_->options.address;
+}
+
+void HttpServer::Stop(std::chrono::nanoseconds grace) {
+  if (!impl_->engine || impl_->stopping.exchange(true)) return;
+  impl_->acceptor->Stop();
+  impl_->engine->Drain();
+  const auto step = std::chrono::duration_cast<std::chrono::steady_clock::duration>(grace);
+  impl_->engine->WaitIdle(std::chrono::steady_clock::now() + step);
+  impl_->engine->CutOff();
+  // The I/O threads first: nothing is dispatched to a pool that is going away.
+  impl_->engine->Join();
+  impl_->handlers.reset();  // Joins: handlers see that they are cancelled.
+  impl_->urgent.reset();
+}
+
+}  // namespace thanos::net

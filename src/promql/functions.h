@@ -1,0 +1,47 @@
+// The functions of PromQL: names, argument types, what is experimental, what this engine can run.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "promql/ast.h"
+
+namespace thanos::promql {
+
+enum class FunctionId : uint8_t {
+  // Elementwise on floats.
+  kAbs, kCeil, kFloor, kExp, kSqrt, kLn, kLog2, kLog10,
+  kSin, kCos, kTan, kAsin, kAcos, kAtan, kSinh, kCosh, kTanh, kAsinh, kAcosh, kAtanh,
+  kDeg, kRad, kSgn, kRound, kClamp, kClampMin, kClampMax,
+  kDaysInMonth, kDayOfMonth, kDayOfWeek, kDayOfYear, kHour, kMinute, kMonth, kYear,
+  kTimestamp,
+  // Over windows.
+  kRate, kIncrease, kDelta, kIrate, kIdelta, kDeriv, kPredictLinear, kChanges, kResets,
+  kAvgOverTime, kSumOverTime, kCountOverTime, kPresentOverTime, kMinOverTime, kMaxOverTime,
+  kStddevOverTime, kStdvarOverTime, kQuantileOverTime, kFirstOverTime, kLastOverTime,
+  kAbsentOverTime,
+  // Whole vectors, labels, scalars.
+  kAbsent, kHistogramQuantile, kHistogramFraction, kLabelJoin, kLabelReplace, kSort, kSortDesc,
+  kPi, kTime, kVector, kScalar,
+  // Known to the parser, refused by this engine.
+  kDoubleExponentialSmoothing, kEnd, kHistogramAvg, kHistogramCount, kHistogramQuantiles,
+  kHistogramStddev, kHistogramStdvar, kHistogramSum, kInfo, kMadOverTime, kMaxOf, kMinOf, kRange,
+  kSortByLabel, kSortByLabelDesc, kStart, kStartTimestamp, kStep, kTsOfFirstOverTime,
+  kTsOfLastOverTime, kTsOfMaxOverTime, kTsOfMinOverTime,
+};
+
+struct FunctionSignature {
+  FunctionId id;
+  std::string_view name;
+  std::span<const ValueType> args;
+  /// 0: exactly `args`. n > 0: the last may be left out, and up to n of it follow. -1: any number.
+  int variadic = 0;
+  ValueType result = ValueType::kVector;
+  bool experimental = false;
+};
+
+/// Null when there is none. Names are case-sensitive.
+const FunctionSignature* FindFunction(std::string_view name);
+
+}  // namespace thanos::promql

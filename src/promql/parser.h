@@ -1,0 +1,36 @@
+// Query text to a checked syntax tree.
+//
+//   THANOS_ASSIGN_OR_RETURN(ExprPtr expr, Parse("sum by (job) (rate(m[5m]))", {}));
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "promql/ast.h"
+#include "thanos/status.h"
+
+namespace thanos::promql {
+
+/// What a server's feature flags switch on. Defaults are those of a server without flags.
+struct ParserOptions {
+  bool experimental_functions = false;
+  bool duration_expressions = true;
+  bool extended_range_selectors = false;  // anchored, smoothed.
+  bool fill_modifiers = false;
+};
+
+/// Levels of nesting that a query may have.
+inline constexpr size_t kNestingMax = 1000;
+
+/// kInvalidArgument with "LINE:COL: parse error: TEXT".
+Result<ExprPtr> Parse(std::string_view text, const ParserOptions& options);
+
+/// One instant vector selector without modifiers, as in `match[]`. A selector whose matchers all
+/// match the empty string is accepted; the caller decides.
+Result<model::Matchers> ParseSelector(std::string_view text);
+
+/// "LINE:COL" of a byte offset.
+std::string LineAndColumn(std::string_view text, size_t offset);
+
+}  // namespace thanos::promql

@@ -1,0 +1,65 @@
+#include "promql/row.h"
+
+#include <cstring>
+
+#include "promql/operator.h"
+#include "promql/query_state.h"
+
+namespace thanos::promql {
+
+RowBatch::~RowBatch() {
+  if (state_ != nullptr) state_->LetGo(points_);
+}
+
+RowBatchBuilder::RowBatchBuilder(std::shared_ptr<QueryState> state, const Grid& grid)
+    : grid_(grid), batch_(new RowBatch) {
+  batch_->state_ = std::move(state);
+}
+RowBatchBuilder::~RowBatchBuilder() = default;
+
+LabelsView RowBatchBuilder::CopyLabels(LabelsView labels) {
+  return LabelsView(batch_->arena_.CopyText(labels.encoded()));
+}
+
+double* RowBatchBuilder::NewValues() {
+  return reinterpret_cast<double*>(batch_->arena_.Allocate(grid_.count * sizeof(double)));
+}
+
+uint64_t* RowBatchBuilder::NewBits() {
+  auto* bits =
+      reinterpret_cast<uint64_t*>(batch_->arena_.Allocate(grid_.words() * sizeof(uint64_t)));
+  std::memset(bits, 0, grid_.words() * sizeof(uint64_t));
+  return bits;
+}
+
+void RowBatchBuilder::Pin(RowBatchRef batch) { batch_->pins_.push_back(std::move(batch)); }
+
+void RowBatchBuilder::Add(const Row& row) {
+  const size_t points = CountBits(row.present, grid_.words());
+  if (points == 0) return;
+  batch_->points_ += points;
+  batch_->rows_.push_back(row);
+}
+
+Result<RowBatchRef> RowBatchBuilder::Finish() {
+  QueryState& state = *batch_->state_;
+  const uint64_t points = std::exchange(batch_->points_, 0);
+  THANOS_RETURN_IF_ERROR(state.Hold(points));
+  batch_->points_ = points;
+  if (const auto& budget = state.context.budget(); budget != nullptr) {
+    const size_t bytes =
+        batch_->arena_.allocated_bytes() + batch_->rows_.capacity() * sizeof(Row);
+    THANOS_ASSIGN_OR_RETURN(batch_->lease_, BudgetLease::Take(budget, bytes));
+  }
+  return RowBatchRef(std::move(batch_));
+}
+
+Status Operator::ForEachRow(const RowSink& sink) {
+  while (true) {
+    THANOS_ASSIGN_OR_RETURN(const RowBatchRef batch, Next());
+    if (batch == nullptr) return OkStatus();
+    for (const Row& row : batch->rows()) THANOS_RETURN_IF_ERROR(sink(row));
+  }
+}
+
+}  // namespace thanos::promql

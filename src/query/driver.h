@@ -1,0 +1,98 @@
+// Running queries for users: admission, deadline, memory, one repetition where it helps.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "metrics/registry.h"
+#include "promql/engine.h"
+#include "thanos/call_context.h"
+#include "thanos/series.h"
+
+namespace thanos::query {
+
+/// At most so many at a time; others wait, in no promised order. Thread-safe.
+class Gate {
+ public:
+  /// Metrics <prefix>_<operation>_max, _in_flight, _total and _duration_seconds.
+  Gate(size_t max, metrics::Registry* registry, const std::string& prefix);
+
+  class Pass {
+   public:
+    Pass() = default;
+    explicit Pass(Gate* gate) : gate_(gate) {}
+    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    Pass& operator=(Pass&& other) noexcept {
+      std::swap(gate_, other.gate_);
+      return *this;
+    }
+    ~Pass();
+
+   private:
+    Gate* gate_ = nullptr;
+  };
+  /// Waits for a place while the context lasts.
+  Result<Pass> Enter(const CallContext& context);
+
+ private:
+  friend class Pass;
+  void Leave();
+  const size_t max_;
+  metrics::Gauge in_flight_;
+  metrics::Counter total_;
+  metrics::Histogram wait_seconds_;
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  size_t inside_ = 0;  // Guarded by mutex_.
+};
+
+struct DriverOptions {
+  std::chrono::nanoseconds timeout = std::chrono::minutes(2);
+  size_t concurrent_max = 20;
+  size_t query_bytes_max = 0;               // 0 is none but the process's.
+  std::shared_ptr<Budget> process_budget;   // May be null.
+  promql::EngineOptions engine;
+  bool dynamic_lookback = true;
+  int64_t lookback_ms = 0;                  // 0: the engine's 5 minutes.
+};
+
+/// What went wrong, where: the HTTP API answers by it.
+enum class Phase : uint8_t { kPrepare, kWait, kRun };
+struct QueryFailure {
+  Phase phase = Phase::kRun;
+  Status status;
+};
+
+/// Thread-safe.
+class Driver {
+ public:
+  Driver(DriverOptions options, std::shared_ptr<SeriesSource> source,
+         metrics::Registry* registry);
+
+  /// `timeout` 0 is the option's; a longer one is cut to it. On an error *failure is set.
+  Result<promql::QueryResult> Run(const CallContext& context, promql::QueryParams params,
+                                  std::chrono::nanoseconds timeout, QueryFailure* failure);
+  Result<std::string> Explain(const promql::QueryParams& params);
+
+  SeriesSource& source() { return *source_; }
+  const DriverOptions& options() const { return options_; }
+  /// The context under which metadata calls run: deadline and budget of one request.
+  CallContext RequestContext(const CallContext& context, std::chrono::nanoseconds timeout) const;
+
+ private:
+  int64_t LookbackFor(const promql::QueryParams& params) const;
+
+  const DriverOptions options_;
+  std::shared_ptr<SeriesSource> source_;
+  promql::Engine engine_;
+  Gate gate_;
+  metrics::Gauge running_;
+  metrics::Counter samples_;
+  metrics::HistogramFamily seconds_;
+};
+
+}  // namespace thanos::query

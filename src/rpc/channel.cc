@@ -1,0 +1,145 @@
+#include "rpc/channel.h"
+
+#include "base/time_text.h"
+#include "codec/byte_reader.h"
+#include "rpc/grpc_transport.h"
+#include "wire/proto_reader.h"
+
+namespace thanos::rpc {
+namespace {
+
+using base::PinnedBytes;
+
+constexpr size_t kAnswerWindowBytes = 1 << 20;
+
+// All frames of a short stream, joined.
+template <typename Response>
+Result<Response> Collect(Transport& transport, const CallContext& context,
+                         const std::string& method, std::string request, size_t bytes_max) {
+  StreamOptions options;
+  options.window_bytes = kAnswerWindowBytes;
+  const auto reader = transport.Stream(context, method, std::move(request), options);
+  Response response;
+  size_t bytes = 0;
+  for (;;) {
+    THANOS_ASSIGN_OR_RETURN(std::optional<PinnedBytes> frame, reader->Next());
+    if (!frame) return response;
+    bytes += frame->size();
+    if (bytes > bytes_max) {
+      return ResourceExhaustedError("answer of " + transport.target() + " to " + method +
+                                    " is above " + std::to_string(bytes_max) + " bytes");
+    }
+    if (Status status = wire::AddFrame(codec::AsText(frame->bytes()), &response); !status.ok()) {
+      return status.WithContext(transport.target());
+    }
+  }
+}
+
+// A decoded answer; what is wrong with it names the peer.
+template <typename T>
+Result<T> From(const Transport& transport, Result<T> decoded) {
+  if (!decoded.ok()) return decoded.status().WithContext(transport.target());
+  return decoded;
+}
+
+}  // namespace
+
+std::string SilenceText(std::chrono::nanoseconds timeout, const std::string& target) {
+  return "failed to receive any data in " + base::FormatGoDuration(timeout.count()) + " from " +
+         target;
+}
+
+Method MethodOf(const std::string& path, CallType type) {
+  const std::string_view text = path;
+  const size_t slash = text.rfind('/');
+  return {text.substr(1, slash - 1), text.substr(slash + 1), type};
+}
+
+std::shared_ptr<Channel> Channel::Connect(const std::string& target, ChannelOptions options) {
+  auto transport = MakeGrpcTransport(target, options);
+  return std::make_shared<Channel>(std::move(transport), std::move(options));
+}
+
+Channel::Channel(std::shared_ptr<Transport> transport, ChannelOptions options)
+    : transport_(std::move(transport)), options_(std::move(options)) {}
+
+Channel::~Channel() = default;
+
+const std::string& Channel::target() const { return transport_->target(); }
+
+std::unique_ptr<FrameReader> Channel::Series(const CallContext& context,
+                                             const SelectRequest& request,
+                                             const StreamOptions& options) {
+  return transport_->Stream(context, "/thanos.Store/Series", wire::EncodeSeriesRequest(request),
+                            options);
+}
+
+Result<LabelsResult> Channel::LabelNames(const CallContext& context,
+                                         const LabelsRequest& request) {
+  THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
+                          transport_->Unary(context, "/thanos.Store/LabelNames",
+                                            wire::EncodeLabelNamesRequest(request), false));
+  return From(*transport_, wire::DecodeLabelNamesResponse(codec::AsText(answer.bytes())));
+}
+
+Result<LabelsResult> Channel::LabelValues(const CallContext& context, const std::string& label,
+                                          const LabelsRequest& request) {
+  THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
+                          transport_->Unary(context, "/thanos.Store/LabelValues",
+                                            wire::EncodeLabelValuesRequest(label, request),
+                                            false));
+  return From(*transport_, wire::DecodeLabelValuesResponse(codec::AsText(answer.bytes())));
+}
+
+Result<wire::InfoResponse> Channel::Info(const CallContext& context) {
+  THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
+                          transport_->Unary(context, "/thanos.info.Info/Info", "", true));
+  return From(*transport_, wire::DecodeInfoResponse(codec::AsText(answer.bytes())));
+}
+
+Result<wire::RulesResponse> Channel::Rules(const CallContext& context,
+                                           const wire::RulesRequest& request) {
+  return Collect<wire::RulesResponse>(*transport_, context, "/thanos.Rules/Rules",
+                                      wire::Encode(request), options_.answer_bytes_max);
+}
+
+Result<wire::TargetsResponse> Channel::Targets(const CallContext& context,
+                                               const wire::TargetsRequest& request) {
+  return Collect<wire::TargetsResponse>(*transport_, context, "/thanos.Targets/Targets",
+                                        wire::Encode(request), options_.answer_bytes_max);
+}
+
+Result<wire::MetadataResponse> Channel::MetricMetadata(const CallContext& context,
+                                                       const wire::MetadataRequest& request) {
+  return Collect<wire::MetadataResponse>(*transport_, context, "/thanos.Metadata/MetricMetadata",
+                                         wire::Encode(request), options_.answer_bytes_max);
+}
+
+Result<wire::ExemplarsResponse> Channel::Exemplars(const CallContext& context,
+                                                   const wire::ExemplarsRequest& request) {
+  return Collect<wire::ExemplarsResponse>(*transport_, context, "/thanos.Exemplars/Exemplars",
+                                          wire::Encode(request), options_.answer_bytes_max);
+}
+
+Result<wire::TsdbStatisticsResponse> Channel::TsdbStatistics(
+    const CallContext& context, const wire::TsdbStatisticsRequest& request) {
+  return Collect<wire::TsdbStatisticsResponse>(*transport_, context,
+                                               "/thanos.Status/TSDBStatistics",
+                                               wire::Encode(request), options_.answer_bytes_max);
+}
+
+Result<bool> Channel::Healthy(const CallContext& context) {
+  THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
+                          transport_->Unary(context, "/grpc.health.v1.Health/Check", "", false));
+  wire::ProtoReader reader(codec::AsText(answer.bytes()));
+  uint64_t state = 0;
+  while (!reader.AtEnd()) {
+    uint32_t tag = 0;
+    if (!reader.ReadTag(&tag)) break;
+    const bool is_state = tag == wire::Tag(1, wire::WireType::kVarint);
+    if (!(is_state ? reader.Varint(&state) : reader.Skip(tag))) break;
+  }
+  return reader.ok() && state == 1;
+}
+
+}  // namespace thanos::rpc
