@@ -299,6 +299,36 @@ Status BlockCursor::AddChunk(series::BatchBuilder& builder, const Pending& serie
   return OkStatus();
 }
 
+namespace {
+
+// Blocks that overlap may hold the same chunk: sorted by time, copies stand close together.
+void SortAcrossBlocks(std::span<ChunkTask> tasks) {
+  if (tasks.empty() || tasks.front().stream == tasks.back().stream) return;
+  std::stable_sort(tasks.begin(), tasks.end(), [](const ChunkTask& a, const ChunkTask& b) {
+    const auto &x = a.wanted.meta, &y = b.wanted.meta;
+    return x.min_ms != y.min_ms ? x.min_ms < y.min_ms : x.max_ms < y.max_ms;
+  });
+}
+
+bool IsCopy(std::span<const ChunkTask> tasks, size_t at) {
+  const ChunkTask& task = tasks[at];
+  for (size_t i = at; i-- > 0;) {
+    const ChunkTask& other = tasks[i];
+    if (other.wanted.meta.min_ms != task.wanted.meta.min_ms ||
+        other.wanted.meta.max_ms != task.wanted.meta.max_ms) {
+      return false;
+    }
+    if (other.stream != task.stream && other.encoding == task.encoding &&
+        !other.wanted.touched && !task.wanted.touched &&
+        codec::AsText(other.data) == codec::AsText(task.data)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask> tasks) {
   series::BatchBuilder builder;
   const void* last_pin = nullptr;
@@ -306,9 +336,13 @@ Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask>
     const Pending& series = pending[i];
     builder.BeginSeries(LabelsView(series.labels));
     bool any = skip_chunks_;
-    for (ChunkTask& task : tasks.subspan(series.first_task, series.task_count)) {
+    const std::span<ChunkTask> own = tasks.subspan(series.first_task, series.task_count);
+    SortAcrossBlocks(own);
+    for (size_t at = 0; at < own.size(); ++at) {
+      ChunkTask& task = own[at];
       if (task.encoding == ChunkEncoding::kNone) continue;  // Its block failed.
       any = true;
+      if (IsCopy(own, at)) continue;
       const Status status = AddChunk(builder, series, task);
       if (!status.ok()) {
         return status.WithContext("block " + task.block->id() + ", series " +

@@ -10,6 +10,8 @@
 #include "block/block_labels.h"
 #include "block/block_select.h"
 
+#include "series/filter.h"
+
 namespace thanos::bucketstore {
 namespace {
 
@@ -266,8 +268,7 @@ Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContex
                                                                 const SelectRequest& request,
                                                                 const StoreSelect& more) {
   if (request.min_ms > request.max_ms) {
-    return InvalidArgumentError("min time " + std::to_string(request.min_ms) +
-                                " is behind max time " + std::to_string(request.max_ms));
+    return series::EmptyCursor();
   }
   std::vector<Choice> choices = Choose(request.matchers, request.min_ms, request.max_ms,
                                        request.max_resolution_ms, more.block_matchers);

@@ -133,7 +133,10 @@ class StoreServer : public rpc::StoreService {
   Result<std::unique_ptr<rpc::FrameStream>> Series(const CallContext& context,
                                                    const SelectRequest& request) override {
     SelectRequest inner = request;
-    inner.batch_series = std::clamp<uint32_t>(request.batch_series, 64, kBatchSeriesMax);
+    // Whole frames: a batch that is no multiple of the frame would leave short ones in the middle.
+    const uint32_t frame = std::clamp<uint32_t>(request.batch_series, 1, kBatchSeriesMax);
+    constexpr uint32_t kReadSeries = 64;
+    inner.batch_series = (kReadSeries + frame - 1) / frame * frame;
     THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor,
                             source_->Select(context, inner));
     return std::unique_ptr<rpc::FrameStream>(std::make_unique<SeriesStream>(
