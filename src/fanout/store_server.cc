@@ -137,10 +137,11 @@ class StoreServer : public rpc::StoreService {
     const uint32_t frame = std::clamp<uint32_t>(request.batch_series, 1, kBatchSeriesMax);
     constexpr uint32_t kReadSeries = 64;
     inner.batch_series = (kReadSeries + frame - 1) / frame * frame;
-    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor,
-                            source_->Select(context, inner));
+    const CallContext call =
+        options_.budget ? context.WithBudget(Budget::Make("call", 0, "", options_.budget)) : context;
+    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor, source_->Select(call, inner));
     return std::unique_ptr<rpc::FrameStream>(std::make_unique<SeriesStream>(
-        context, std::move(cursor), request, options_, metrics_));
+        call, std::move(cursor), request, options_, metrics_));
   }
   Result<LabelsResult> LabelNames(const CallContext& context,
                                   const LabelsRequest& request) override {
