@@ -37,9 +37,9 @@ struct ObjectAttributes {
 };
 
 struct ListOptions {
-  std::string prefix;       // A directory: "" or ending in '/'.
+  std::string prefix = {};       // A directory: "" or ending in '/'.
   bool recursive = false;   // False: direct children; directories come once, ending in '/'.
-  std::string start_after;  // Names up to and including this are left out.
+  std::string start_after = {};  // Names up to and including this are left out.
 };
 
 struct ListedObject {

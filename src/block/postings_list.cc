@@ -35,7 +35,7 @@ Result<std::vector<Postings>> IndexPostingsFetcher::Fetch(const CallContext& con
   THANOS_ASSIGN_OR_RETURN(const auto fetched, FetchRanges(context, *index_, spans, options_));
   std::vector<Postings> out(ranges.size());
   for (size_t i = 0; i < order.size(); ++i) {
-    auto list = DecodePostingsList(fetched[i].bytes());
+    auto list = DecodePostingsList(fetched[i].bytes.bytes());
     if (!list.ok()) {
       return list.status().WithContext(index_->name() + " at " +
                                        std::to_string(spans[i].begin));

@@ -33,10 +33,9 @@ std::vector<Piece> JoinRanges(std::span<const ByteSpan> ranges, uint64_t size,
 
 }  // namespace
 
-Result<std::vector<base::PinnedBytes>> FetchRanges(const CallContext& context,
-                                                   base::RangeReader& reader,
-                                                   std::span<const ByteSpan> ranges,
-                                                   const FetchOptions& options) {
+Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::RangeReader& reader,
+                                              std::span<const ByteSpan> ranges,
+                                              const FetchOptions& options) {
   const uint64_t size = reader.size();
   const std::vector<Piece> pieces = JoinRanges(ranges, size, options);
   if (options.admit) {
@@ -44,17 +43,18 @@ Result<std::vector<base::PinnedBytes>> FetchRanges(const CallContext& context,
     for (const Piece& piece : pieces) total += piece.span.end - piece.span.begin;
     THANOS_RETURN_IF_ERROR(options.admit(total));
   }
-  std::vector<base::PinnedBytes> out(ranges.size());
+  std::vector<FetchedRange> out(ranges.size());
   const auto read = [&](size_t index) -> Status {
     const Piece& piece = pieces[index];
     THANOS_RETURN_IF_ERROR(context.Check());
+    if (piece.span.begin == piece.span.end) return OkStatus();
     THANOS_ASSIGN_OR_RETURN(const base::PinnedBytes bytes,
                             reader.Read(context, piece.span.begin,
                                         piece.span.end - piece.span.begin));
     for (size_t i = piece.first; i < piece.first + piece.count; ++i) {
       const uint64_t begin = std::min(ranges[i].begin, size) - piece.span.begin;
       const uint64_t end = std::min(ranges[i].end, size) - piece.span.begin;
-      out[i] = bytes.Slice(begin, end - begin);
+      out[i] = {bytes.Slice(begin, end - begin), bytes.size()};
     }
     return OkStatus();
   };

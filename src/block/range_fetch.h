@@ -31,12 +31,16 @@ struct FetchOptions {
   std::function<Status(uint64_t bytes)> admit;
 };
 
+struct FetchedRange {
+  base::PinnedBytes bytes;   // Its owner is the whole piece.
+  uint64_t piece_bytes = 0;  // What keeping it alive keeps.
+};
+
 /// The bytes of each range, in the order given (which is ascending by begin); ranges may overlap.
 /// Parts behind the end of the object are left out: a result may be shorter than its range.
 /// Cancellation is looked at before every piece.
-Result<std::vector<base::PinnedBytes>> FetchRanges(const CallContext& context,
-                                                   base::RangeReader& reader,
-                                                   std::span<const ByteSpan> ranges,
-                                                   const FetchOptions& options);
+Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::RangeReader& reader,
+                                              std::span<const ByteSpan> ranges,
+                                              const FetchOptions& options);
 
 }  // namespace thanos::block

@@ -404,16 +404,19 @@ Result<HistogramAppend> HistogramChunkWriter<Histogram>::Widen(int64_t t,
 }
 
 template <typename Histogram>
-Result<std::string> HistogramChunkWriter<Histogram>::Rewrite(ChunkEncoding encoding,
-                                                             std::span<const std::byte> data) {
+Result<std::string> HistogramChunkWriter<Histogram>::Rewrite(
+    ChunkEncoding encoding, std::span<const std::byte> data,
+    const std::function<bool(int64_t)>& keep) {
   THANOS_ASSIGN_OR_RETURN(auto reader, HistogramChunkReader<Histogram>::Open(encoding, data));
   Chunk chunk;
   chunk.data.assign(3, '\0');
   for (Histogram histogram; reader.Next();) {
+    if (keep && !keep(reader.t())) continue;
     reader.Get(&histogram);
     chunk.Append(reader.t(), histogram);
   }
   THANOS_RETURN_IF_ERROR(reader.status());
+  if (keep && chunk.count == 0) return std::string();
   chunk.SetHeader(reader.header());
   return std::move(chunk.data);
 }

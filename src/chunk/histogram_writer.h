@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -54,7 +55,9 @@ class HistogramChunkWriter {
 
   /// Writes a chunk of encoding 5 or 6 (2 or 3) anew: the same samples, layout and reset header
   /// without start timestamps. kDataLoss when malformed.
-  static Result<std::string> Rewrite(ChunkEncoding encoding, std::span<const std::byte> data);
+  /// With `keep`: only samples of the times it accepts; "" when none are left.
+  static Result<std::string> Rewrite(ChunkEncoding encoding, std::span<const std::byte> data,
+                                     const std::function<bool(int64_t t_ms)>& keep = nullptr);
 
  private:
   struct Chunk;

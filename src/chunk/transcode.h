@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -25,5 +27,17 @@ constexpr ChunkEncoding TranscodedEncoding(ChunkEncoding encoding) {
 /// The same samples as a chunk of TranscodedEncoding(encoding); start timestamps are dropped.
 /// kDataLoss when malformed, kInvalidArgument for an encoding that needs no transcoding.
 Result<std::string> Transcode(ChunkEncoding encoding, std::span<const std::byte> data);
+
+/// A chunk that is left after some samples were taken out.
+struct FilteredChunk {
+  uint32_t samples = 0;  // 0: nothing is left, data is empty.
+  int64_t min_ms = 0, max_ms = 0;
+  std::string data;      // Of TranscodedEncoding(encoding).
+};
+
+/// Rewrites a chunk of encoding 1 to 6 with the samples whose time `keep` accepts. kDataLoss when
+/// malformed.
+Result<FilteredChunk> FilterSamples(ChunkEncoding encoding, std::span<const std::byte> data,
+                                    const std::function<bool(int64_t t_ms)>& keep);
 
 }  // namespace thanos::chunk

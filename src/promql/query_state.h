@@ -45,10 +45,9 @@ class QueryState {
 
   const CallContext context;
   SeriesSource* const source;
-  const EngineOptions& options;
-  const QueryParams& params;
+  const EngineOptions options;  // Copies: workers may outlive the query for a moment.
+  const QueryParams params;
   const int64_t lookback_ms;
-  /// Times and step of the whole query, also inside subqueries.
   std::atomic<uint64_t> samples_decoded{0};
   std::atomic<uint64_t> samples_queryable{0};
   std::atomic<uint64_t> selects{0};

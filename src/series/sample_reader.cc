@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "chunk/aggregate_reader.h"
+#include "chunk/downsampled.h"
 #include "series/dedup.h"
 
 namespace thanos::series {
@@ -60,7 +60,7 @@ struct SampleReader::Scratch {
   std::vector<const ChunkView*> all;
   std::vector<chunk::Columns> replicas;
   std::vector<const chunk::Columns*> pointers;
-  std::vector<chunk::CounterChunk> counter_chunks;
+  std::vector<chunk::EncodedChunk> counter_chunks;
 
   Status ReadList(std::span<const ChunkView* const> chunks, const ReadOptions& options,
                   bool take_out_resets, chunk::Columns* out);
@@ -81,7 +81,7 @@ Status SampleReader::Scratch::ReadChunk(const ChunkView& chunk, const ReadOption
     const ChunkPart* count = FindPart(chunk, Aggr::kCount);
     const ChunkPart* sum = FindPart(chunk, Aggr::kSum);
     if (count == nullptr || sum == nullptr) return DataLossError("no valid chunk found");
-    return chunk::DecodeAverage(*count, *sum, out);
+    return chunk::ReadAverage({count->encoding, count->data}, {sum->encoding, sum->data}, out);
   }
   for (const Aggr aggr : {Aggr::kCount, Aggr::kSum, Aggr::kMin, Aggr::kMax}) {
     if (!wanted.Has(aggr)) continue;
@@ -101,7 +101,7 @@ Status SampleReader::Scratch::ReadCounters(std::span<const ChunkView* const> chu
     if (part == nullptr) return DataLossError("no valid chunk found").WithContext(Where(*chunk));
     counter_chunks.push_back({part->encoding, part->data});
   }
-  return chunk::DecodeCounter(counter_chunks, out);
+  return chunk::ReadCounter(counter_chunks, out);
 }
 
 Status SampleReader::Scratch::ReadList(std::span<const ChunkView* const> chunks,

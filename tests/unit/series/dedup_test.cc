@@ -6,7 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include "chunk/aggregate_reader.h"
 #include "support/histogram_json.h"
 #include "support/vectors.h"
 #include "thanos/testing/status_matchers.h"

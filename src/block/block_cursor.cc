@@ -1,0 +1,338 @@
+#include "block/block_cursor.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "block/chunk_loader.h"
+#include "chunk/aggregate.h"
+#include "chunk/transcode.h"
+#include "codec/byte_reader.h"
+#include "codec/hash.h"
+#include "series/batch_builder.h"
+#include "series/filter.h"
+
+namespace thanos::block {
+namespace {
+
+constexpr Aggr kAscending[] = {Aggr::kCount, Aggr::kSum, Aggr::kMin, Aggr::kMax, Aggr::kCounter};
+constexpr const char* kAggrNames[] = {"raw", "count", "sum", "min", "max", "counter"};
+
+struct Input {
+  explicit Input(std::unique_ptr<SeriesStream> opened) : stream(std::move(opened)) {}
+  std::unique_ptr<SeriesStream> stream;
+  SeriesHead* head = nullptr;
+  bool failed = false;
+};
+
+// One output series: where its chunks stand among the tasks of the fill.
+struct Pending {
+  std::string labels;
+  size_t first_task = 0;
+  size_t task_count = 0;
+};
+
+StreamRequest RequestFor(const BlockSelection& selection, const SelectRequest& request,
+                         bool external_labels) {
+  StreamRequest out;
+  out.matchers = selection.matchers;
+  out.min_ms = request.min_ms;
+  out.max_ms = request.max_ms;
+  out.remove = request.without_labels;
+  if (external_labels) {
+    LabelsBuilder builder(selection.block->external_labels().view());
+    for (const std::string& name : request.without_labels) builder.Remove(name);
+    out.add = builder.Build();
+  }
+  return out;
+}
+
+class BlockCursor : public SeriesCursor {
+ public:
+  BlockCursor(const CallContext& context, std::vector<BlockSelection> selections,
+              const SelectRequest& request, const BlockCursorOptions& options,
+              std::shared_ptr<ReadLimiter> limiter)
+      : context_(context.WithCancel()), options_(options), limiter_(std::move(limiter)),
+        aggregates_(request.aggregates),
+        skip_chunks_(request.skip_chunks), limit_(request.limit), shard_(request.shard),
+        batch_series_(std::max(request.batch_series, 1u)),
+        window_bytes_(std::max<size_t>(request.window_bytes, 1)) {
+    options_.read.limiter = limiter_.get();
+    options_.fill_series = std::max(options_.fill_series, batch_series_);
+    for (const BlockSelection& selection : selections) {
+      inputs_.emplace_back(std::make_unique<SeriesStream>(
+          context_, selection.block, RequestFor(selection, request, options_.external_labels),
+          options_.read));
+    }
+  }
+  ~BlockCursor() override { context_.Cancel(); }
+
+  void Start() override {}
+
+  Result<SeriesBatchRef> Next() override {
+    if (ready_.empty() && status_.ok() && !ended_) {
+      status_ = Fill();
+      if (!status_.ok()) ready_.clear();
+    }
+    if (!status_.ok()) return status_;
+    if (ready_.empty()) return SeriesBatchRef();
+    SeriesBatchRef batch = std::move(ready_.front());
+    ready_.pop_front();
+    return batch;
+  }
+
+  Warnings TakeWarnings() override { return std::exchange(warnings_, {}); }
+  const SelectEnd& end() const override { return end_; }
+
+ private:
+  Status Fill();
+  Status Begin();
+  Status Advance(Input& input);
+  Status Fail(Input& input, const Status& status);
+  Result<bool> CollectSeries(std::vector<Pending>* pending, std::vector<ChunkTask>* tasks,
+                             size_t* bytes);
+  Status Build(std::span<const Pending> pending, std::span<ChunkTask> tasks);
+  Status AddChunk(series::BatchBuilder& builder, const Pending& series, ChunkTask& task);
+  Status TransformPart(series::BatchBuilder& builder, const ChunkTask& task, ChunkPart* part,
+                       chunk::FilteredChunk* filtered);
+
+  CallContext context_;
+  BlockCursorOptions options_;
+  std::shared_ptr<ReadLimiter> limiter_;
+  const AggrSet aggregates_;
+  const bool skip_chunks_;
+  const uint64_t limit_;
+  const std::optional<Shard> shard_;
+  const uint32_t batch_series_;
+  const size_t window_bytes_;
+  std::vector<Input> inputs_;
+  bool begun_ = false, ended_ = false;
+  Status status_;
+  std::deque<SeriesBatchRef> ready_;
+  Warnings warnings_;
+  SelectEnd end_;
+};
+
+Status BlockCursor::Fail(Input& input, const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kCancelled:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kResourceExhausted: return status;
+    default: break;
+  }
+  input.head = nullptr;
+  if (input.failed) return OkStatus();
+  input.failed = true;
+  if (!options_.on_failure || !options_.on_failure(input.stream->block(), status)) return status;
+  warnings_.emplace_back(status.message());
+  end_.partial = true;
+  return OkStatus();
+}
+
+Status BlockCursor::Advance(Input& input) {
+  input.head = nullptr;
+  if (input.failed) return OkStatus();
+  const auto head = input.stream->Next();
+  if (!head.ok()) return Fail(input, head.status());
+  input.head = *head;
+  return OkStatus();
+}
+
+// The first batch of every block is asked for at once.
+Status BlockCursor::Begin() {
+  begun_ = true;
+  if (options_.read.executor == nullptr || inputs_.size() < 2) {
+    for (Input& input : inputs_) THANOS_RETURN_IF_ERROR(Advance(input));
+    return OkStatus();
+  }
+  std::vector<Result<SeriesHead*>> heads(inputs_.size(), static_cast<SeriesHead*>(nullptr));
+  THANOS_RETURN_IF_ERROR(
+      base::ParallelFor(*options_.read.executor, inputs_.size(), [&](size_t i) -> Status {
+        heads[i] = inputs_[i].stream->Next();
+        return OkStatus();
+      }));
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (heads[i].ok()) {
+      inputs_[i].head = *heads[i];
+    } else {
+      THANOS_RETURN_IF_ERROR(Fail(inputs_[i], heads[i].status()));
+    }
+  }
+  return OkStatus();
+}
+
+// The smallest label set of all inputs, with the chunks of every input that has it. A plain scan:
+// blocks of one query are few, and those of one time range hold the same series.
+Result<bool> BlockCursor::CollectSeries(std::vector<Pending>* pending,
+                                        std::vector<ChunkTask>* tasks, size_t* bytes) {
+  const SeriesHead* smallest = nullptr;
+  for (const Input& input : inputs_) {
+    if (input.head == nullptr) continue;
+    if (smallest == nullptr ||
+        Compare(LabelsView(input.head->labels), LabelsView(smallest->labels)) < 0) {
+      smallest = input.head;
+    }
+  }
+  if (smallest == nullptr) return false;
+  Pending series;
+  series.labels = smallest->labels;
+  series.first_task = tasks->size();
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    while (input.head != nullptr && input.head->labels == series.labels) {
+      for (const WantedChunk& chunk : input.head->chunks) {
+        if (skip_chunks_) break;
+        ChunkTask& task = tasks->emplace_back();
+        task.stream = static_cast<uint32_t>(i);
+        task.block = &input.stream->block();
+        task.wanted = chunk;
+        task.reference = input.head->reference;
+        *bytes += chunk.bytes_guess;
+      }
+      THANOS_RETURN_IF_ERROR(Advance(input));
+    }
+  }
+  series.task_count = tasks->size() - series.first_task;
+  if (shard_ && !series::InShard(*shard_, LabelsView(series.labels))) {
+    tasks->resize(series.first_task);
+    return true;
+  }
+  pending->push_back(std::move(series));
+  return true;
+}
+
+Status BlockCursor::Fill() {
+  THANOS_RETURN_IF_ERROR(context_.Check());
+  if (!begun_) THANOS_RETURN_IF_ERROR(Begin());
+  while (ready_.empty() && !ended_) {
+    std::vector<Pending> pending;
+    std::vector<ChunkTask> tasks;
+    size_t bytes = 0;
+    while (pending.size() < options_.fill_series && bytes < window_bytes_) {
+      if (limit_ != 0 && end_.series + pending.size() >= limit_) {
+        ended_ = true;
+        break;
+      }
+      THANOS_ASSIGN_OR_RETURN(const bool more, CollectSeries(&pending, &tasks, &bytes));
+      if (!more) {
+        ended_ = true;
+        break;
+      }
+    }
+    if (pending.empty()) break;
+    // The reads are charged while they are held beside the batches that copy from them.
+    THANOS_ASSIGN_OR_RETURN(const auto lease, BudgetLease::Take(context_.budget(), bytes));
+    std::vector<StreamFailure> failures;
+    THANOS_RETURN_IF_ERROR(LoadChunks(context_, tasks, options_.read, &failures));
+    for (const StreamFailure& failure : failures) {
+      THANOS_RETURN_IF_ERROR(Fail(inputs_[failure.stream], failure.status));
+    }
+    THANOS_RETURN_IF_ERROR(Build(pending, tasks));
+  }
+  return OkStatus();
+}
+
+// Deleted samples are taken out, new encodings rewritten; the result is the batch's own.
+Status BlockCursor::TransformPart(series::BatchBuilder& builder, const ChunkTask& task,
+                                  ChunkPart* part, chunk::FilteredChunk* filtered) {
+  if (task.wanted.touched) {
+    const auto deleted = task.block->tombstones().Of(task.reference);
+    THANOS_ASSIGN_OR_RETURN(
+        *filtered, chunk::FilterSamples(part->encoding, part->data, [&](int64_t t) {
+          return !TouchesRange(deleted, t, t);
+        }));
+    part->data = builder.CopyBytes(codec::AsBytes(filtered->data));
+    part->encoding = chunk::TranscodedEncoding(part->encoding);
+  } else if (options_.transcode && chunk::NeedsTranscoding(part->encoding)) {
+    THANOS_ASSIGN_OR_RETURN(const std::string data,
+                            chunk::Transcode(part->encoding, part->data));
+    part->data = builder.CopyBytes(codec::AsBytes(data));
+    part->encoding = chunk::TranscodedEncoding(part->encoding);
+  } else if (options_.copy_chunks) {
+    part->data = builder.CopyBytes(part->data);
+  }
+  if (options_.chunk_hashes) part->hash = codec::Xxh64(part->data);
+  return OkStatus();
+}
+
+Status BlockCursor::AddChunk(series::BatchBuilder& builder, const Pending& series,
+                             ChunkTask& task) {
+  ChunkPart parts[5];
+  size_t count = 0;
+  if (task.encoding != ChunkEncoding::kAggregate) {
+    parts[count++] = {Aggr::kRaw, task.encoding, 0, task.data};
+  } else {
+    for (const Aggr aggregate : kAscending) {
+      if (!aggregates_.Has(aggregate)) continue;
+      THANOS_ASSIGN_OR_RETURN(const chunk::AggregatePart part,
+                              chunk::ReadAggregate(task.data, aggregate));
+      if (!part.present()) {
+        return FailedPreconditionError(
+            std::string("aggregate ") + kAggrNames[static_cast<int>(aggregate)] +
+            " does not exist in the chunks of series " + LabelsView(series.labels).ToString());
+      }
+      parts[count++] = {aggregate, part.encoding, 0, part.data};
+    }
+  }
+  int64_t min_ms = task.wanted.meta.min_ms, max_ms = task.wanted.meta.max_ms;
+  for (size_t i = 0; i < count; ++i) {
+    chunk::FilteredChunk filtered;
+    THANOS_RETURN_IF_ERROR(TransformPart(builder, task, &parts[i], &filtered));
+    if (task.wanted.touched && parts[i].aggr == Aggr::kRaw) {
+      if (filtered.samples == 0) return OkStatus();
+      min_ms = filtered.min_ms;
+      max_ms = filtered.max_ms;
+    }
+    end_.bytes += parts[i].data.size();
+  }
+  builder.AddChunk(min_ms, max_ms, task.stream, std::span(parts, count));
+  ++end_.chunks;
+  return OkStatus();
+}
+
+Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask> tasks) {
+  series::BatchBuilder builder;
+  const void* last_pin = nullptr;
+  for (size_t i = 0; i < pending.size(); ++i) {
+    const Pending& series = pending[i];
+    builder.BeginSeries(LabelsView(series.labels));
+    bool any = skip_chunks_;
+    for (ChunkTask& task : tasks.subspan(series.first_task, series.task_count)) {
+      if (task.encoding == ChunkEncoding::kNone) continue;  // Its block failed.
+      any = true;
+      const Status status = AddChunk(builder, series, task);
+      if (!status.ok()) {
+        return status.WithContext("block " + task.block->id() + ", series " +
+                                  LabelsView(series.labels).ToString());
+      }
+      if (!options_.copy_chunks && task.pin.owner().get() != last_pin) {
+        last_pin = task.pin.owner().get();
+        builder.Pin(task.pin.owner(), task.piece_bytes);
+      }
+    }
+    if (any) {
+      builder.EndSeries();
+      ++end_.series;
+      end_.bytes += series.labels.size();
+    }
+    if (builder.series_count() >= batch_series_ ||
+        (i + 1 == pending.size() && builder.series_count() > 0)) {
+      THANOS_ASSIGN_OR_RETURN(SeriesBatchRef batch, builder.Build(context_.budget()));
+      ready_.push_back(std::move(batch));
+      last_pin = nullptr;
+    }
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+std::unique_ptr<SeriesCursor> MakeBlockCursor(const CallContext& context,
+                                              std::vector<BlockSelection> selections,
+                                              const SelectRequest& request,
+                                              const BlockCursorOptions& options,
+                                              std::shared_ptr<ReadLimiter> limiter) {
+  return std::make_unique<BlockCursor>(context, std::move(selections), request, options,
+                                       std::move(limiter));
+}
+
+}  // namespace thanos::block

@@ -1,0 +1,130 @@
+#include "block/chunk_loader.h"
+
+#include <algorithm>
+#include <mutex>
+#include <numeric>
+
+#include "block/chunk_segment.h"
+
+namespace thanos::block {
+namespace {
+
+bool ConcernsAll(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kCancelled:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kResourceExhausted: return true;
+    default: return false;
+  }
+}
+
+// The chunks of one segment file, in order of offset.
+struct FileJob {
+  std::span<const size_t> order;  // Indices of tasks.
+};
+
+std::string PlaceOf(const ChunkTask& task) {
+  return "block " + task.block->id() + ", segment " + SegmentName(task.wanted.meta.segment()) +
+         ", offset " + std::to_string(task.wanted.meta.offset()) + ", series " +
+         std::to_string(task.reference);
+}
+
+Status TakeChunk(const CallContext& context, base::RangeReader& segment,
+                 const BlockReadOptions& options, base::PinnedBytes bytes, ChunkTask* task) {
+  THANOS_ASSIGN_OR_RETURN(StoredChunk chunk, ReadStoredChunk(bytes.bytes()));
+  if (!chunk.complete()) {
+    const uint64_t offset = task->wanted.meta.offset();
+    if (offset > segment.size() || chunk.stored_bytes > segment.size() - offset) {
+      return DataLossError("chunk passes the end of its segment");
+    }
+    if (options.limiter != nullptr) {
+      THANOS_RETURN_IF_ERROR(options.limiter->ReserveBytes(chunk.stored_bytes));
+    }
+    THANOS_ASSIGN_OR_RETURN(bytes, segment.Read(context, offset, chunk.stored_bytes));
+    THANOS_ASSIGN_OR_RETURN(chunk, ReadStoredChunk(bytes.bytes()));
+    task->piece_bytes = bytes.size();
+  }
+  task->encoding = chunk.encoding;
+  task->data = chunk.data;
+  task->pin = std::move(bytes);
+  return OkStatus();
+}
+
+Status RunJob(const CallContext& context, std::span<ChunkTask> tasks, const FileJob& job,
+              const BlockReadOptions& options) {
+  const ChunkTask& first = tasks[job.order[0]];
+  THANOS_ASSIGN_OR_RETURN(const auto segment,
+                          first.block->Segment(context, first.wanted.meta.segment()));
+  std::vector<ByteSpan> spans;
+  spans.reserve(job.order.size());
+  for (const size_t i : job.order) {
+    const uint64_t begin = tasks[i].wanted.meta.offset();
+    spans.push_back({begin, begin + std::max<uint64_t>(tasks[i].wanted.bytes_guess, 16)});
+  }
+  FetchOptions fetch;
+  fetch.gap_bytes_max = options.gap_bytes_max;
+  fetch.executor = options.executor;
+  if (options.limiter != nullptr) {
+    fetch.admit = [&](uint64_t bytes) { return options.limiter->ReserveBytes(bytes); };
+  }
+  THANOS_ASSIGN_OR_RETURN(auto fetched, FetchRanges(context, *segment, spans, fetch));
+  for (size_t i = 0; i < job.order.size(); ++i) {
+    ChunkTask& task = tasks[job.order[i]];
+    task.piece_bytes = fetched[i].piece_bytes;
+    const Status status =
+        TakeChunk(context, *segment, options, std::move(fetched[i].bytes), &task);
+    if (!status.ok()) {
+      task.encoding = ChunkEncoding::kNone;
+      return ConcernsAll(status) ? status : status.WithContext(PlaceOf(task));
+    }
+  }
+  return OkStatus();
+}
+
+std::vector<FileJob> JobsOf(std::span<const ChunkTask> tasks, std::vector<size_t>* order) {
+  order->resize(tasks.size());
+  std::iota(order->begin(), order->end(), size_t{0});
+  const auto key = [&](size_t i) {
+    return std::make_pair(tasks[i].stream, tasks[i].wanted.meta.ref);
+  };
+  if (!std::is_sorted(order->begin(), order->end(),
+                      [&](size_t a, size_t b) { return key(a) < key(b); })) {
+    std::sort(order->begin(), order->end(), [&](size_t a, size_t b) { return key(a) < key(b); });
+  }
+  std::vector<FileJob> jobs;
+  size_t begin = 0;
+  for (size_t i = 1; i <= order->size(); ++i) {
+    const bool same = i < order->size() &&
+                      tasks[(*order)[i]].stream == tasks[(*order)[begin]].stream &&
+                      tasks[(*order)[i]].wanted.meta.segment() ==
+                          tasks[(*order)[begin]].wanted.meta.segment();
+    if (same) continue;
+    jobs.push_back({std::span(*order).subspan(begin, i - begin)});
+    begin = i;
+  }
+  return jobs;
+}
+
+}  // namespace
+
+Status LoadChunks(const CallContext& context, std::span<ChunkTask> tasks,
+                  const BlockReadOptions& options, std::vector<StreamFailure>* failures) {
+  if (tasks.empty()) return OkStatus();
+  std::vector<size_t> order;
+  const std::vector<FileJob> jobs = JobsOf(tasks, &order);
+  std::mutex mutex;
+  const auto run = [&](size_t index) -> Status {
+    const Status status = RunJob(context, tasks, jobs[index], options);
+    if (status.ok() || ConcernsAll(status)) return status;
+    std::lock_guard lock(mutex);
+    failures->push_back({tasks[jobs[index].order[0]].stream, status});
+    return OkStatus();
+  };
+  if (options.executor != nullptr && jobs.size() > 1) {
+    return base::ParallelFor(*options.executor, jobs.size(), run);
+  }
+  for (size_t i = 0; i < jobs.size(); ++i) THANOS_RETURN_IF_ERROR(run(i));
+  return OkStatus();
+}
+
+}  // namespace thanos::block

@@ -1,0 +1,318 @@
+#include "block/series_stream.h"
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+
+#include "block/postings_list.h"
+#include "block/postings_plan.h"
+
+namespace thanos::block {
+namespace {
+
+// A chunk ends where the next one begins, unless that is too far to be its neighbour.
+constexpr uint64_t kNeighbourBytesMax = 4 << 20;
+constexpr size_t kHeadOverheadBytes = 128;
+
+uint32_t GuessBytes(const ChunkMeta& chunk, const ChunkMeta* next, uint64_t fallback) {
+  if (next != nullptr && next->segment() == chunk.segment() && next->offset() > chunk.offset()) {
+    const uint64_t distance = next->offset() - chunk.offset();
+    if (distance <= kNeighbourBytesMax) return static_cast<uint32_t>(distance);
+  }
+  return static_cast<uint32_t>(fallback);
+}
+
+size_t BytesOf(const SeriesHead& head) {
+  return head.labels.size() + head.chunks.size() * sizeof(WantedChunk) + kHeadOverheadBytes;
+}
+
+}  // namespace
+
+struct SeriesStream::State {
+  CallContext context;
+  BlockRef block;
+  StreamRequest request;
+  BlockReadOptions options;
+  bool opened = false;
+  enum { kPlain, kStacked, kSorted } order = kPlain;
+
+  model::Matchers deferred;
+  Postings references;
+  BudgetLease references_lease;
+  size_t next_reference = 0;
+  uint32_t batch_size = 0;
+
+  std::deque<SeriesHead> batch;
+  LabelsBuilder builder;
+  std::string labels_scratch;
+  SeriesEntry entry, following;
+
+  SeriesHead current;
+  std::vector<SeriesHead> stack;         // kStacked: proper prefixes, the longest on top.
+  std::optional<SeriesHead> incoming;    // kStacked: read, not yet pushed.
+  bool exhausted = false;
+  std::vector<SeriesHead> sorted;        // kSorted.
+  BudgetLease sorted_lease;
+  size_t next_sorted = 0;
+  bool sorted_ready = false;
+
+  FetchOptions Fetch() const {
+    FetchOptions fetch;
+    fetch.gap_bytes_max = options.gap_bytes_max;
+    fetch.executor = options.executor;
+    if (options.limiter != nullptr) {
+      fetch.admit = [limiter = options.limiter](uint64_t bytes) {
+        return limiter->ReserveBytes(bytes);
+      };
+    }
+    return fetch;
+  }
+  Status Context(const Status& status) const { return status.WithContext("block " + block->id()); }
+
+  std::vector<ByteSpan> EntrySpans(std::span<const uint32_t> batch_references) const;
+  Result<SeriesBytes> ReadEntry(uint64_t offset, const base::PinnedBytes& fetched,
+                                base::PinnedBytes* refetched) const;
+  Status AddHead(uint32_t reference, const SeriesEntry& series, const ChunkMeta* next_chunk);
+  bool KeepLabels(const SeriesEntry& series, Status* status);
+  void SelectChunks(const SeriesEntry& series, const ChunkMeta* next_chunk, SeriesHead* head) const;
+};
+
+SeriesStream::SeriesStream(const CallContext& context, BlockRef block, StreamRequest request,
+                           const BlockReadOptions& options)
+    : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.context = context;
+  s.block = std::move(block);
+  s.request = std::move(request);
+  s.options = options;
+  s.batch_size = options.batch_first;
+  // Names that the block does not know need no care.
+  std::erase_if(s.request.remove, [&](const std::string& name) {
+    return !s.block->postings().HasLabelName(name);
+  });
+  bool replaces = false;
+  for (const Label& label : s.request.add) {
+    replaces |= s.block->postings().HasLabelName(label.name);
+  }
+  if (replaces || !s.request.remove.empty()) {
+    s.order = State::kSorted;
+  } else if (!s.request.add.empty()) {
+    s.order = State::kStacked;
+  }
+}
+SeriesStream::~SeriesStream() = default;
+
+const Block& SeriesStream::block() const { return *state_->block; }
+uint64_t SeriesStream::postings_count() const { return state_->references.size(); }
+
+Status SeriesStream::Open() {
+  State& s = *state_;
+  s.opened = true;
+  PlanOptions plan_options;
+  plan_options.series_bytes = s.options.plan_series_bytes;
+  PostingsPlan plan = PlanPostings(s.block->postings(), s.request.matchers, plan_options);
+  if (plan.empty) return OkStatus();
+  THANOS_ASSIGN_OR_RETURN(const auto lists_lease,
+                          BudgetLease::Take(s.context.budget(), 8 * plan.references));
+  IndexPostingsFetcher fetcher(&s.block->index(), s.Fetch());
+  THANOS_ASSIGN_OR_RETURN(s.references, ExecutePlan(s.context, plan, fetcher));
+  THANOS_ASSIGN_OR_RETURN(s.references_lease,
+                          BudgetLease::Take(s.context.budget(), 4 * s.references.size()));
+  s.deferred = std::move(plan.deferred);
+  if (s.options.limiter != nullptr && s.deferred.empty()) {
+    return s.options.limiter->ReserveSeries(s.references.size());
+  }
+  return OkStatus();
+}
+
+// An entry ends before the next one that is known begins.
+std::vector<ByteSpan> SeriesStream::State::EntrySpans(
+    std::span<const uint32_t> batch_references) const {
+  const uint64_t unit = block->reference_unit();
+  const uint64_t end = block->toc().series_end();
+  std::vector<ByteSpan> spans;
+  spans.reserve(batch_references.size());
+  for (size_t i = 0; i < batch_references.size(); ++i) {
+    const uint64_t begin = batch_references[i] * unit;
+    uint64_t stop = std::min(begin + options.series_bytes, end);
+    if (i + 1 < batch_references.size()) {
+      stop = std::min(stop, batch_references[i + 1] * unit);
+    }
+    spans.push_back({begin, std::max(begin, stop)});
+  }
+  return spans;
+}
+
+Result<SeriesBytes> SeriesStream::State::ReadEntry(uint64_t offset,
+                                                   const base::PinnedBytes& fetched,
+                                                   base::PinnedBytes* refetched) const {
+  const uint64_t end = block->toc().series_end();
+  if (offset < block->toc().series || offset >= end) {
+    return DataLossError("series reference lies outside the series");
+  }
+  THANOS_ASSIGN_OR_RETURN(SeriesBytes bytes, ReadSeriesBytes(fetched.bytes()));
+  if (!bytes.payload.empty()) return bytes;
+  if (bytes.entry_bytes > end - offset) {
+    return DataLossError("series entry passes the end of the series");
+  }
+  if (options.limiter != nullptr) {
+    THANOS_RETURN_IF_ERROR(options.limiter->ReserveBytes(bytes.entry_bytes));
+  }
+  THANOS_ASSIGN_OR_RETURN(*refetched, block->index().Read(context, offset, bytes.entry_bytes));
+  return ReadSeriesBytes(refetched->bytes());
+}
+
+Status SeriesStream::LoadBatch() {
+  State& s = *state_;
+  THANOS_RETURN_IF_ERROR(s.context.Check());
+  const size_t count = std::min<size_t>(s.batch_size, s.references.size() - s.next_reference);
+  const auto references = std::span(s.references).subspan(s.next_reference, count);
+  const std::vector<ByteSpan> spans = s.EntrySpans(references);
+  THANOS_ASSIGN_OR_RETURN(const auto fetched,
+                          FetchRanges(s.context, s.block->index(), spans, s.Fetch()));
+  // One entry ahead: its first chunk bounds the last chunk of the one before.
+  for (size_t i = 0; i <= count; ++i) {
+    if (i < count) {
+      base::PinnedBytes longer;
+      const auto bytes = s.ReadEntry(spans[i].begin, fetched[i].bytes, &longer);
+      Status status = bytes.status();
+      if (status.ok()) status = DecodeSeries(bytes->payload, &s.following);
+      if (!status.ok()) {
+        return status.WithContext(s.block->index().name() + " at " +
+                                  std::to_string(spans[i].begin));
+      }
+    }
+    if (i > 0) {
+      const bool has_next = i < count && !s.following.chunks.empty();
+      THANOS_RETURN_IF_ERROR(s.AddHead(references[i - 1], s.entry,
+                                       has_next ? &s.following.chunks[0] : nullptr));
+    }
+    std::swap(s.entry, s.following);
+  }
+  s.next_reference += count;
+  s.batch_size = std::min(2 * s.batch_size, s.options.batch_max);
+  return OkStatus();
+}
+
+// Deferred matchers are checked on the series' own labels; then the final ones are made.
+bool SeriesStream::State::KeepLabels(const SeriesEntry& series, Status* status) {
+  labels_scratch.clear();
+  *status = AppendLabels(series.labels, block->symbols(), &labels_scratch);
+  return status->ok() && model::AllMatch(deferred, LabelsView(labels_scratch));
+}
+
+void SeriesStream::State::SelectChunks(const SeriesEntry& series, const ChunkMeta* next_chunk,
+                                       SeriesHead* head) const {
+  const auto deleted = block->tombstones().Of(head->reference);
+  for (size_t i = 0; i < series.chunks.size(); ++i) {
+    const ChunkMeta& chunk = series.chunks[i];
+    if (chunk.max_ms < request.min_ms || chunk.min_ms > request.max_ms) continue;
+    if (CoversRange(deleted, chunk.min_ms, chunk.max_ms)) continue;
+    const ChunkMeta* next = i + 1 < series.chunks.size() ? &series.chunks[i + 1] : next_chunk;
+    head->chunks.push_back({chunk, GuessBytes(chunk, next, options.chunk_bytes),
+                            TouchesRange(deleted, chunk.min_ms, chunk.max_ms)});
+  }
+}
+
+Status SeriesStream::State::AddHead(uint32_t reference, const SeriesEntry& series,
+                                    const ChunkMeta* next_chunk) {
+  SeriesHead head;
+  head.reference = reference;
+  SelectChunks(series, next_chunk, &head);
+  if (head.chunks.empty()) return OkStatus();
+  Status status;
+  if (!KeepLabels(series, &status)) return status;
+  if (options.limiter != nullptr) {
+    if (!deferred.empty()) THANOS_RETURN_IF_ERROR(options.limiter->ReserveSeries(1));
+    THANOS_RETURN_IF_ERROR(options.limiter->ReserveChunks(head.chunks.size()));
+  }
+  if (order == kPlain) {
+    head.labels = labels_scratch;
+  } else {
+    builder.Reset(LabelsView(labels_scratch));
+    for (const std::string& name : request.remove) builder.Remove(name);
+    for (const Label& label : request.add) builder.Set(label.name, label.value);
+    builder.BuildTo(&head.labels);
+  }
+  batch.push_back(std::move(head));
+  return OkStatus();
+}
+
+Result<bool> SeriesStream::NextRaw(SeriesHead* out) {
+  State& s = *state_;
+  if (!s.opened) THANOS_RETURN_IF_ERROR(Open());
+  while (s.batch.empty()) {
+    if (s.next_reference >= s.references.size()) return false;
+    THANOS_RETURN_IF_ERROR(LoadBatch());
+  }
+  *out = std::move(s.batch.front());
+  s.batch.pop_front();
+  return true;
+}
+
+// Added labels move a set back only past its own extensions: the stack holds a chain of prefixes.
+// formats/algorithms §5.6.
+Result<SeriesHead*> SeriesStream::NextStacked() {
+  State& s = *state_;
+  while (true) {
+    if (!s.incoming && !s.exhausted) {
+      SeriesHead head;
+      THANOS_ASSIGN_OR_RETURN(const bool more, NextRaw(&head));
+      s.exhausted = !more;
+      if (more) s.incoming = std::move(head);
+    }
+    const bool pop = !s.stack.empty() &&
+                     (!s.incoming || Compare(LabelsView(s.stack.back().labels),
+                                             LabelsView(s.incoming->labels)) < 0);
+    if (pop) {
+      s.current = std::move(s.stack.back());
+      s.stack.pop_back();
+      return &s.current;
+    }
+    if (!s.incoming) return nullptr;
+    s.stack.push_back(std::move(*s.incoming));
+    s.incoming.reset();
+  }
+}
+
+// Removed labels bring together what was far apart: all heads are sorted, under the budget.
+Result<SeriesHead*> SeriesStream::NextSorted() {
+  State& s = *state_;
+  if (!s.sorted_ready) {
+    s.sorted_ready = true;
+    THANOS_ASSIGN_OR_RETURN(s.sorted_lease, BudgetLease::Take(s.context.budget(), 0));
+    size_t uncharged = 0;
+    for (SeriesHead head;;) {
+      THANOS_ASSIGN_OR_RETURN(const bool more, NextRaw(&head));
+      if (!more) break;
+      uncharged += BytesOf(head);
+      s.sorted.push_back(std::move(head));
+      if (uncharged >= 64 << 10) {
+        THANOS_RETURN_IF_ERROR(s.sorted_lease.Grow(uncharged));
+        uncharged = 0;
+      }
+    }
+    THANOS_RETURN_IF_ERROR(s.sorted_lease.Grow(uncharged));
+    std::stable_sort(s.sorted.begin(), s.sorted.end(),
+                     [](const SeriesHead& a, const SeriesHead& b) {
+                       return Compare(LabelsView(a.labels), LabelsView(b.labels)) < 0;
+                     });
+  }
+  if (s.next_sorted == s.sorted.size()) return nullptr;
+  return &s.sorted[s.next_sorted++];
+}
+
+Result<SeriesHead*> SeriesStream::Next() {
+  State& s = *state_;
+  const auto next = [&]() -> Result<SeriesHead*> {
+    if (s.order == State::kStacked) return NextStacked();
+    if (s.order == State::kSorted) return NextSorted();
+    THANOS_ASSIGN_OR_RETURN(const bool more, NextRaw(&s.current));
+    return more ? &s.current : nullptr;
+  };
+  auto head = next();
+  if (!head.ok()) return s.Context(head.status());
+  return head;
+}
+
+}  // namespace thanos::block

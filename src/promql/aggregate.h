@@ -1,0 +1,72 @@
+// Aggregations: sum, avg, … by groups; topk, quantile, count_values.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "promql/label_sets.h"
+#include "promql/operator.h"
+#include "promql/query_state.h"
+#include "promql/scalar.h"
+#include "promql/token.h"
+
+namespace thanos::promql {
+
+struct AggregateSpec {
+  TokenKind op = TokenKind::kSum;
+  std::vector<std::string> grouping;
+  bool without = false;
+  std::string text;           // "sum by (job)", for EXPLAIN.
+  std::string values_label;   // count_values.
+  SourceRange param_place;
+};
+
+/// `param` is null unless the aggregator takes a number.
+OperatorPtr MakeAggregate(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
+                          std::shared_ptr<QueryState> state);
+
+/// sum avg count min max group stddev stdvar.
+OperatorPtr MakeReduce(AggregateSpec spec, OperatorPtr input, std::shared_ptr<QueryState> state);
+/// topk and bottomk.
+OperatorPtr MakeTopk(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
+                     std::shared_ptr<QueryState> state);
+OperatorPtr MakeQuantile(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
+                         std::shared_ptr<QueryState> state);
+OperatorPtr MakeCountValues(AggregateSpec spec, OperatorPtr input,
+                            std::shared_ptr<QueryState> state);
+
+/// The groups seen so far, numbered by first appearance.
+class GroupIndex {
+ public:
+  GroupIndex(const AggregateSpec& spec);
+  /// The row's group; it is new when the number is that of size() before.
+  size_t Find(const Row& row);
+  size_t size() const { return labels_.size(); }
+  LabelsView labels(size_t group) const { return LabelsView(*labels_[group]); }
+  /// A member's name is to be dropped.
+  bool drop_name(size_t group) const { return drop_[group]; }
+
+ private:
+  const LabelKeyer keyer_;
+  TextMap<size_t> groups_;
+  std::vector<const std::string*> labels_;  // Keys of groups_, which stay where they are.
+  std::vector<bool> drop_;
+  std::string key_;
+};
+
+/// Memory charged bit by bit.
+class GrowingLease {
+ public:
+  explicit GrowingLease(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {}
+  Status Grow(size_t bytes);
+
+ private:
+  const std::shared_ptr<Budget> budget_;
+  BudgetLease lease_;
+  size_t pending_ = 0;
+};
+
+OperatorTraits AggregateTraits(const AggregateSpec& spec, double bytes_per_group_step);
+
+}  // namespace thanos::promql

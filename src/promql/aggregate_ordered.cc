@@ -1,0 +1,348 @@
+// Aggregations that need more of a group than a running value: topk, bottomk, quantile,
+// count_values.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "base/json_text.h"
+#include "base/number_text.h"
+#include "model/go_quote.h"
+#include "promql/aggregate.h"
+#include "promql/numerics.h"
+
+namespace thanos::promql {
+namespace {
+
+// k largest or smallest of every step. What is held: k points a step and group, and the labels of
+// rows that were ever among them.
+class Topk final : public Operator {
+ public:
+  Topk(AggregateSpec spec, OperatorPtr input, ScalarPtr param, std::shared_ptr<QueryState> state)
+      : Operator(input->grid(), AggregateTraits(spec, 24)),
+        state_(std::move(state)),
+        largest_(spec.op == TokenKind::kTopk),
+        input_(std::move(input)),
+        param_(std::move(param)),
+        index_(spec),
+        lease_(state_->context.budget()) {
+    traits_.order = RowOrder::kValues;
+    traits_.unique_without_name = input_->traits().unique_without_name;
+    traits_.fragments = input_->traits().fragments;
+  }
+  std::vector<const Operator*> children() const override { return {input_.get()}; }
+
+  Result<RowBatchRef> Next() override {
+    if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
+    THANOS_ASSIGN_OR_RETURN(const bool wanted, ReadParameter());
+    if (!wanted) return RowBatchRef();
+    THANOS_RETURN_IF_ERROR(input_->ForEachRow([this](const Row& row) { return Add(row); }));
+    return grid_.count == 1 ? EmitOrdered() : EmitRows();
+  }
+
+ private:
+  struct Entry {
+    double value;
+    uint32_t row;
+  };
+  using Heap = std::vector<Entry>;  // The worst entry in front.
+  struct Kept {
+    std::string labels;
+    bool drop_name;
+  };
+
+  // False: no step wants anything.
+  Result<bool> ReadParameter() {
+    THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param_->Values());
+    double most = -kInf;
+    double least = kInf;
+    bool nan = false;
+    for (const double v : values) {
+      nan |= std::isnan(v);
+      most = std::fmax(most, v);
+      least = std::fmin(least, v);
+    }
+    if (nan) return FailedPreconditionError("Parameter value is NaN");
+    if (most < 1) return false;
+    if (least <= -9223372036854775808.0) {
+      return FailedPreconditionError("Scalar value " + base::FormatFloatG(least) +
+                                     " underflows int64");
+    }
+    if (most >= 9223372036854774784.0) {
+      return FailedPreconditionError("Scalar value " + base::FormatFloatG(most) +
+                                     " overflows int64");
+    }
+    for (const double v : values) k_.push_back(v < 1 ? 0 : static_cast<int64_t>(v));
+    return true;
+  }
+
+  // True when `a` is worse than `b`: it leaves the heap first.
+  bool Worse(double a, double b) const {
+    if (std::isnan(a)) return !std::isnan(b);
+    return largest_ ? a < b : a > b;
+  }
+
+  Status Add(const Row& row) {
+    THANOS_RETURN_IF_ERROR(state_->Check());
+    const size_t group = index_.Find(row);
+    if (group == heaps_.size()) {
+      heaps_.emplace_back(grid_.count);
+      THANOS_RETURN_IF_ERROR(lease_.Grow(grid_.count * sizeof(Heap)));
+    }
+    std::vector<Heap>& heaps = heaps_[group];
+    bool entered = false;
+    const auto number = static_cast<uint32_t>(rows_.size());
+    size_t grown = 0;
+    const auto heap_order = [this](const Entry& a, const Entry& b) {
+      // std heaps keep the greatest in front; of equals the later row is worse.
+      if (Worse(a.value, b.value)) return false;
+      if (Worse(b.value, a.value)) return true;
+      return a.row < b.row;
+    };
+    ForEachBit(row.present, grid_.words(), [&](size_t i) {
+      if (k_[i] < 1) return;
+      Heap& heap = heaps[i];
+      const Entry entry{row.values[i], number};
+      if (heap.size() < static_cast<size_t>(k_[i])) {
+        heap.push_back(entry);
+        std::push_heap(heap.begin(), heap.end(), heap_order);
+        grown += sizeof(Entry);
+      } else if (Worse(heap.front().value, entry.value)) {
+        std::pop_heap(heap.begin(), heap.end(), heap_order);
+        heap.back() = entry;
+        std::push_heap(heap.begin(), heap.end(), heap_order);
+      } else {
+        return;
+      }
+      entered = true;
+    });
+    if (!entered) return OkStatus();
+    rows_.push_back({std::string(row.labels.encoded()), row.drop_name});
+    return lease_.Grow(grown + rows_.back().labels.size() + sizeof(Kept));
+  }
+
+  // One step: best first, groups by first appearance.
+  Result<RowBatchRef> EmitOrdered() {
+    RowBatchBuilder builder(state_, grid_);
+    for (std::vector<Heap>& heaps : heaps_) {
+      Heap& heap = heaps[0];
+      std::sort(heap.begin(), heap.end(), [this](const Entry& a, const Entry& b) {
+        if (Worse(a.value, b.value)) return false;
+        if (Worse(b.value, a.value)) return true;
+        return a.row < b.row;
+      });
+      for (const Entry& entry : heap) {
+        double* values = builder.NewValues();
+        uint64_t* bits = builder.NewBits();
+        values[0] = entry.value;
+        SetBit(bits, 0);
+        AddRow(entry.row, values, bits, &builder);
+      }
+    }
+    return builder.Finish();
+  }
+
+  Result<RowBatchRef> EmitRows() {
+    RowBatchBuilder builder(state_, grid_);
+    std::vector<double*> values(rows_.size());
+    std::vector<uint64_t*> bits(rows_.size());
+    for (const std::vector<Heap>& heaps : heaps_) {
+      for (size_t i = 0; i < grid_.count; ++i) {
+        for (const Entry& entry : heaps[i]) {
+          if (values[entry.row] == nullptr) {
+            values[entry.row] = builder.NewValues();
+            bits[entry.row] = builder.NewBits();
+          }
+          values[entry.row][i] = entry.value;
+          SetBit(bits[entry.row], i);
+        }
+      }
+    }
+    for (uint32_t row = 0; row < rows_.size(); ++row) {
+      if (values[row] != nullptr) AddRow(row, values[row], bits[row], &builder);
+    }
+    return builder.Finish();
+  }
+
+  void AddRow(uint32_t row, const double* values, const uint64_t* bits,
+              RowBatchBuilder* builder) const {
+    const Kept& kept = rows_[row];
+    builder->Add({builder->CopyLabels(LabelsView(kept.labels)), kept.drop_name, values, bits});
+  }
+
+  const std::shared_ptr<QueryState> state_;
+  const bool largest_;
+  const OperatorPtr input_;
+  const ScalarPtr param_;
+  GroupIndex index_;
+  GrowingLease lease_;
+  std::vector<int64_t> k_;
+  std::vector<std::vector<Heap>> heaps_;  // By group and step.
+  std::vector<Kept> rows_;
+  bool done_ = false;
+};
+
+class QuantileOf final : public Operator {
+ public:
+  QuantileOf(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
+             std::shared_ptr<QueryState> state)
+      : Operator(input->grid(), AggregateTraits(spec, 8)),
+        state_(std::move(state)),
+        param_place_(spec.param_place),
+        input_(std::move(input)),
+        param_(std::move(param)),
+        index_(spec),
+        lease_(state_->context.budget()) {
+    traits_.holds = Holds::kInput;
+  }
+  std::vector<const Operator*> children() const override { return {input_.get()}; }
+
+  Result<RowBatchRef> Next() override {
+    if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
+    THANOS_ASSIGN_OR_RETURN(const std::span<const double> q, param_->Values());
+    AnnotateQuantiles(q, param_place_, *state_);
+    THANOS_RETURN_IF_ERROR(input_->ForEachRow([this](const Row& row) { return Add(row); }));
+    RowBatchBuilder builder(state_, grid_);
+    for (size_t group = 0; group < values_.size(); ++group) {
+      THANOS_RETURN_IF_ERROR(state_->Check());
+      double* values = builder.NewValues();
+      uint64_t* bits = builder.NewBits();
+      for (size_t i = 0; i < grid_.count; ++i) {
+        std::vector<double>& all = values_[group][i];
+        if (all.empty()) continue;
+        std::sort(all.begin(), all.end(), NanFirstLess);
+        values[i] = QuantileOfSorted(q[i], all);
+        SetBit(bits, i);
+      }
+      builder.Add(
+          {builder.CopyLabels(index_.labels(group)), index_.drop_name(group), values, bits});
+    }
+    return builder.Finish();
+  }
+
+  static void AnnotateQuantiles(std::span<const double> q, SourceRange place, QueryState& state) {
+    for (const double value : q) {
+      if (value >= 0 && value <= 1) continue;
+      state.Annotate(AnnotationKind::kWarning,
+                     "quantile value should be between 0 and 1, got " + base::FormatFloatG(value),
+                     place);
+    }
+  }
+
+ private:
+  Status Add(const Row& row) {
+    const size_t group = index_.Find(row);
+    if (group == values_.size()) values_.emplace_back(grid_.count);
+    size_t points = 0;
+    ForEachBit(row.present, grid_.words(), [&](size_t i) {
+      values_[group][i].push_back(row.values[i]);
+      ++points;
+    });
+    return lease_.Grow(points * sizeof(double));
+  }
+
+  const std::shared_ptr<QueryState> state_;
+  const SourceRange param_place_;
+  const OperatorPtr input_;
+  const ScalarPtr param_;
+  GroupIndex index_;
+  GrowingLease lease_;
+  std::vector<std::vector<std::vector<double>>> values_;  // By group and step.
+  bool done_ = false;
+};
+
+// The value becomes a label, which overrides the row's and belongs to the group.
+class CountValues final : public Operator {
+ public:
+  CountValues(AggregateSpec spec, OperatorPtr input, std::shared_ptr<QueryState> state)
+      : Operator(input->grid(), AggregateTraits(spec, 8.125)),
+        state_(std::move(state)),
+        label_(spec.values_label),
+        input_(std::move(input)),
+        index_(WithLabel(spec)),
+        lease_(state_->context.budget()) {
+    traits_.unique_without_name = false;
+  }
+  std::vector<const Operator*> children() const override { return {input_.get()}; }
+
+  Result<RowBatchRef> Next() override {
+    if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
+    if (label_.empty() || !base::IsValidUtf8(label_)) {
+      return FailedPreconditionError("invalid label name " + model::GoQuoted(label_));
+    }
+    THANOS_RETURN_IF_ERROR(input_->ForEachRow([this](const Row& row) { return Add(row); }));
+    RowBatchBuilder builder(state_, grid_);
+    for (size_t group = 0; group < counts_.size(); ++group) {
+      double* values = builder.NewValues();
+      uint64_t* bits = builder.NewBits();
+      for (size_t i = 0; i < grid_.count; ++i) {
+        values[i] = counts_[group][i];
+        if (counts_[group][i] > 0) SetBit(bits, i);
+      }
+      builder.Add(
+          {builder.CopyLabels(index_.labels(group)), index_.drop_name(group), values, bits});
+    }
+    return builder.Finish();
+  }
+
+ private:
+  static AggregateSpec WithLabel(AggregateSpec spec) {
+    if (!spec.without) spec.grouping.push_back(spec.values_label);
+    return spec;
+  }
+
+  Status Add(const Row& row) {
+    THANOS_RETURN_IF_ERROR(state_->Check());
+    Status status;
+    uint64_t last_bits = 0;
+    size_t last_group = SIZE_MAX;
+    ForEachBit(row.present, grid_.words(), [&](size_t i) {
+      if (!status.ok()) return;
+      const auto bits = std::bit_cast<uint64_t>(row.values[i]);
+      if (last_group == SIZE_MAX || bits != last_bits) {
+        text_.clear();
+        base::AppendFloatF(row.values[i], &text_);
+        builder_.Reset(row.labels);
+        builder_.Set(label_, text_);
+        builder_.BuildTo(&labels_);
+        last_group = index_.Find({LabelsView(labels_), row.drop_name, nullptr, nullptr});
+        last_bits = bits;
+        if (last_group == counts_.size()) {
+          counts_.emplace_back(grid_.count);
+          status = lease_.Grow(grid_.count * sizeof(double) + labels_.size());
+        }
+      }
+      ++counts_[last_group][i];
+    });
+    return status;
+  }
+
+  const std::shared_ptr<QueryState> state_;
+  const std::string label_;
+  const OperatorPtr input_;
+  GroupIndex index_;
+  GrowingLease lease_;
+  LabelsBuilder builder_;
+  std::string text_, labels_;
+  std::vector<std::vector<double>> counts_;  // By group and step.
+  bool done_ = false;
+};
+
+}  // namespace
+
+OperatorPtr MakeTopk(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
+                     std::shared_ptr<QueryState> state) {
+  return std::make_unique<Topk>(std::move(spec), std::move(input), std::move(param),
+                                std::move(state));
+}
+OperatorPtr MakeQuantile(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
+                         std::shared_ptr<QueryState> state) {
+  return std::make_unique<QuantileOf>(std::move(spec), std::move(input), std::move(param),
+                                      std::move(state));
+}
+OperatorPtr MakeCountValues(AggregateSpec spec, OperatorPtr input,
+                            std::shared_ptr<QueryState> state) {
+  return std::make_unique<CountValues>(std::move(spec), std::move(input), std::move(state));
+}
+
+}  // namespace thanos::promql

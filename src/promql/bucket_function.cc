@@ -1,0 +1,199 @@
+// histogram_quantile() and histogram_fraction(): buckets of one histogram meet at every step.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "base/number_text.h"
+#include "base/time_text.h"
+#include "model/go_quote.h"
+#include "promql/classic_buckets.h"
+#include "promql/holding.h"
+#include "promql/label_sets.h"
+#include "promql/numerics.h"
+
+namespace thanos::promql {
+namespace {
+
+constexpr std::string_view kBucketLabel = "le";
+
+class BucketFunction final : public Operator {
+ public:
+  BucketFunction(BucketSpec spec, std::vector<ScalarPtr> params, OperatorPtr input,
+                 std::shared_ptr<QueryState> state)
+      : Operator(input->grid(), OperatorTraits()),
+        spec_(spec),
+        state_(std::move(state)),
+        params_(std::move(params)),
+        input_(std::move(input)) {
+    traits_.name = spec_.fraction ? "histogram_fraction" : "histogram_quantile";
+    traits_.holds = Holds::kInput;
+    traits_.order = RowOrder::kGroups;
+    traits_.bytes_per_row_step = 8.125;
+    traits_.unique_without_name = input_->traits().unique_without_name;
+    traits_.fragments = true;
+    if (spec_.drop_now) guard_.emplace(state_->context.budget(), grid_, /*whole_series=*/false);
+  }
+  std::vector<const Operator*> children() const override { return {input_.get()}; }
+
+  Result<RowBatchRef> Next() override {
+    if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
+    for (const ScalarPtr& param : params_) {
+      THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param->Values());
+      values_.push_back(values);
+    }
+    if (!spec_.fraction) AnnotateQuantiles();
+    THANOS_RETURN_IF_ERROR(DrainInput());
+    RowBatchBuilder builder(state_, grid_);
+    for (Group* group : order_) {
+      THANOS_RETURN_IF_ERROR(state_->Check());
+      std::sort(group->rows.begin(), group->rows.end(),
+                [](const BucketRow& a, const BucketRow& b) { return a.upper < b.upper; });
+      double* values = builder.NewValues();
+      uint64_t* bits = builder.NewBits();
+      Compute(*group, values, bits);
+      LabelsView labels(group->labels);
+      std::string scratch;
+      if (spec_.drop_now) labels = WithoutMetadata(labels, &scratch);
+      if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(labels, bits));
+      builder.Add({builder.CopyLabels(labels), !spec_.drop_now, values, bits});
+    }
+    AnnotateFixes();
+    return builder.Finish();
+  }
+
+ private:
+  struct BucketRow {
+    double upper;
+    Row row;
+  };
+  struct Group {
+    std::string labels;  // Without le.
+    std::vector<BucketRow> rows;
+  };
+  struct Fixes {
+    MonotonicityFix worst;
+    uint64_t samples = 0;
+    int64_t first_ms = 0, last_ms = 0;
+  };
+
+  void AnnotateQuantiles() {
+    for (const double q : values_[0]) {
+      if (q >= 0 && q <= 1) continue;
+      state_->Annotate(AnnotationKind::kWarning,
+                       "quantile value should be between 0 and 1, got " + base::FormatFloatG(q),
+                       spec_.quantile_place);
+    }
+  }
+
+  std::string NameSuffix(LabelsView labels) const {
+    if (spec_.drop_now) return "";
+    return " for metric name " + model::GoQuoted(labels.Get(kMetricName));
+  }
+
+  Status DrainInput() {
+    LabelsBuilder builder;
+    std::string key;
+    while (true) {
+      THANOS_ASSIGN_OR_RETURN(RowBatchRef batch, input_->Next());
+      if (batch == nullptr) return OkStatus();
+      for (const Row& row : batch->rows()) {
+        const std::string_view bound = row.labels.Get(kBucketLabel);
+        const Result<double> upper = base::ParseGoFloat(bound);
+        if (!upper.ok()) {
+          state_->Annotate(AnnotationKind::kWarning,
+                           "bucket label \"le\" is missing or has a malformed value of " +
+                               model::GoQuoted(bound) + NameSuffix(row.labels),
+                           spec_.place);
+          continue;
+        }
+        builder.Reset(row.labels);
+        builder.Remove(kBucketLabel);
+        builder.BuildTo(&key);
+        const auto [at, added] = groups_.try_emplace(key);
+        if (added) {
+          at->second.labels = key;
+          order_.push_back(&at->second);
+        }
+        at->second.rows.push_back({*upper, row});
+      }
+      held_.push_back(std::move(batch));
+    }
+  }
+
+  void Compute(const Group& group, double* values, uint64_t* bits) {
+    std::vector<Bucket> buckets;
+    for (size_t i = 0; i < grid_.count; ++i) {
+      buckets.clear();
+      for (const BucketRow& bucket : group.rows) {
+        if (TestBit(bucket.row.present, i)) {
+          buckets.push_back({bucket.upper, bucket.row.values[i]});
+        }
+      }
+      if (buckets.empty()) continue;
+      SetBit(bits, i);
+      if (spec_.fraction) {
+        values[i] = BucketFraction(values_[0][i], values_[1][i], &buckets);
+        continue;
+      }
+      MonotonicityFix fix;
+      values[i] = BucketQuantile(values_[0][i], &buckets, &fix);
+      if (fix.forced) NoteFix(LabelsView(group.labels), fix, grid_.At(i));
+    }
+  }
+
+  void NoteFix(LabelsView labels, const MonotonicityFix& fix, int64_t t) {
+    const auto [at, added] = fixes_.try_emplace(NameSuffix(labels));
+    Fixes& fixes = at->second;
+    if (added) {
+      fixes.worst = fix;
+      fixes.first_ms = fixes.last_ms = t;
+    }
+    fixes.worst.first_bucket = std::fmin(fixes.worst.first_bucket, fix.first_bucket);
+    fixes.worst.last_bucket = std::fmax(fixes.worst.last_bucket, fix.last_bucket);
+    fixes.worst.max_diff = std::fmax(fixes.worst.max_diff, fix.max_diff);
+    fixes.first_ms = std::min(fixes.first_ms, t);
+    fixes.last_ms = std::max(fixes.last_ms, t);
+    ++fixes.samples;
+  }
+
+  void AnnotateFixes() {
+    for (const auto& [suffix, fixes] : fixes_) {
+      char diff[40];
+      std::snprintf(diff, sizeof(diff), "%.2g", fixes.worst.max_diff);
+      state_->Annotate(
+          AnnotationKind::kInfo,
+          "input to histogram_quantile needed to be fixed for monotonicity (see "
+          "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)" +
+              suffix + ", from buckets " + base::FormatFloatG(fixes.worst.first_bucket) + " to " +
+              base::FormatFloatG(fixes.worst.last_bucket) + ", with a max diff of " + diff +
+              ", over " + std::to_string(fixes.samples) + " samples from " +
+              base::FormatRfc3339Nano(fixes.first_ms / 1000, 0) + " to " +
+              base::FormatRfc3339Nano(fixes.last_ms / 1000, 0),
+          spec_.place);
+    }
+  }
+
+  const BucketSpec spec_;
+  const std::shared_ptr<QueryState> state_;
+  const std::vector<ScalarPtr> params_;
+  const OperatorPtr input_;
+  std::vector<std::span<const double>> values_;
+  std::vector<RowBatchRef> held_;
+  TextMap<Group> groups_;
+  std::vector<Group*> order_;
+  std::map<std::string, Fixes> fixes_;  // By the suffix that names the metric.
+  std::optional<DuplicateGuard> guard_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+OperatorPtr MakeBucketFunction(BucketSpec spec, std::vector<ScalarPtr> params, OperatorPtr input,
+                               std::shared_ptr<QueryState> state) {
+  return std::make_unique<BucketFunction>(spec, std::move(params), std::move(input),
+                                          std::move(state));
+}
+
+}  // namespace thanos::promql

@@ -1,0 +1,24 @@
+// Quantiles and fractions of classic histograms.
+#pragma once
+
+#include <vector>
+
+namespace thanos::promql {
+
+struct Bucket {
+  double upper = 0;
+  double count = 0;  // Cumulative.
+};
+
+/// What had to be repaired so that counts ascend.
+struct MonotonicityFix {
+  bool forced = false;
+  double first_bucket = 0, last_bucket = 0;
+  double max_diff = 0;
+};
+
+/// `buckets` ascend by bound, and are changed: equal bounds are merged, counts made monotone.
+double BucketQuantile(double q, std::vector<Bucket>* buckets, MonotonicityFix* fix);
+double BucketFraction(double lower, double upper, std::vector<Bucket>* buckets);
+
+}  // namespace thanos::promql

@@ -1,0 +1,183 @@
+#include "promql/holding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "promql/label_sets.h"
+
+namespace thanos::promql {
+
+MergedRows::MergedRows(std::shared_ptr<QueryState> state, const Grid& grid)
+    : state_(std::move(state)), grid_(grid), lease_(state_->context.budget()) {}
+
+MergedRows::~MergedRows() { state_->LetGo(points_); }
+
+Status MergedRows::Add(const Row& row) {
+  const size_t points = CountBits(row.present, grid_.words());
+  THANOS_RETURN_IF_ERROR(state_->Hold(points));
+  points_ += points;
+  const auto [at, added] = index_.try_emplace(std::string(row.labels.encoded()), series_.size());
+  if (added) {
+    Series& series = series_.emplace_back();
+    series.labels = Labels(row.labels);
+    series.drop_name = row.drop_name;
+    series.values.assign(row.values, row.values + grid_.count);
+    series.present.assign(row.present, row.present + grid_.words());
+    return lease_.Grow(2 * row.labels.encoded().size() + 160 + grid_.count * sizeof(double));
+  }
+  Series& series = series_[at->second];
+  for (size_t w = 0; w < grid_.words(); ++w) {
+    if ((series.present[w] & row.present[w]) != 0) return DuplicateLabelsError();
+    series.present[w] |= row.present[w];
+  }
+  series.drop_name |= row.drop_name;
+  ForEachBit(row.present, grid_.words(), [&](size_t i) { series.values[i] = row.values[i]; });
+  return OkStatus();
+}
+
+namespace {
+
+OperatorTraits Named(std::string name, Holds holds) {
+  OperatorTraits traits;
+  traits.name = std::move(name);
+  traits.holds = holds;
+  return traits;
+}
+
+class SubqueryOperator final : public Operator {
+ public:
+  SubqueryOperator(SubquerySpec spec, OperatorPtr inner, std::shared_ptr<QueryState> state)
+      : Operator(spec.function.window.grid,
+                 Named(spec.text, inner->traits().fragments ? Holds::kInput : Holds::kNothing)),
+        spec_(std::move(spec)),
+        state_(state),
+        inner_(std::move(inner)),
+        function_(spec_.function, state_),
+        scratch_(spec_.function.window) {
+    traits_.bytes_per_row_step = inner_->traits().fragments ? 8.125 : 0;
+    traits_.unique_without_name = inner_->traits().unique_without_name;
+    if (spec_.drop_metadata && !traits_.unique_without_name) {
+      guard_.emplace(state_->context.budget(), grid_, /*whole_series=*/true);
+    }
+  }
+  std::vector<const Operator*> children() const override { return {inner_.get()}; }
+
+  Result<RowBatchRef> Next() override {
+    if (grid_.count == 0) return RowBatchRef();
+    return inner_->traits().fragments ? NextMerged() : NextStreamed();
+  }
+
+ private:
+  Result<RowBatchRef> NextStreamed() {
+    while (true) {
+      THANOS_ASSIGN_OR_RETURN(const RowBatchRef batch, inner_->Next());
+      if (batch == nullptr) return RowBatchRef();
+      RowBatchBuilder builder(state_, grid_);
+      for (const Row& row : batch->rows()) THANOS_RETURN_IF_ERROR(Evaluate(row, &builder));
+      if (!builder.empty()) return builder.Finish();
+    }
+  }
+
+  // A series in fragments must be whole before its windows are looked at.
+  Result<RowBatchRef> NextMerged() {
+    if (std::exchange(done_, true)) return RowBatchRef();
+    MergedRows merged(state_, inner_->grid());
+    THANOS_RETURN_IF_ERROR(
+        inner_->ForEachRow([&merged](const Row& row) { return merged.Add(row); }));
+    RowBatchBuilder builder(state_, grid_);
+    for (const MergedRows::Series& series : merged.series()) {
+      THANOS_RETURN_IF_ERROR(Evaluate({series.labels, series.drop_name, series.values.data(),
+                                       series.present.data()},
+                                      &builder));
+    }
+    return builder.Finish();
+  }
+
+  Status Evaluate(const Row& row, RowBatchBuilder* builder) {
+    THANOS_RETURN_IF_ERROR(state_->Check());
+    chunk::Columns& columns = scratch_.columns;
+    columns.Clear();
+    ForEachBit(row.present, inner_->grid().words(), [&](size_t i) {
+      columns.t.push_back(inner_->grid().At(i));
+      columns.v.push_back(row.values[i]);
+    });
+    double* values = builder->NewValues();
+    uint64_t* bits = builder->NewBits();
+    // A name that is to be dropped is none for annotations.
+    const LabelsView seen = row.drop_name ? LabelsView() : row.labels;
+    THANOS_RETURN_IF_ERROR(function_.Evaluate(columns, seen, &scratch_, values, bits));
+    state_->samples_queryable.fetch_add(std::exchange(scratch_.visited, 0),
+                                        std::memory_order_relaxed);
+    if (!AnyBit(bits, grid_.words())) return OkStatus();
+    LabelsView labels =
+        spec_.drop_metadata ? WithoutMetadata(row.labels, &labels_) : row.labels;
+    if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(labels, bits));
+    builder->Add(
+        {builder->CopyLabels(labels), row.drop_name || spec_.mark_drop, values, bits});
+    return OkStatus();
+  }
+
+  const SubquerySpec spec_;
+  const std::shared_ptr<QueryState> state_;
+  const OperatorPtr inner_;
+  const WindowFunction function_;
+  WindowScratch scratch_;
+  std::optional<DuplicateGuard> guard_;
+  std::string labels_;
+  bool done_ = false;
+};
+
+class Sort final : public Operator {
+ public:
+  Sort(bool descending, OperatorPtr input, std::shared_ptr<QueryState> state)
+      : Operator(input->grid(), Named(descending ? "sort_desc" : "sort", Holds::kInput)),
+        state_(std::move(state)),
+        descending_(descending),
+        input_(std::move(input)) {
+    traits_.order = RowOrder::kValues;
+    traits_.bytes_per_row_step = 8.125;
+    traits_.unique_without_name = input_->traits().unique_without_name;
+  }
+  std::vector<const Operator*> children() const override { return {input_.get()}; }
+
+  Result<RowBatchRef> Next() override {
+    if (std::exchange(done_, true)) return RowBatchRef();
+    RowBatchBuilder builder(state_, grid_);
+    std::vector<Row> rows;
+    while (true) {
+      THANOS_ASSIGN_OR_RETURN(RowBatchRef batch, input_->Next());
+      if (batch == nullptr) break;
+      rows.insert(rows.end(), batch->rows().begin(), batch->rows().end());
+      builder.Pin(std::move(batch));
+    }
+    // NaN last in both directions.
+    std::stable_sort(rows.begin(), rows.end(), [this](const Row& a, const Row& b) {
+      const double x = a.values[0];
+      const double y = b.values[0];
+      if (std::isnan(x)) return false;
+      if (std::isnan(y)) return true;
+      return descending_ ? x > y : x < y;
+    });
+    for (const Row& row : rows) builder.Add(row);
+    return builder.Finish();
+  }
+
+ private:
+  const std::shared_ptr<QueryState> state_;
+  const bool descending_;
+  const OperatorPtr input_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+OperatorPtr MakeSubquery(SubquerySpec spec, OperatorPtr inner, std::shared_ptr<QueryState> state) {
+  return std::make_unique<SubqueryOperator>(std::move(spec), std::move(inner), std::move(state));
+}
+OperatorPtr MakeSort(bool descending, OperatorPtr input, std::shared_ptr<QueryState> state) {
+  return std::make_unique<Sort>(descending, std::move(input), std::move(state));
+}
+
+}  // namespace thanos::promql

@@ -1,0 +1,278 @@
+#include "promql/scan_operator.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/executor.h"
+#include "promql/label_sets.h"
+
+namespace thanos::promql {
+namespace {
+
+// Scratch of whoever is computing.
+struct Worker {
+  explicit Worker(const WindowSpec& window) : scratch(window) {}
+  series::SampleReader reader;
+  WindowScratch scratch;
+  std::string labels;
+};
+
+// What batches are computed with. Shared with tasks, which may outlive the operator.
+class ScanCore {
+ public:
+  ScanCore(ScanSpec spec, std::shared_ptr<QueryState> state)
+      : spec_(std::move(spec)), state_(std::move(state)), function_(spec_.function, state_) {}
+
+  const ScanSpec& spec() const { return spec_; }
+  QueryState& state() const { return *state_; }
+  const Grid& grid() const { return spec_.function.window.grid; }
+
+  std::unique_ptr<Worker> TakeWorker() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        std::unique_ptr<Worker> worker = std::move(idle_.back());
+        idle_.pop_back();
+        return worker;
+      }
+    }
+    return std::make_unique<Worker>(spec_.function.window);
+  }
+  void GiveBack(std::unique_ptr<Worker> worker) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(worker));
+  }
+
+  // The values of one series; `bits` come zeroed.
+  Status ReadSeries(const SeriesView& series, Worker* worker, double* values, uint64_t* bits) {
+    THANOS_RETURN_IF_ERROR(state_->Check());
+    chunk::Columns& columns = worker->scratch.columns;
+    if (Status status = worker->reader.Read(series, spec_.read, &columns); !status.ok()) {
+      return status.WithContext("expanding series");
+    }
+    state_->samples_decoded.fetch_add(columns.t.size() + columns.histogram_t.size(),
+                                      std::memory_order_relaxed);
+    THANOS_RETURN_IF_ERROR(
+        function_.Evaluate(columns, series.labels, &worker->scratch, values, bits));
+    state_->samples_queryable.fetch_add(std::exchange(worker->scratch.visited, 0),
+                                        std::memory_order_relaxed);
+    return OkStatus();
+  }
+
+  LabelsView OutputLabels(LabelsView labels, Worker* worker) const {
+    return spec_.drop_metadata ? WithoutMetadata(labels, &worker->labels) : labels;
+  }
+
+  // Runs on any thread. Labels are copied, so that the chunks go away with the input.
+  Result<RowBatchRef> Process(const SeriesBatch& input) {
+    std::unique_ptr<Worker> worker = TakeWorker();
+    RowBatchBuilder builder(state_, grid());
+    double* values = nullptr;
+    uint64_t* bits = nullptr;
+    for (const SeriesView& series : input.series()) {
+      // A series without points leaves its room to the next.
+      if (values == nullptr) values = builder.NewValues();
+      if (bits == nullptr) bits = builder.NewBits();
+      THANOS_RETURN_IF_ERROR(ReadSeries(series, worker.get(), values, bits));
+      if (!AnyBit(bits, grid().words())) continue;
+      const LabelsView labels = builder.CopyLabels(OutputLabels(series.labels, worker.get()));
+      builder.Add({labels, spec_.mark_drop, values, bits});
+      values = nullptr;
+      bits = nullptr;
+    }
+    GiveBack(std::move(worker));
+    return builder.Finish();
+  }
+
+  std::atomic<bool> abandoned{false};
+
+ private:
+  const ScanSpec spec_;
+  const std::shared_ptr<QueryState> state_;
+  const WindowFunction function_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Worker>> idle_;  // Guarded by mutex_.
+};
+
+// One batch on its way through the pool. Whoever claims it first computes it: a worker, or the
+// consumer that needs it now, so that a full pool never stops a query.
+class Ticket {
+ public:
+  explicit Ticket(SeriesBatchRef input) : input_(std::move(input)) {}
+
+  void RunIfUnclaimed(ScanCore& core) {
+    if (claimed_.exchange(true)) return;
+    std::optional<Result<RowBatchRef>> output;
+    if (core.abandoned.load(std::memory_order_relaxed)) {
+      output.emplace(CancelledError("query was canceled in expression evaluation"));
+    } else {
+      output.emplace(core.Process(*input_));
+    }
+    input_.reset();
+    const std::lock_guard lock(mutex_);
+    output_ = std::move(output);
+    done_.notify_all();
+  }
+  Result<RowBatchRef> Take(ScanCore& core) {
+    RunIfUnclaimed(core);
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return output_.has_value(); });
+    return std::move(*output_);
+  }
+
+ private:
+  SeriesBatchRef input_;  // Of whoever claimed.
+  std::atomic<bool> claimed_{false};
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::optional<Result<RowBatchRef>> output_;  // Guarded by mutex_.
+};
+
+OperatorTraits TraitsOf(const ScanSpec& spec) {
+  OperatorTraits traits;
+  const bool function = spec.function.kind == WindowKind::kFunction;
+  traits.name = "scan " + spec.text;
+  if (function || spec.function.kind == WindowKind::kLatestTime) {
+    traits.name += " with " + std::string(spec.function.name) + "()";
+  }
+  traits.order = RowOrder::kLabels;
+  traits.unique_without_name = spec.name_is_fixed;
+  return traits;
+}
+
+class ScanOperator final : public Operator {
+ public:
+  ScanOperator(ScanSpec spec, std::shared_ptr<QueryState> state)
+      : Operator(spec.function.window.grid, TraitsOf(spec)),
+        state_(state),
+        core_(std::make_shared<ScanCore>(std::move(spec), std::move(state))) {
+    const ScanSpec& mine = core_->spec();
+    if (mine.drop_metadata && !mine.name_is_fixed) {
+      guard_.emplace(state_->context.budget(), grid_,
+                     mine.function.kind == WindowKind::kFunction);
+    }
+  }
+  ~ScanOperator() override { core_->abandoned.store(true, std::memory_order_relaxed); }
+
+  Result<RowBatchRef> Next() override {
+    while (true) {
+      Result<RowBatchRef> batch =
+          state_->options.executor != nullptr ? NextOfRing() : NextInline();
+      if (!batch.ok() || *batch == nullptr) return batch;
+      for (const Row& row : (*batch)->rows()) {
+        if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(row.labels, row.present));
+      }
+      if (!(*batch)->rows().empty()) return batch;
+    }
+  }
+
+  Status ForEachRow(const RowSink& sink) override {
+    if (state_->options.executor != nullptr || !state_->options.fuse) {
+      return Operator::ForEachRow(sink);
+    }
+    std::unique_ptr<Worker> worker = core_->TakeWorker();
+    std::vector<double>& values = worker->scratch.values;
+    std::vector<uint64_t>& bits = worker->scratch.bits;
+    while (true) {
+      THANOS_ASSIGN_OR_RETURN(const SeriesBatchRef input, Pull());
+      if (input == nullptr) break;
+      for (const SeriesView& series : input->series()) {
+        std::fill(bits.begin(), bits.end(), 0);
+        THANOS_RETURN_IF_ERROR(
+            core_->ReadSeries(series, worker.get(), values.data(), bits.data()));
+        if (!AnyBit(bits.data(), bits.size())) continue;
+        const LabelsView labels = core_->OutputLabels(series.labels, worker.get());
+        if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(labels, bits.data()));
+        THANOS_RETURN_IF_ERROR(
+            sink({labels, core_->spec().mark_drop, values.data(), bits.data()}));
+      }
+    }
+    core_->GiveBack(std::move(worker));
+    return OkStatus();
+  }
+
+ private:
+  Status OpenCursor() {
+    opened_ = true;
+    if (grid_.count == 0) {
+      ended_ = true;
+      return OkStatus();
+    }
+    state_->selects.fetch_add(1, std::memory_order_relaxed);
+    Result<std::unique_ptr<SeriesCursor>> cursor =
+        state_->source->Select(state_->context, core_->spec().request);
+    if (!cursor.ok()) return SourceError(cursor.status());
+    cursor_ = std::move(*cursor);
+    cursor_->Start();
+    return OkStatus();
+  }
+
+  Status SourceError(const Status& status) const {
+    if (status.code() == StatusCode::kCancelled || status.code() == StatusCode::kDeadlineExceeded) {
+      if (Status mine = state_->Check(); !mine.ok()) return mine;
+    }
+    return status.WithContext("expanding series");
+  }
+
+  // The next batch of the source, null at the end. The stream is closed as soon as it ends.
+  Result<SeriesBatchRef> Pull() {
+    if (!opened_) THANOS_RETURN_IF_ERROR(OpenCursor());
+    if (ended_) return SeriesBatchRef();
+    THANOS_RETURN_IF_ERROR(state_->Check());
+    Result<SeriesBatchRef> batch = cursor_->Next();
+    if (!batch.ok()) return SourceError(batch.status());
+    if (*batch == nullptr) {
+      ended_ = true;
+      state_->AddWarnings(cursor_->TakeWarnings(), cursor_->end().partial);
+      cursor_.reset();
+      return SeriesBatchRef();
+    }
+    THANOS_RETURN_IF_ERROR(state_->CountSeries((*batch)->series().size()));
+    return batch;
+  }
+
+  Result<RowBatchRef> NextInline() {
+    THANOS_ASSIGN_OR_RETURN(const SeriesBatchRef input, Pull());
+    if (input == nullptr) return RowBatchRef();
+    return core_->Process(*input);
+  }
+
+  // Batches are computed by the pool in any order and handed on in the order of their tickets.
+  Result<RowBatchRef> NextOfRing() {
+    base::Executor& executor = *state_->options.executor;
+    const size_t ring_max = 2 * executor.threads() + 1;
+    while (ring_.size() < ring_max && !ended_) {
+      THANOS_ASSIGN_OR_RETURN(SeriesBatchRef input, Pull());
+      if (input == nullptr) break;
+      ring_.push_back(std::make_shared<Ticket>(std::move(input)));
+      // A pool that is full leaves the work to the consumer.
+      executor.TrySubmit([core = core_, ticket = ring_.back()] { ticket->RunIfUnclaimed(*core); });
+    }
+    if (ring_.empty()) return RowBatchRef();
+    const std::shared_ptr<Ticket> ticket = std::move(ring_.front());
+    ring_.pop_front();
+    return ticket->Take(*core_);
+  }
+
+  const std::shared_ptr<QueryState> state_;
+  const std::shared_ptr<ScanCore> core_;
+  std::optional<DuplicateGuard> guard_;
+  std::unique_ptr<SeriesCursor> cursor_;
+  bool opened_ = false;
+  bool ended_ = false;
+  std::deque<std::shared_ptr<Ticket>> ring_;
+};
+
+}  // namespace
+
+OperatorPtr MakeScan(ScanSpec spec, std::shared_ptr<QueryState> state) {
+  return std::make_unique<ScanOperator>(std::move(spec), std::move(state));
+}
+
+}  // namespace thanos::promql

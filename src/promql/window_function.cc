@@ -1,0 +1,286 @@
+#include "promql/window_function.h"
+
+#include <algorithm>
+#include <array>
+
+#include "model/go_quote.h"
+#include "promql/numerics.h"
+
+namespace thanos::promql {
+namespace {
+
+// What a function does with histograms among the samples of a window.
+enum class HistogramRule : uint8_t {
+  kIgnore,   // With an info where both kinds meet.
+  kExclude,  // Windows of both kinds give nothing and a warning; histograms alone are refused.
+  kCount,    // A sample like any other.
+  kRefuse,
+};
+
+HistogramRule RuleOf(FunctionId id) {
+  switch (id) {
+    case FunctionId::kMinOverTime:
+    case FunctionId::kMaxOverTime:
+    case FunctionId::kStddevOverTime:
+    case FunctionId::kStdvarOverTime:
+    case FunctionId::kQuantileOverTime:
+    case FunctionId::kDeriv:
+    case FunctionId::kPredictLinear: return HistogramRule::kIgnore;
+    case FunctionId::kRate:
+    case FunctionId::kIncrease:
+    case FunctionId::kDelta:
+    case FunctionId::kSumOverTime:
+    case FunctionId::kAvgOverTime: return HistogramRule::kExclude;
+    case FunctionId::kCountOverTime:
+    case FunctionId::kPresentOverTime:
+    case FunctionId::kAbsentOverTime: return HistogramRule::kCount;
+    default: return HistogramRule::kRefuse;
+  }
+}
+
+bool IsRateLike(FunctionId id) {
+  return id == FunctionId::kRate || id == FunctionId::kIncrease || id == FunctionId::kDelta;
+}
+
+bool EndsLikeCounter(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kEndings = {"_total", "_sum", "_count", "_bucket"};
+  return std::any_of(kEndings.begin(), kEndings.end(),
+                     [name](std::string_view ending) { return name.ends_with(ending); });
+}
+
+bool AnyStale(std::span<const double> v) {
+  uint64_t found = 0;
+  for (const double value : v) found |= model::IsStaleNan(value) ? 1 : 0;
+  return found != 0;
+}
+
+}  // namespace
+
+bool KeepsName(FunctionId id) {
+  return id == FunctionId::kFirstOverTime || id == FunctionId::kLastOverTime;
+}
+
+Status WindowFunction::NoHistograms(LabelsView labels) const {
+  return UnimplementedError("native histograms are not supported yet: " +
+                            (spec_.name.empty() ? "selector" : std::string(spec_.name) + "()") +
+                            " met histogram samples of " + labels.ToString());
+}
+
+Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels,
+                                WindowScratch* scratch, double* out, uint64_t* present) const {
+  if (spec_.kind != WindowKind::kFunction) {
+    return EvaluateLatest(columns, labels, scratch, out, present);
+  }
+  std::span<const int64_t> t = columns.t;
+  std::span<const double> v = columns.v;
+  if (AnyStale(v)) {
+    scratch->t.clear();
+    scratch->v.clear();
+    for (size_t i = 0; i < v.size(); ++i) {
+      if (model::IsStaleNan(v[i])) continue;
+      scratch->t.push_back(t[i]);
+      scratch->v.push_back(v[i]);
+    }
+    t = scratch->t;
+    v = scratch->v;
+  }
+  const bool histograms = std::any_of(columns.histograms.begin(), columns.histograms.end(),
+                                      [](const auto& h) { return !h.is_stale(); });
+  if (v.empty() && !histograms) return OkStatus();
+  if (!v.empty()) EvaluateFloats(t, v, scratch, out, present);
+  if (histograms) {
+    scratch->histogram_t.clear();
+    for (size_t i = 0; i < columns.histograms.size(); ++i) {
+      if (!columns.histograms[i].is_stale()) {
+        scratch->histogram_t.push_back(columns.histogram_t[i]);
+      }
+    }
+    THANOS_RETURN_IF_ERROR(MixHistograms(scratch->histogram_t, scratch->cache.Find(t, false),
+                                         labels, scratch, out, present));
+  }
+  if (spec_.id == FunctionId::kRate || spec_.id == FunctionId::kIncrease) {
+    if (!spec_.name_is_gone && AnyBit(present, spec_.window.grid.words())) {
+      AnnotateCounterName(labels, scratch);
+    }
+  }
+  return OkStatus();
+}
+
+void WindowFunction::AnnotateCounterName(LabelsView labels, WindowScratch* scratch) const {
+  const std::string_view name = labels.Get(kMetricName);
+  if (name.empty() || EndsLikeCounter(name) || name == scratch->last_name) return;
+  scratch->last_name = name;
+  state_->Annotate(
+      AnnotationKind::kInfo,
+      "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " +
+          model::GoQuoted(name),
+      spec_.place);
+}
+
+// The latest sample of either kind; stale markers of both kinds end a series.
+Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView labels,
+                                      WindowScratch* scratch, double* out,
+                                      uint64_t* present) const {
+  const WindowGeometry& geometry = scratch->cache.Find(columns.t, false);
+  const WindowGeometry* histograms =
+      columns.histogram_t.empty() ? nullptr
+                                  : &scratch->histogram_cache.Find(columns.histogram_t, false);
+  const bool time = spec_.kind == WindowKind::kLatestTime;
+  for (size_t i = 0; i < spec_.window.grid.count; ++i) {
+    const uint32_t end = geometry.end[i];
+    const bool has_float = end > geometry.begin[i];
+    if (histograms != nullptr && histograms->end[i] > histograms->begin[i]) {
+      const uint32_t last = histograms->end[i] - 1;
+      if (!has_float || columns.histogram_t[last] > columns.t[end - 1]) {
+        if (columns.histograms[last].is_stale()) continue;
+        if (!time) return NoHistograms(labels);
+        ++scratch->visited;
+        out[i] = static_cast<double>(columns.histogram_t[last]) / 1000;
+        SetBit(present, i);
+        continue;
+      }
+    }
+    if (!has_float || model::IsStaleNan(columns.v[end - 1])) continue;
+    ++scratch->visited;
+    out[i] = time ? static_cast<double>(columns.t[end - 1]) / 1000 : columns.v[end - 1];
+    SetBit(present, i);
+  }
+  return OkStatus();
+}
+
+void WindowFunction::EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
+                                    WindowScratch* scratch, double* out,
+                                    uint64_t* present) const {
+  const FunctionId id = spec_.id;
+  const WindowGeometry& geometry = scratch->cache.Find(t, IsRateLike(id));
+  scratch->visited += geometry.visited;
+  const bool pairs = IsRateLike(id) || id == FunctionId::kDeriv ||
+                     id == FunctionId::kPredictLinear;
+  const std::vector<uint64_t>& valid = pairs ? geometry.two : geometry.any;
+  switch (id) {
+    case FunctionId::kRate:
+    case FunctionId::kIncrease:
+    case FunctionId::kDelta:
+      RateKernel(id == FunctionId::kRate      ? RateKind::kRate
+                 : id == FunctionId::kDelta ? RateKind::kDelta
+                                            : RateKind::kIncrease,
+                 geometry, v, spec_.window.range_seconds(), &scratch->indices, out);
+      break;
+    case FunctionId::kSumOverTime:
+    case FunctionId::kAvgOverTime:
+      SumKernel(id == FunctionId::kAvgOverTime, geometry, v, &scratch->doubles, out);
+      break;
+    case FunctionId::kMinOverTime:
+    case FunctionId::kMaxOverTime:
+      ExtremeKernel(id == FunctionId::kMaxOverTime, geometry, v, &scratch->indices, out);
+      break;
+    case FunctionId::kQuantileOverTime:
+      QuantileKernel(geometry, v, spec_.param, &scratch->doubles, out);
+      break;
+    case FunctionId::kStddevOverTime:
+    case FunctionId::kStdvarOverTime:
+      VarianceKernel(id == FunctionId::kStddevOverTime, geometry, v, out);
+      break;
+    case FunctionId::kChanges:
+    case FunctionId::kResets:
+      PairCountKernel(id == FunctionId::kResets, geometry, v, &scratch->indices, out);
+      break;
+    case FunctionId::kIrate:
+    case FunctionId::kIdelta: return EvaluateInstantRate(geometry, t, v, out, present);
+    default: return EvaluatePerWindow(geometry, t, v, out, present);
+  }
+  std::copy(valid.begin(), valid.end(), present);
+}
+
+// The last two samples of the window.
+void WindowFunction::EvaluateInstantRate(const WindowGeometry& geometry,
+                                         std::span<const int64_t> t, std::span<const double> v,
+                                         double* out, uint64_t* present) const {
+  const bool rate = spec_.id == FunctionId::kIrate;
+  ForEachBit(geometry.two.data(), geometry.two.size(), [&](size_t i) {
+    const uint32_t last = geometry.end[i] - 1;
+    const int64_t interval = t[last] - t[last - 1];
+    if (interval == 0) return;
+    double value = v[last] - v[last - 1];
+    if (rate && v[last] < v[last - 1]) value = v[last];
+    out[i] = rate ? value / (static_cast<double>(interval) / 1000) : value;
+    SetBit(present, i);
+  });
+}
+
+void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
+                                       std::span<const double> v, double* out,
+                                       uint64_t* present) const {
+  const bool regression = spec_.id == FunctionId::kDeriv || spec_.id == FunctionId::kPredictLinear;
+  const std::vector<uint64_t>& valid = regression ? geometry.two : geometry.any;
+  ForEachBit(valid.data(), valid.size(), [&](size_t i) {
+    const uint32_t begin = geometry.begin[i];
+    const uint32_t n = geometry.end[i] - begin;
+    SetBit(present, i);
+    double slope = 0;
+    double intercept = 0;
+    switch (spec_.id) {
+      case FunctionId::kCountOverTime: out[i] = n; break;
+      case FunctionId::kFirstOverTime: out[i] = v[begin]; break;
+      case FunctionId::kLastOverTime: out[i] = v[begin + n - 1]; break;
+      case FunctionId::kDeriv:
+        LinearRegression(t.subspan(begin, n), v.subspan(begin, n), t[begin], &slope, &intercept);
+        out[i] = slope;
+        break;
+      case FunctionId::kPredictLinear:
+        LinearRegression(t.subspan(begin, n), v.subspan(begin, n), spec_.window.grid.At(i),
+                         &slope, &intercept);
+        out[i] = slope * spec_.param[i] + intercept;
+        break;
+      default: out[i] = 1; break;  // present_over_time, absent_over_time.
+    }
+  });
+}
+
+Status WindowFunction::MixHistograms(std::span<const int64_t> histogram_t,
+                                     const WindowGeometry& floats, LabelsView labels,
+                                     WindowScratch* scratch, double* out,
+                                     uint64_t* present) const {
+  const WindowGeometry& geometry = scratch->histogram_cache.Find(histogram_t, false);
+  const size_t words = geometry.any.size();
+  uint64_t both = 0;
+  uint64_t alone = 0;
+  for (size_t w = 0; w < words; ++w) {
+    both |= geometry.any[w] & floats.any[w];
+    alone |= geometry.any[w] & ~floats.any[w];
+  }
+  const std::string name = model::GoQuoted(labels.Get(kMetricName));
+  switch (RuleOf(spec_.id)) {
+    case HistogramRule::kIgnore:
+      if (both != 0) {
+        state_->Annotate(AnnotationKind::kInfo,
+                         "ignored histograms in a range containing both floats and histograms "
+                         "for metric name " + name,
+                         spec_.place);
+      }
+      return OkStatus();
+    case HistogramRule::kExclude:
+      if (alone != 0) return NoHistograms(labels);
+      for (size_t w = 0; w < words; ++w) present[w] &= ~geometry.any[w];
+      if (both != 0) {
+        state_->Annotate(AnnotationKind::kWarning,
+                         "encountered a mix of histograms and floats for metric name " + name,
+                         spec_.place);
+      }
+      return OkStatus();
+    case HistogramRule::kCount:
+      scratch->visited += geometry.visited;
+      ForEachBit(geometry.any.data(), words, [&](size_t i) {
+        const double count = geometry.end[i] - geometry.begin[i];
+        const double before = TestBit(present, i) ? out[i] : 0;
+        out[i] = spec_.id == FunctionId::kCountOverTime ? before + count : 1;
+        SetBit(present, i);
+      });
+      return OkStatus();
+    case HistogramRule::kRefuse:
+      return both == 0 && alone == 0 ? OkStatus() : NoHistograms(labels);
+  }
+  return OkStatus();
+}
+
+}  // namespace thanos::promql

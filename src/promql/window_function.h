@@ -1,0 +1,83 @@
+// The value of a series at every step: instant selectors and functions over windows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chunk/decode.h"
+#include "promql/functions.h"
+#include "promql/query_state.h"
+#include "promql/window.h"
+#include "promql/window_kernels.h"
+
+namespace thanos::promql {
+
+enum class WindowKind : uint8_t {
+  kLatest,      // An instant selector.
+  kLatestTime,  // timestamp() of one.
+  kFunction,
+};
+
+/// Scratch of one worker.
+struct WindowScratch {
+  explicit WindowScratch(const WindowSpec& spec)
+      : cache(spec), histogram_cache(spec), values(spec.grid.count), bits(spec.grid.words()) {}
+  WindowCache cache, histogram_cache;
+  chunk::Columns columns;
+  std::vector<int64_t> t, histogram_t;
+  std::vector<double> v, doubles;
+  std::vector<uint32_t> indices;
+  // A row, for those who hand it over at once.
+  std::vector<double> values;
+  std::vector<uint64_t> bits;
+  std::string last_name;  // Whose annotation has been made.
+  uint64_t visited = 0;   // Samples in windows since the owner last took it.
+};
+
+/// Immutable; used by any number of threads, each with its own scratch.
+class WindowFunction {
+ public:
+  struct Spec {
+    WindowKind kind = WindowKind::kLatest;
+    FunctionId id = FunctionId::kLastOverTime;
+    std::string_view name;
+    WindowSpec window;
+    std::vector<double> param;     // One per step, of functions that take a scalar.
+    SourceRange place;             // Where annotations point.
+    bool name_is_gone = false;     // Over a subquery: no complaint about names of counters.
+    bool delayed_name_removal = false;
+  };
+  WindowFunction(Spec spec, std::shared_ptr<QueryState> state)
+      : spec_(std::move(spec)), state_(std::move(state)) {}
+
+  /// Writes the row of a series; `present` comes zeroed.
+  Status Evaluate(const chunk::Columns& columns, LabelsView labels, WindowScratch* scratch,
+                  double* out, uint64_t* present) const;
+  const Spec& spec() const { return spec_; }
+
+ private:
+  Status EvaluateLatest(const chunk::Columns& columns, LabelsView labels, WindowScratch* scratch,
+                        double* out, uint64_t* present) const;
+  void EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
+                      WindowScratch* scratch, double* out, uint64_t* present) const;
+  void EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
+                         std::span<const double> v, double* out, uint64_t* present) const;
+  void EvaluateInstantRate(const WindowGeometry& geometry, std::span<const int64_t> t,
+                           std::span<const double> v, double* out, uint64_t* present) const;
+  Status MixHistograms(std::span<const int64_t> histogram_t, const WindowGeometry& floats,
+                       LabelsView labels, WindowScratch* scratch, double* out,
+                       uint64_t* present) const;
+  void AnnotateCounterName(LabelsView labels, WindowScratch* scratch) const;
+  Status NoHistograms(LabelsView labels) const;
+
+  const Spec spec_;
+  const std::shared_ptr<QueryState> state_;
+};
+
+/// True when the function keeps the metric name: first_over_time, last_over_time.
+bool KeepsName(FunctionId id);
+
+}  // namespace thanos::promql

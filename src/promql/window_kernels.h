@@ -1,0 +1,43 @@
+// Hot loops over the samples of one series and the steps of a grid. Plain functions on arrays.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "promql/window.h"
+
+namespace thanos::promql {
+
+enum class RateKind : uint8_t { kRate, kIncrease, kDelta };
+
+/// Writes all steps; those without two samples hold garbage.
+void RateKernel(RateKind kind, const WindowGeometry& geometry, std::span<const double> v,
+                double range_seconds, std::vector<uint32_t>* resets, double* out);
+
+/// Kahan-Neumaier sums (or averages) of every window, in the reference's order.
+void SumKernel(bool average, const WindowGeometry& geometry, std::span<const double> v,
+               std::vector<double>* prefix, double* out);
+
+/// Minimum or maximum of every window: NaN only when all are, the earliest of equals.
+void ExtremeKernel(bool maximum, const WindowGeometry& geometry, std::span<const double> v,
+                   std::vector<uint32_t>* deque, double* out);
+
+/// out[i] = q[i]-quantile of window i.
+void QuantileKernel(const WindowGeometry& geometry, std::span<const double> v,
+                    std::span<const double> q, std::vector<double>* sorted, double* out);
+
+/// Population variance, or its root.
+void VarianceKernel(bool root, const WindowGeometry& geometry, std::span<const double> v,
+                    double* out);
+
+/// Number of neighbours in the window whose pair counts: value changes, or counter resets.
+void PairCountKernel(bool resets, const WindowGeometry& geometry, std::span<const double> v,
+                     std::vector<uint32_t>* prefix, double* out);
+
+/// Least squares over the samples of one window. `origin_ms` is where the intercept lies.
+void LinearRegression(std::span<const int64_t> t, std::span<const double> v, int64_t origin_ms,
+                      double* slope, double* intercept);
+
+}  // namespace thanos::promql

@@ -1,0 +1,131 @@
+// A SeriesSource over samples in memory, for tests and benchmarks.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chunk/histogram_writer.h"
+#include "chunk/xor.h"
+#include "model/histogram.h"
+#include "model/matcher.h"
+#include "series/batch_builder.h"
+#include "series/filter.h"
+#include "thanos/series.h"
+
+namespace thanos::testing {
+
+/// Series sorted by labels, encoded into chunks of 120 samples when first selected. One thread
+/// writes; selects may run at once after that.
+class MemorySource : public SeriesSource {
+ public:
+  struct Samples {
+    std::vector<int64_t> t;
+    std::vector<double> v;
+    std::vector<int64_t> histogram_t;
+    std::vector<model::FloatHistogram> histograms;
+  };
+
+  Samples& At(const Labels& labels) {
+    encoded_.clear();
+    return series_[labels];
+  }
+  void Clear() {
+    encoded_.clear();
+    series_.clear();
+  }
+  /// Encodes; selects after this are cheap and thread-safe.
+  void Seal() {
+    if (!encoded_.empty()) return;
+    for (const auto& [labels, samples] : series_) encoded_.push_back(Encode(labels, samples));
+  }
+  size_t selects() const { return selects_; }
+
+  SourceInfo Info() const override { return {}; }
+  Result<std::unique_ptr<SeriesCursor>> Select(const CallContext& context,
+                                               const SelectRequest& request) override {
+    Seal();
+    ++selects_;
+    std::vector<SeriesBatchRef> batches;
+    series::BatchBuilder builder;
+    for (const Encoded& series : encoded_) {
+      if (!model::AllMatch(request.matchers, series.labels)) continue;
+      if (series.max_ms < request.min_ms || series.min_ms > request.max_ms) continue;
+      builder.BeginSeriesBorrowed(series.labels);
+      for (const Chunk& chunk : series.chunks) {
+        if (chunk.max_ms < request.min_ms || chunk.min_ms > request.max_ms) continue;
+        const ChunkPart part{Aggr::kRaw, chunk.encoding, 0,
+                             std::as_bytes(std::span<const char>(chunk.data))};
+        builder.AddChunk(chunk.min_ms, chunk.max_ms, 0, {&part, 1});
+      }
+      builder.EndSeries();
+      if (builder.series_count() >= request.batch_series) {
+        THANOS_ASSIGN_OR_RETURN(SeriesBatchRef batch, builder.Build(context.budget()));
+        batches.push_back(std::move(batch));
+      }
+    }
+    if (builder.series_count() > 0) {
+      THANOS_ASSIGN_OR_RETURN(SeriesBatchRef batch, builder.Build(context.budget()));
+      batches.push_back(std::move(batch));
+    }
+    return series::CursorOf(std::move(batches));
+  }
+  Result<LabelsResult> LabelNames(const CallContext&, const LabelsRequest&) override {
+    return UnimplementedError("MemorySource has no label names");
+  }
+  Result<LabelsResult> LabelValues(const CallContext&, const std::string&,
+                                   const LabelsRequest&) override {
+    return UnimplementedError("MemorySource has no label values");
+  }
+
+ private:
+  struct Chunk {
+    int64_t min_ms, max_ms;
+    ChunkEncoding encoding;
+    std::string data;
+  };
+  struct Encoded {
+    Labels labels;
+    int64_t min_ms = INT64_MAX, max_ms = INT64_MIN;
+    std::vector<Chunk> chunks;
+  };
+
+  static Encoded Encode(const Labels& labels, const Samples& samples) {
+    Encoded out;
+    out.labels = labels;
+    constexpr size_t kSamples = 120;
+    for (size_t begin = 0; begin < samples.t.size(); begin += kSamples) {
+      const size_t n = std::min(kSamples, samples.t.size() - begin);
+      std::string data(chunk::XorBytesMax(n), '\0');
+      data.resize(chunk::EncodeXor(samples.t.data() + begin, samples.v.data() + begin, n,
+                                   reinterpret_cast<std::byte*>(data.data())));
+      out.chunks.push_back(
+          {samples.t[begin], samples.t[begin + n - 1], ChunkEncoding::kXor, std::move(data)});
+    }
+    for (size_t i = 0; i < samples.histogram_t.size(); ++i) {
+      chunk::HistogramChunkWriter<model::FloatHistogram> writer;
+      std::string finished;
+      const int64_t t = samples.histogram_t[i];
+      const auto appended = writer.Append(t, samples.histograms[i], &finished);
+      if (appended.ok()) {
+        out.chunks.push_back({t, t, ChunkEncoding::kFloatHistogram, writer.Cut()});
+      }
+    }
+    std::sort(out.chunks.begin(), out.chunks.end(),
+              [](const Chunk& a, const Chunk& b) { return a.min_ms < b.min_ms; });
+    for (const Chunk& chunk : out.chunks) {
+      out.min_ms = std::min(out.min_ms, chunk.min_ms);
+      out.max_ms = std::max(out.max_ms, chunk.max_ms);
+    }
+    return out;
+  }
+
+  std::map<Labels, Samples> series_;
+  std::vector<Encoded> encoded_;
+  size_t selects_ = 0;
+};
+
+}  // namespace thanos::testing

@@ -1,0 +1,482 @@
+// promqltest [--skip LIST] FILE…: runs PromQL conformance scripts against the engine, in the way of
+// the conformance data's README. Lines of LIST: "file:line reason" or "file reason"; an eval that
+// is listed and passes is a failure, so that the list only shrinks.
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <re2/re2.h>
+
+#include "base/number_text.h"
+#include "base/time_text.h"
+#include "promql/engine.h"
+#include "promql/functions.h"
+#include "promql/parser.h"
+#include "promql/printer.h"
+#include "support/memory_source.h"
+#include "tools/script.h"
+
+namespace thanos::promqltest {
+namespace {
+
+using promql::QueryParams;
+using promql::QueryResult;
+
+bool Same(double a, double b) {
+  if (model::IsStaleNan(a) || model::IsStaleNan(b)) {
+    return model::IsStaleNan(a) && model::IsStaleNan(b);
+  }
+  if (std::isnan(a) && std::isnan(b)) return true;
+  if (a == b) return true;
+  if (!std::isfinite(a) || !std::isfinite(b)) return false;
+  constexpr double kEpsilon = 1e-6;
+  const double total = std::fabs(a) + std::fabs(b);
+  const double difference = std::fabs(a - b);
+  constexpr double kMin = std::numeric_limits<double>::min();
+  if (a == 0 || b == 0 || total < kMin) return difference < kEpsilon * kMin;
+  return difference / std::fmin(total, std::numeric_limits<double>::max()) < kEpsilon;
+}
+
+// Points of a result by time.
+std::map<int64_t, double> PointsOf(const QueryResult& result, const promql::ResultSeries& series) {
+  std::map<int64_t, double> points;
+  for (size_t i = 0; i < series.values.size(); ++i) {
+    if (!series.Has(i)) continue;
+    points[series.times.empty() ? result.grid.At(i) : series.times[i]] = series.values[i];
+  }
+  return points;
+}
+
+std::string Shown(const std::map<int64_t, double>& points) {
+  std::string text;
+  for (const auto& [t, v] : points) {
+    text += " " + base::FormatFloatG(v) + "@" + std::to_string(t);
+  }
+  return text;
+}
+
+// The expression with `@ t` on every selector and subquery that has none.
+void PinTo(int64_t t, promql::Expr& expr) {
+  using promql::As;
+  switch (expr.kind) {
+    case promql::ExprKind::kVector: {
+      auto& time = As<promql::VectorSelector>(expr).time;
+      if (!time.has_at()) time.at_ms = t;
+      return;
+    }
+    case promql::ExprKind::kMatrix: return PinTo(t, *As<promql::MatrixSelector>(expr).selector);
+    case promql::ExprKind::kSubquery: {
+      // Inside it selectors stay as they are: its points are fixed by its own time.
+      auto& time = As<promql::Subquery>(expr).time;
+      if (!time.has_at()) time.at_ms = t;
+      return;
+    }
+    case promql::ExprKind::kCall:
+      for (promql::ExprPtr& arg : As<promql::Call>(expr).args) PinTo(t, *arg);
+      return;
+    case promql::ExprKind::kAggregate: {
+      auto& aggregate = As<promql::Aggregate>(expr);
+      PinTo(t, *aggregate.inner);
+      if (aggregate.param != nullptr) PinTo(t, *aggregate.param);
+      return;
+    }
+    case promql::ExprKind::kBinary:
+      PinTo(t, *As<promql::Binary>(expr).lhs);
+      return PinTo(t, *As<promql::Binary>(expr).rhs);
+    case promql::ExprKind::kUnary: return PinTo(t, *As<promql::Unary>(expr).inner);
+    case promql::ExprKind::kParen: return PinTo(t, *As<promql::Paren>(expr).inner);
+    default: return;
+  }
+}
+
+bool LooksAtTime(const promql::Expr& expr) {
+  using promql::As;
+  using Id = promql::FunctionId;
+  switch (expr.kind) {
+    case promql::ExprKind::kCall: {
+      static const std::set<Id> kIds = {
+          Id::kDaysInMonth, Id::kDayOfMonth, Id::kDayOfWeek, Id::kDayOfYear, Id::kHour,
+          Id::kMinute, Id::kMonth, Id::kYear, Id::kTime, Id::kTimestamp, Id::kPredictLinear,
+          Id::kStart, Id::kEnd, Id::kRange, Id::kStep};
+      const auto& call = As<promql::Call>(expr);
+      if (kIds.contains(call.function->id)) return true;
+      for (const promql::ExprPtr& arg : call.args) {
+        if (LooksAtTime(*arg)) return true;
+      }
+      return false;
+    }
+    case promql::ExprKind::kSubquery: return LooksAtTime(*As<promql::Subquery>(expr).inner);
+    case promql::ExprKind::kAggregate: {
+      const auto& aggregate = As<promql::Aggregate>(expr);
+      return LooksAtTime(*aggregate.inner) ||
+             (aggregate.param != nullptr && LooksAtTime(*aggregate.param));
+    }
+    case promql::ExprKind::kBinary:
+      return LooksAtTime(*As<promql::Binary>(expr).lhs) ||
+             LooksAtTime(*As<promql::Binary>(expr).rhs);
+    case promql::ExprKind::kUnary: return LooksAtTime(*As<promql::Unary>(expr).inner);
+    case promql::ExprKind::kParen: return LooksAtTime(*As<promql::Paren>(expr).inner);
+    default: return false;
+  }
+}
+
+class Runner {
+ public:
+  Runner() : engine_(Options()) {}
+
+  static promql::EngineOptions Options() {
+    promql::EngineOptions options;
+    options.samples_max = 10000;
+    options.delayed_name_removal = true;
+    options.parser.experimental_functions = true;
+    options.parser.extended_range_selectors = true;
+    options.parser.fill_modifiers = true;
+    return options;
+  }
+
+  void Load(const Command& command) {
+    for (const SeriesLine& line : command.series) {
+      testing::MemorySource::Samples& samples = source_.At(line.labels);
+      for (size_t i = 0; i < line.items.size(); ++i) {
+        const int64_t t = static_cast<int64_t>(i) * command.step_ms;
+        switch (line.items[i].kind) {
+          case Item::Kind::kGap: break;
+          case Item::Kind::kFloat: Put(&samples, t, line.items[i].value); break;
+          case Item::Kind::kStale:
+            Put(&samples, t, std::bit_cast<double>(model::kStaleNanBits));
+            break;
+          case Item::Kind::kHistogram: PutHistogram(&samples, t); break;
+        }
+      }
+    }
+    if (command.with_nhcb) LoadClassicAsNative(command);
+  }
+  void Clear() { source_.Clear(); }
+
+  // "" when the eval passes, else what is wrong.
+  std::string Check(const Eval& eval) {
+    if (eval.step_ms != 0) return CheckOnce(eval, eval.expr, eval.start_ms, "");
+    std::string wrong = CheckOnce(eval, eval.expr, eval.start_ms, "");
+    if (!wrong.empty()) return wrong;
+    if (eval.string_result || eval.range_vector) return "";
+    for (const char* word : {"start()", "end()", "range()", "step()"}) {
+      if (eval.expr.find(word) != std::string::npos) return "";
+    }
+    wrong = CheckInRange(eval, eval.expr, eval.start_ms);
+    if (!wrong.empty()) return wrong;
+    return CheckPinned(eval);
+  }
+
+ private:
+  static void Put(testing::MemorySource::Samples* samples, int64_t t, double v) {
+    // Later loads may come before or between earlier ones.
+    const auto at = std::lower_bound(samples->t.begin(), samples->t.end(), t);
+    const auto index = at - samples->t.begin();
+    if (at != samples->t.end() && *at == t) {
+      samples->v[static_cast<size_t>(index)] = v;
+      return;
+    }
+    samples->t.insert(at, t);
+    samples->v.insert(samples->v.begin() + index, v);
+  }
+  static void PutHistogram(testing::MemorySource::Samples* samples, int64_t t) {
+    model::FloatHistogram histogram;
+    histogram.count = 1;
+    histogram.sum = 1;
+    histogram.positive_spans = {{0, 1}};
+    histogram.positive_buckets = {1};
+    samples->histogram_t.push_back(t);
+    samples->histograms.push_back(std::move(histogram));
+  }
+  // Native histograms that stand for the classic ones: enough to be met.
+  void LoadClassicAsNative(const Command& command) {
+    for (const SeriesLine& line : command.series) {
+      const std::string_view name = line.labels.Get(kMetricName);
+      if (!name.ends_with("_bucket") || line.labels.Get("le") != "+Inf") continue;
+      LabelsBuilder builder(line.labels);
+      builder.Remove("le");
+      const std::string base(name.substr(0, name.size() - 7));
+      builder.Set(kMetricName, base);
+      testing::MemorySource::Samples& samples = source_.At(builder.Build());
+      for (size_t i = 0; i < line.items.size(); ++i) {
+        if (line.items[i].kind == Item::Kind::kFloat) {
+          PutHistogram(&samples, static_cast<int64_t>(i) * command.step_ms);
+        }
+      }
+    }
+  }
+
+  Result<QueryResult> Run(const std::string& expr, int64_t start, int64_t end, int64_t step) {
+    QueryParams params;
+    params.text = expr;
+    params.start_ms = start;
+    params.end_ms = end;
+    params.step_ms = step;
+    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<promql::PreparedQuery> query, engine_.Prepare(params));
+    if (query->Explain().empty()) return InternalError("no explanation");
+    return query->Run(CallContext(), source_);
+  }
+
+  std::string CheckOnce(const Eval& eval, const std::string& expr, int64_t at,
+                        const std::string& what) {
+    const Result<QueryResult> result =
+        Run(expr, at, eval.step_ms != 0 ? eval.end_ms : at, eval.step_ms);
+    std::string wrong = CheckStatus(eval, result.status());
+    if (wrong.empty() && result.ok()) wrong = CheckAnnotations(eval, *result);
+    if (wrong.empty() && result.ok()) wrong = CheckResult(eval, *result);
+    return wrong.empty() ? "" : what + wrong;
+  }
+
+  std::string CheckPinned(const Eval& eval) {
+    Result<promql::ExprPtr> parsed = promql::Parse(eval.expr, Options().parser);
+    if (!parsed.ok() || LooksAtTime(**parsed)) return "";
+    PinTo(eval.start_ms, **parsed);
+    const std::string expr = promql::Print(**parsed);
+    const int64_t t = eval.start_ms;
+    std::vector<int64_t> times = {-10 * t, 0, t / 5, t, 10 * t};
+    if (t == 0) times = {-1000, 0, 1000};
+    for (const int64_t at : times) {
+      const std::string what = "pinned, at " + std::to_string(at) + ": " + expr + ": ";
+      std::string wrong = CheckOnce(eval, expr, at, what);
+      if (wrong.empty()) wrong = CheckInRange(eval, expr, at);
+      if (!wrong.empty()) return wrong;
+    }
+    return "";
+  }
+
+  // The middle step of a range query must give what the instant query gives.
+  std::string CheckInRange(const Eval& eval, const std::string& expr, int64_t at) {
+    if (eval.ordered) return "";
+    constexpr int64_t kMinute = 60000;
+    Result<QueryResult> result = Run(expr, at - kMinute, at + kMinute, kMinute);
+    const std::string what = "as a range query at " + std::to_string(at) + ": ";
+    std::string wrong = CheckStatus(eval, result.status());
+    if (!wrong.empty()) return what + wrong;
+    if (!result.ok()) return "";
+    for (size_t i = 1; i < result->series.size(); ++i) {
+      if (!(result->series[i - 1].labels < result->series[i].labels)) {
+        return what + "series are not sorted";
+      }
+    }
+    std::map<Labels, std::map<int64_t, double>> found;
+    for (const promql::ResultSeries& series : result->series) {
+      const auto points = PointsOf(*result, series);
+      if (const auto point = points.find(at); point != points.end()) {
+        found[Labels(series.labels)] = {{0, point->second}};
+      }
+    }
+    wrong = Compare(Expected(eval), found);
+    return wrong.empty() ? "" : what + wrong;
+  }
+
+  static std::string CheckStatus(const Eval& eval, const Status& status) {
+    bool may_fail = false;
+    for (const Expectation& expectation : eval.expectations) {
+      if (expectation.kind != Expectation::Kind::kFail) continue;
+      may_fail = true;
+      if (status.ok()) return "should fail";
+      const std::string text(status.message());
+      if (expectation.text.empty()) continue;
+      const bool match = expectation.is_regex ? re2::RE2::PartialMatch(text, expectation.text)
+                                              : text == expectation.text;
+      if (!match) return "fails with \"" + text + "\", not \"" + expectation.text + "\"";
+    }
+    if (!status.ok() && !may_fail) return "fails: " + status.ToString();
+    if (may_fail && status.code() == StatusCode::kUnimplemented) return status.ToString();
+    return "";
+  }
+
+  static std::string CheckKind(const Eval& eval, Expectation::Kind some, Expectation::Kind none,
+                               const std::vector<std::string>& texts) {
+    bool asked = false;
+    std::vector<bool> matched(texts.size());
+    for (const Expectation& expectation : eval.expectations) {
+      if (expectation.kind == none && !texts.empty()) return "unwanted: " + texts[0];
+      if (expectation.kind != some) continue;
+      asked = true;
+      bool any = false;
+      for (size_t i = 0; i < texts.size(); ++i) {
+        const bool match = expectation.text.empty() ||
+                           (expectation.is_regex
+                                ? re2::RE2::PartialMatch(texts[i], expectation.text)
+                                : texts[i] == expectation.text);
+        if (match) matched[i] = any = true;
+      }
+      if (!any) {
+        return "no annotation \"" + expectation.text + "\"" +
+               (texts.empty() ? "" : ", but " + texts[0]);
+      }
+    }
+    for (size_t i = 0; asked && i < texts.size(); ++i) {
+      if (!matched[i]) return "unexpected: " + texts[i];
+    }
+    return "";
+  }
+
+  static std::string CheckAnnotations(const Eval& eval, const QueryResult& result) {
+    std::string wrong = CheckKind(eval, Expectation::Kind::kWarn, Expectation::Kind::kNoWarn,
+                                  result.promql_warnings);
+    if (!wrong.empty()) return wrong;
+    return CheckKind(eval, Expectation::Kind::kInfo, Expectation::Kind::kNoInfo,
+                     result.promql_infos);
+  }
+
+  // By labels; for instants the time is 0.
+  static std::map<Labels, std::map<int64_t, double>> Expected(const Eval& eval) {
+    std::map<Labels, std::map<int64_t, double>> expected;
+    if (eval.scalar_result) expected[Labels()] = {{0, *eval.scalar_result}};
+    for (const SeriesLine& line : eval.series) {
+      auto& points = expected[line.labels];
+      for (size_t i = 0; i < line.items.size(); ++i) {
+        if (line.items[i].kind == Item::Kind::kGap) continue;
+        int64_t t = 0;
+        if (eval.step_ms != 0) t = eval.start_ms + static_cast<int64_t>(i) * eval.step_ms;
+        if (eval.range_vector) {
+          t = eval.vector_start_ms + static_cast<int64_t>(i) * eval.vector_step_ms;
+        }
+        points[t] = line.items[i].kind == Item::Kind::kStale
+                        ? std::bit_cast<double>(model::kStaleNanBits)
+                        : line.items[i].value;
+      }
+    }
+    return expected;
+  }
+
+  static std::string Compare(const std::map<Labels, std::map<int64_t, double>>& expected,
+                             const std::map<Labels, std::map<int64_t, double>>& found) {
+    for (const auto& [labels, points] : found) {
+      if (!expected.contains(labels)) return "extra " + labels.ToString() + Shown(points);
+    }
+    for (const auto& [labels, points] : expected) {
+      const auto at = found.find(labels);
+      if (at == found.end()) return "missing " + labels.ToString();
+      bool same = at->second.size() == points.size();
+      for (const auto& [t, v] : points) {
+        const auto point = at->second.find(t);
+        same = same && point != at->second.end() && Same(point->second, v);
+      }
+      if (!same) {
+        return labels.ToString() + " is" + Shown(at->second) + ", not" + Shown(points);
+      }
+    }
+    return "";
+  }
+
+  static std::string CheckResult(const Eval& eval, const QueryResult& result) {
+    if (eval.expects_histogram()) return "the result holds native histograms";
+    if (eval.string_result) {
+      return result.text == *eval.string_result ? "" : "string is " + result.text;
+    }
+    std::map<Labels, std::map<int64_t, double>> found;
+    if (result.type == promql::ValueType::kScalar) {
+      if (!eval.scalar_result) return "the result is a scalar";
+      found[Labels()] = {{0, result.scalar}};
+      return Compare(Expected(eval), found);
+    }
+    for (size_t i = 0; i < result.series.size(); ++i) {
+      const promql::ResultSeries& series = result.series[i];
+      auto points = PointsOf(result, series);
+      if (result.type == promql::ValueType::kVector) points = {{0, points.begin()->second}};
+      found[Labels(series.labels)] = std::move(points);
+      if (eval.ordered && i < eval.series.size() &&
+          Labels(series.labels) != eval.series[i].labels) {
+        return "place " + std::to_string(i) + " is of " + series.labels.ToString();
+      }
+    }
+    return Compare(Expected(eval), found);
+  }
+
+  const promql::Engine engine_;
+  testing::MemorySource source_;
+};
+
+struct SkipList {
+  std::map<std::string, std::string> reasons;  // "file" or "file:line".
+  std::set<std::string> used;
+
+  bool Has(const std::string& key) {
+    if (!reasons.contains(key)) return false;
+    used.insert(key);
+    return true;
+  }
+};
+
+struct Totals {
+  int passed = 0, failed = 0, skipped = 0;
+};
+
+void RunFile(const std::string& path, SkipList* skip, Totals* totals) {
+  const std::string name = std::filesystem::path(path).filename().string();
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const Result<std::vector<Command>> commands = ReadScript(text);
+  if (text.empty() || !commands.ok()) {
+    std::printf("%s: %s\n", path.c_str(), commands.status().ToString().c_str());
+    ++totals->failed;
+    return;
+  }
+  const bool skip_file = skip->Has(name);
+  Runner runner;
+  for (const Command& command : *commands) {
+    switch (command.kind) {
+      case Command::Kind::kClear: runner.Clear(); break;
+      case Command::Kind::kLoad: runner.Load(command); break;
+      case Command::Kind::kEval: {
+        const std::string wrong = runner.Check(command.eval);
+        const std::string place = name + ":" + std::to_string(command.eval.line);
+        if (skip_file) {
+          ++totals->skipped;
+        } else if (skip->Has(place)) {
+          ++(wrong.empty() ? totals->failed : totals->skipped);
+          if (wrong.empty()) std::printf("%s: passes, but is listed\n", place.c_str());
+        } else if (wrong.empty()) {
+          ++totals->passed;
+        } else {
+          ++totals->failed;
+          std::printf("%s: %s\n    %s\n", place.c_str(), command.eval.expr.c_str(),
+                      wrong.c_str());
+        }
+        break;
+      }
+    }
+  }
+}
+
+int Main(int argc, char** argv) {
+  SkipList skip;
+  Totals totals;
+  std::vector<std::string> files;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--skip" && i + 1 < argc) {
+      std::ifstream list(argv[++i]);
+      for (std::string line; std::getline(list, line);) {
+        if (line.empty() || line[0] == '#') continue;
+        const size_t space = line.find(' ');
+        skip.reasons[line.substr(0, space)] =
+            space == std::string::npos ? "" : line.substr(space + 1);
+      }
+    } else {
+      files.emplace_back(argv[i]);
+    }
+  }
+  if (files.empty()) {
+    std::fprintf(stderr, "usage: promqltest [--skip LIST] FILE...\n");
+    return 2;
+  }
+  for (const std::string& file : files) RunFile(file, &skip, &totals);
+  if (totals.skipped > 0) std::printf("%d skipped\n", totals.skipped);
+  std::printf("%d passed, %d failed\n", totals.passed, totals.failed);
+  return totals.failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace thanos::promqltest
+
+int main(int argc, char** argv) { return thanos::promqltest::Main(argc, argv); }

@@ -1,0 +1,151 @@
+#include "config/flags.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "config/yaml.h"
+#include "support/temporary_directory.h"
+#include "thanos/testing/status_matchers.h"
+
+namespace thanos::config {
+namespace {
+
+using testing::StatusIs;
+
+class FlagSetTest : public ::testing::Test {
+ protected:
+  FlagSetTest() : flags_("cmd", "A command.") {
+    flags_.String("text", "Text.", "fallback", &text_).Alias("old-text");
+    flags_.Strings("many", "Many.", &many_);
+    flags_.Bool("yes", "Yes.", true, &yes_);
+    flags_.PromDuration("wait", "Wait.", "2m", &wait_);
+    flags_.Bytes("size", "Size.", "1KB", &size_);
+    flags_.Enum("kind", "Kind.", {"a", "b"}, "a", &kind_);
+    flags_.PathOrContent("conf", "Conf.", false, true, &content_);
+    flags_.WithoutEffect("gone", false, "It is gone.");
+    flags_.NotBuilt("later", false);
+  }
+  FlagSet flags_;
+  std::string text_, kind_, content_;
+  std::vector<std::string> many_;
+  bool yes_ = false;
+  int64_t wait_ = 0;
+  uint64_t size_ = 0;
+};
+
+TEST_F(FlagSetTest, HasItsDefaults) {
+  THANOS_ASSERT_OK(flags_.Parse({}));
+  EXPECT_EQ(text_, "fallback");
+  EXPECT_TRUE(yes_);
+  EXPECT_EQ(wait_, 120000000000);
+  EXPECT_EQ(size_, 1024u);
+  EXPECT_FALSE(flags_.WasSet("text"));
+}
+
+TEST_F(FlagSetTest, TakesBothFormsRepetitionNegationAndAliases) {
+  THANOS_ASSERT_OK(flags_.Parse({"--old-text", "a b", "--many=1", "--many", "2", "--no-yes",
+                                 "--wait=1d12h", "--size=2GB", "--kind=b", "--gone=x"}));
+  EXPECT_EQ(text_, "a b");
+  EXPECT_EQ(many_, (std::vector<std::string>{"1", "2"}));
+  EXPECT_FALSE(yes_);
+  EXPECT_EQ(wait_, 36 * 3600 * 1000000000ll);
+  EXPECT_EQ(size_, uint64_t{2} << 30);
+  EXPECT_THAT(flags_.NotesOnFlagsWithoutEffect(),
+              ::testing::ElementsAre("--gone: It is gone."));
+}
+
+TEST_F(FlagSetTest, SaysWhatIsWrongByName) {
+  const auto error = [this](std::vector<std::string> arguments) {
+    return std::string(flags_.Parse(arguments).message());
+  };
+  EXPECT_EQ(error({"--nope"}), "unknown long flag '--nope'");
+  EXPECT_THAT(error({"--yes=true"}), ::testing::HasSubstr("yes"));
+  EXPECT_THAT(error({"--wait=1.5h"}), ::testing::StartsWith("--wait: "));
+  EXPECT_THAT(error({"--size=5"}), ::testing::HasSubstr("unknown unit"));
+  EXPECT_THAT(error({"--kind=c"}), ::testing::HasSubstr("must be one of a,b"));
+  EXPECT_THAT(error({"--later=1"}), ::testing::HasSubstr("--later is not built yet"));
+  EXPECT_THAT(error({"--text"}), ::testing::HasSubstr("expected argument for flag '--text'"));
+  EXPECT_THAT(error({"stray"}), ::testing::HasSubstr("unexpected stray"));
+}
+
+TEST_F(FlagSetTest, AFlagThatIsNotRepeatableMayStandOnce) {
+  EXPECT_THAT(flags_.Parse({"--text=a", "--text=b"}),
+              StatusIs(StatusCode::kInvalidArgument, "flag 'text' cannot be repeated"));
+}
+
+TEST_F(FlagSetTest, ReadsArgumentsAndContentsFromFiles) {
+  testing::TemporaryDirectory directory;
+  std::ofstream(directory.path() + "/args") << "--many=x\n--conf-file=" << directory.path()
+                                            << "/conf\n";
+  std::ofstream(directory.path() + "/conf") << "key: $(THANOS_FLAGS_TEST)";
+  EXPECT_THAT(flags_.Parse({"@" + directory.path() + "/args"}),
+              StatusIs(StatusCode::kInvalidArgument, ::testing::HasSubstr("THANOS_FLAGS_TEST")));
+  setenv("THANOS_FLAGS_TEST", "value", 1);
+  std::string content;
+  FlagSet again("cmd", "");
+  again.PathOrContent("conf", "", true, true, &content);
+  THANOS_ASSERT_OK(again.Parse({"--conf-file=" + directory.path() + "/conf"}));
+  EXPECT_EQ(content, "key: value");
+  unsetenv("THANOS_FLAGS_TEST");
+}
+
+TEST(FlagSet, ContentIsRequiredWhereItSaysSo) {
+  std::string content;
+  FlagSet flags("cmd", "");
+  flags.PathOrContent("conf", "", true, false, &content);
+  EXPECT_THAT(flags.Parse({}), StatusIs(StatusCode::kInvalidArgument));
+  FlagSet both("cmd", "");
+  both.PathOrContent("conf", "", true, false, &content);
+  EXPECT_THAT(both.Parse({"--conf=a", "--conf-file=/none"}), StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST_F(FlagSetTest, HelpNamesEveryFlagInItsClass) {
+  const std::string help = flags_.Help();
+  for (const char* text : {"--text=fallback", "--[no-]yes", "--many", "Accepted without effect:",
+                           "--gone", "Not built yet (refused by name):", "--later", "Also --old-text"}) {
+    EXPECT_THAT(help, ::testing::HasSubstr(text));
+  }
+}
+
+TEST(TimeOrDuration, ResolvesAgainstNow) {
+  THANOS_ASSERT_OK_AND_ASSIGN(const TimeOrDuration relative, ParseTimeOrDuration("-2h"));
+  EXPECT_EQ(relative.ResolveMs(7200000), 0);
+  THANOS_ASSERT_OK_AND_ASSIGN(const TimeOrDuration fixed,
+                              ParseTimeOrDuration("1970-01-01T00:00:01Z"));
+  EXPECT_EQ(fixed.ResolveMs(99), 1000);
+  EXPECT_FALSE(ParseTimeOrDuration("").ok());
+}
+
+TEST(Yaml, NamesLineAndKey) {
+  THANOS_ASSERT_OK_AND_ASSIGN(const YamlNode root,
+                              ParseYaml("a: 1\nb:\n  c: yes\n  d: x\nlist: [p, q]\nwait: 5m\n"));
+  int64_t a = 0, wait = 0;
+  bool c = false;
+  std::vector<std::string> list;
+  YamlMap map(root, "top");
+  map.Int("a", &a).Texts("list", &list).Duration("wait", &wait).Node("b", [&](const YamlNode& b) {
+    YamlMap inner(b, "b");
+    return inner.Bool("c", &c).Finish();
+  });
+  EXPECT_THAT(map.Finish(), StatusIs(StatusCode::kInvalidArgument,
+                                     ::testing::HasSubstr("line 4: b: field d not found")));
+  EXPECT_EQ(a, 1);
+  EXPECT_TRUE(c);
+  EXPECT_EQ(list.size(), 2u);
+  EXPECT_EQ(wait, 300000000000);
+}
+
+TEST(Yaml, RefusesWhatIsNotWellFormed) {
+  EXPECT_FALSE(ParseYaml("a: [1\n").ok());
+  EXPECT_FALSE(ParseYaml("a: 1\na: 2\n").ok());
+  EXPECT_FALSE(ParseYaml(std::string(200, '[')).ok());
+  THANOS_ASSERT_OK_AND_ASSIGN(const YamlNode empty, ParseYaml(""));
+  EXPECT_EQ(empty.kind, YamlNode::Kind::kNull);
+  THANOS_ASSERT_OK_AND_ASSIGN(const YamlNode quoted, ParseYaml("b: 'yes'\n"));
+  bool value = false;
+  EXPECT_FALSE(YamlMap(quoted, "m").Bool("b", &value).Finish().ok());
+}
+
+}  // namespace
+}  // namespace thanos::config

@@ -1,0 +1,149 @@
+#include "objstore/filesystem.h"
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "metrics/registry.h"
+#include "objstore/byte_sources.h"
+#include "objstore/decorators.h"
+#include "objstore/factory.h"
+#include "support/temporary_directory.h"
+#include "thanos/testing/bucket_acceptance.h"
+#include "thanos/testing/status_matchers.h"
+
+namespace thanos::objstore {
+namespace {
+
+using testing::StatusIs;
+using testing::TemporaryDirectory;
+
+// Buckets of a test program live in one folder that goes with it.
+std::unique_ptr<Bucket> EmptyFilesystemBucket() {
+  static TemporaryDirectory directory;
+  static std::atomic<int> next{0};
+  auto bucket = OpenFilesystemBucket(directory.path() + "/" + std::to_string(next++));
+  THANOS_CHECK(bucket.ok());
+  return *std::move(bucket);
+}
+
+metrics::Registry& TestRegistry() {
+  static metrics::Registry registry;
+  return registry;
+}
+
+}  // namespace
+}  // namespace thanos::objstore
+
+namespace thanos::testing {
+INSTANTIATE_TEST_SUITE_P(Filesystem, BucketAcceptance,
+                         ::testing::Values(objstore::EmptyFilesystemBucket));
+INSTANTIATE_TEST_SUITE_P(FilesystemDecorated, BucketAcceptance,
+                         ::testing::Values(BucketFactory([] {
+                           using namespace objstore;
+                           return WithPrefix(
+                               WithRetry(WithMetrics(WithFaults(EmptyFilesystemBucket(),
+                                                                std::make_shared<FaultPlan>()),
+                                                     &TestRegistry()),
+                                         {}),
+                               "some/prefix");
+                         })));
+}  // namespace thanos::testing
+
+namespace thanos::objstore {
+namespace {
+
+TEST(FilesystemBucket, NoNameLeadsOutOfItsDirectory) {
+  TemporaryDirectory directory;
+  std::filesystem::create_directory(directory.path() + "/bucket");
+  std::ofstream(directory.path() + "/secret") << "s";
+  std::filesystem::create_symlink(directory.path(), directory.path() + "/bucket/link");
+  THANOS_ASSERT_OK_AND_ASSIGN(auto bucket, OpenFilesystemBucket(directory.path() + "/bucket"));
+  const CallContext context;
+  for (const char* name : {"../secret", "a/../../secret", "/etc/passwd", "", "a//b", "./a", "a/.",
+                           "link/secret"}) {
+    EXPECT_FALSE(bucket->Open(context, name, {}).ok()) << name;
+    auto content = MemorySource("x");
+    EXPECT_FALSE(bucket->Upload(context, name, *content, {}).ok()) << name;
+    EXPECT_FALSE(bucket->Delete(context, name).ok()) << name;
+  }
+  EXPECT_TRUE(std::filesystem::exists(directory.path() + "/secret"));
+}
+
+TEST(FilesystemBucket, AFileThatShrinksIsAnErrorNotAShortRead) {
+  TemporaryDirectory directory;
+  THANOS_ASSERT_OK_AND_ASSIGN(auto bucket, OpenFilesystemBucket(directory.path()));
+  auto content = MemorySource(std::string(100, 'x'));
+  THANOS_ASSERT_OK(bucket->Upload(CallContext(), "a", *content, {}));
+  THANOS_ASSERT_OK_AND_ASSIGN(auto source, bucket->Open(CallContext(), "a", {}));
+  std::filesystem::resize_file(directory.path() + "/a", 10);
+  std::byte buffer[200];
+  THANOS_ASSERT_OK(source->Read(buffer));
+  EXPECT_THAT(source->Read(buffer), StatusIs(StatusCode::kDataLoss));
+}
+
+TEST(Faults, EnumerateEveryCallAndLeaveTheOldObjectWhole) {
+  TemporaryDirectory directory;
+  auto plan = std::make_shared<FaultPlan>();
+  auto open = [&](std::shared_ptr<FaultPlan> faults) {
+    return WithFaults(*OpenFilesystemBucket(directory.path()), std::move(faults));
+  };
+  auto content = MemorySource("new");
+  THANOS_ASSERT_OK(open(plan)->Upload(CallContext(), "a", *content, {}));
+  const uint64_t points = plan->points();
+  EXPECT_GE(points, 3u);
+  for (uint64_t n = 0; n < points; ++n) {
+    auto old = MemorySource("old");
+    THANOS_ASSERT_OK(open(std::make_shared<FaultPlan>())->Upload(CallContext(), "a", *old, {}));
+    auto again = MemorySource("new");
+    EXPECT_FALSE(open(FaultPlan::CrashAt(n))->Upload(CallContext(), "a", *again, {}).ok());
+    auto after = open(std::make_shared<FaultPlan>());
+    THANOS_ASSERT_OK_AND_ASSIGN(const std::string text,
+                                ReadObject(CallContext(), *after, "a", 100));
+    EXPECT_EQ(text, n + 1 == points ? "new" : "old") << plan->calls()[n];
+  }
+}
+
+TEST(Retry, TriesAgainWhatMayWorkAndGivesUpOnWhatCannot) {
+  TemporaryDirectory directory;
+  int calls = 0, failures = 2;
+  StatusCode code = StatusCode::kUnavailable;
+  auto plan = std::make_shared<FaultPlan>([&](uint64_t, std::string_view) {
+    ++calls;
+    return failures-- > 0 ? Status(code, "not now") : OkStatus();
+  });
+  auto bucket = WithRetry(WithFaults(*OpenFilesystemBucket(directory.path()), plan),
+                          {.attempts = 4, .first_backoff_ms = 1, .backoff_max_ms = 1});
+  EXPECT_THAT(bucket->Attributes(CallContext(), "a"), StatusIs(StatusCode::kNotFound));
+  EXPECT_EQ(calls, 3);
+  calls = 0;
+  failures = 100;
+  EXPECT_THAT(bucket->Attributes(CallContext(), "a"), StatusIs(StatusCode::kUnavailable));
+  EXPECT_EQ(calls, 4);
+  calls = 0;
+  code = StatusCode::kPermissionDenied;
+  EXPECT_THAT(bucket->Attributes(CallContext(), "a"), StatusIs(StatusCode::kPermissionDenied));
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(MakeBucket, ReadsYamlStrictly) {
+  TemporaryDirectory directory;
+  const std::string good = "type: filesystem\nconfig:\n  directory: " + directory.path() + "\n";
+  EXPECT_THAT(MakeBucket(good, nullptr), testing::IsOk());
+  EXPECT_THAT(MakeBucket(good + "prefix: /a/b/\n", nullptr), testing::IsOk());
+  EXPECT_THAT(MakeBucket(good + "extra: 1\n", nullptr),
+              StatusIs(StatusCode::kInvalidArgument, ::testing::HasSubstr("field extra not found")));
+  EXPECT_THAT(MakeBucket(good + "type: S3\n", nullptr),
+              StatusIs(StatusCode::kInvalidArgument, ::testing::HasSubstr("already set")));
+  EXPECT_THAT(MakeBucket("type: FOO\nconfig: {}\n", nullptr),
+              StatusIs(StatusCode::kInvalidArgument,
+                       ::testing::HasSubstr("bucket with type FOO is not supported")));
+  EXPECT_THAT(MakeBucket("type: GCS\nconfig: {}\n", nullptr), StatusIs(StatusCode::kUnimplemented));
+  EXPECT_THAT(MakeBucket("type: [\n", nullptr), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(MakeBucket("", nullptr), StatusIs(StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace thanos::objstore
