@@ -59,9 +59,19 @@ class BlockCursor : public SeriesCursor {
     options_.read.limiter = limiter_.get();
     options_.fill_series = std::max(options_.fill_series, batch_series_);
     for (const BlockSelection& selection : selections) {
+      // What the block's writer measured is mostly enough, and less than the general guess.
+      const ThanosMeta& thanos = selection.block->meta().thanos;
+      BlockReadOptions read = options_.read;
+      if (thanos.series_size_max > 0) {
+        read.series_bytes =
+            std::min(read.series_bytes, static_cast<uint64_t>(thanos.series_size_max));
+      }
+      if (thanos.chunk_size_max > 0) {
+        read.chunk_bytes = std::min(read.chunk_bytes, static_cast<uint64_t>(thanos.chunk_size_max));
+      }
       inputs_.emplace_back(std::make_unique<SeriesStream>(
           context_, selection.block, RequestFor(selection, request, options_.external_labels),
-          options_.read));
+          read));
     }
   }
   ~BlockCursor() override { context_.Cancel(); }
