@@ -264,7 +264,8 @@ void StreamCall::Cancel() {
 class StreamReader : public FrameReader {
  public:
   StreamReader(std::shared_ptr<StreamCall> call, const CallContext& context)
-      : call_(std::move(call)), registration_(context.OnCancel([call = call_] { call->Cancel(); })) {}
+      : call_(std::move(call)),
+        registration_(context.OnCancel([call = call_] { call->Cancel(); })) {}
   ~StreamReader() override { call_->Cancel(); }
   Result<std::optional<PinnedBytes>> Next() override { return call_->Next(); }
 
