@@ -67,7 +67,15 @@ struct SeriesStream::State {
     }
     return fetch;
   }
-  Status Context(const Status& status) const { return status.WithContext("block " + block->id()); }
+  // Limits and cancellation concern the call, not the block.
+  Status Context(const Status& status) const {
+    switch (status.code()) {
+      case StatusCode::kCancelled:
+      case StatusCode::kDeadlineExceeded:
+      case StatusCode::kResourceExhausted: return status;
+      default: return status.WithContext("block " + block->id());
+    }
+  }
 
   std::vector<ByteSpan> EntrySpans(std::span<const uint32_t> batch_references) const;
   Result<SeriesBytes> ReadEntry(uint64_t offset, const base::PinnedBytes& fetched,
