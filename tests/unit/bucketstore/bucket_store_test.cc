@@ -287,7 +287,7 @@ TEST_F(BucketStoreTest, LimitsRefuseWithTheirText) {
   EXPECT_THAT(Dump(*store_, Everything()),
               StatusIs(StatusCode::kResourceExhausted,
                        ::testing::HasSubstr("exceeded bytes limit: limit 1000 violated (got ")));
-  options.limits = {80, 100 * 120, 1 << 20};
+  options.limits = {80, 200 * 120, 1 << 20};
   MakeStore(options);
   EXPECT_THAT(Dump(*store_, Everything()), IsOk());
 }
