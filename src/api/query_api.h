@@ -9,6 +9,7 @@
 
 #include "api/answers.h"
 #include "fanout/endpoint.h"
+#include "metrics/registry.h"
 #include "query/driver.h"
 
 namespace thanos::api {
@@ -29,6 +30,7 @@ struct QueryApiOptions {
 
 /// Adds the routes. `driver` and what `endpoints` refers to must outlive the server.
 void AddQueryApi(ApiRoutes* routes, QueryApiOptions options, query::Driver* driver,
-                 std::function<std::vector<std::shared_ptr<fanout::Endpoint>>()> endpoints);
+                 std::function<std::vector<std::shared_ptr<fanout::Endpoint>>()> endpoints,
+                 metrics::Registry* registry);
 
 }  // namespace thanos::api

@@ -15,10 +15,11 @@ using promapi::ErrorKind;
 
 constexpr int64_t kPointsMax = 11000;
 
-// The parameters of a query as far as they were read; `answer` is set when one was bad.
+// The parameters of a query.
 struct ParsedQuery {
   promql::QueryParams params;
   std::chrono::nanoseconds timeout{0};
+  uint64_t limit = 0;
   Warnings notes;
 };
 
@@ -143,6 +144,7 @@ Status ParseShared(const QueryApiState& state, const net::HttpRequest& request,
   THANOS_RETURN_IF_ERROR(ParseShard(request, query));
   THANOS_RETURN_IF_ERROR(ParseEngine(state, request, query));
   THANOS_RETURN_IF_ERROR(ParseLookback(request, query));
+  THANOS_ASSIGN_OR_RETURN(query->limit, promapi::ParseLimitParam(request.form.Get("limit")));
   query->params.text = std::string(request.form.Get("query"));
   query->params.select.counter_always_adjusted = state.options.counter_always_adjusted;
   return OkStatus();
@@ -270,6 +272,23 @@ void AppendResult(const promql::QueryResult& result, std::string* out) {
   writer.Finish();
 }
 
+// Series and samples of a query in steps of ten: "10", "100", …, "+Inf", as labels of its duration.
+std::string LessOrEqual(uint64_t value, uint64_t first, uint64_t last) {
+  for (uint64_t bound = first; bound <= last; bound *= 10) {
+    if (value <= bound) return std::to_string(bound);
+  }
+  return "+Inf";
+}
+
+void ObserveQuery(const QueryApiState& state, const CallContext& context,
+                  const promql::QueryResult& result) {
+  state.store_seconds
+      .With({{"series_le", LessOrEqual(result.stats.series, 10, 100000)},
+             {"samples_le", LessOrEqual(result.stats.samples_decoded, 100, 1000000)},
+             {"tenant", context.tenant()}})
+      .Observe(static_cast<double>(result.stats.run_ns) / 1e9);
+}
+
 void AppendStats(const promql::QueryStats& stats, std::string* out) {
   const auto seconds = [out](std::string_view name, int64_t ns, bool last = false) {
     out->append("\"").append(name).append("\":");
@@ -292,11 +311,53 @@ net::HttpResponse RunAndAnswer(const QueryApiState& state, const CallContext& co
   query::QueryFailure failure;
   auto result = state.driver->Run(context, std::move(query.params), query.timeout, &failure);
   if (!result.ok()) return AnswerFailure(failure);
+  ObserveQuery(state, context, *result);
+  if (query.limit != 0 && result->series.size() > query.limit) {
+    result->series.resize(query.limit);
+    query.notes.emplace_back("results truncated due to limit");
+  }
   std::string data;
   AppendResult(*result, &data);
   if (!request.form.Get("stats").empty()) AppendStats(result->stats, &data);
   data += ",\"analysis\":{}}";
   return Success(data, AllWarnings(*result, query.notes));
+}
+
+// A plan as text, one operator a line and two blanks a level, to a tree of {name, children}.
+struct PlanNode {
+  std::string name;
+  std::vector<PlanNode> children;
+};
+
+void AppendPlanNode(const PlanNode& node, std::string* out) {
+  *out += "{\"name\":";
+  base::AppendJsonString(node.name, out, true);
+  if (!node.children.empty()) {
+    *out += ",\"children\":[";
+    for (const PlanNode& child : node.children) {
+      if (out->back() != '[') *out += ',';
+      AppendPlanNode(child, out);
+    }
+    *out += ']';
+  }
+  *out += '}';
+}
+
+std::string PlanJson(std::string_view plan) {
+  PlanNode root;
+  while (!plan.empty()) {
+    const std::string_view line = plan.substr(0, plan.find('\n'));
+    plan.remove_prefix(std::min(plan.size(), line.size() + 1));
+    const size_t indent = std::min(line.find_first_not_of(' '), line.size());
+    PlanNode* parent = &root;
+    for (size_t level = 0; level < indent / 2 && !parent->children.empty(); ++level) {
+      parent = &parent->children.back();
+    }
+    parent->children.push_back({std::string(line.substr(indent)), {}});
+  }
+  std::string out;
+  AppendPlanNode(root.children.empty() ? root : root.children.front(), &out);
+  return out;
 }
 
 }  // namespace
@@ -316,6 +377,8 @@ net::HttpResponse HandleRangeQuery(const QueryApiState& state, const CallContext
   if (Status status = ParseRange(state, request, &query); !status.ok()) {
     return Failure(ErrorKind::kBadData, status.message());
   }
+  state.range_seconds.Observe(
+      static_cast<double>(query.params.end_ms - query.params.start_ms) / 1000);
   return RunAndAnswer(state, context, request, std::move(query));
 }
 
@@ -329,39 +392,7 @@ net::HttpResponse HandleExplain(const QueryApiState& state, const net::HttpReque
   if (!status.ok()) return Failure(ErrorKind::kBadData, status.message());
   auto plan = state.driver->Explain(query.params);
   if (!plan.ok()) return Failure(ErrorKind::kBadData, plan.status().message());
-  // One operator a line, indented by two blanks a level: to a tree of {name, children}.
-  struct Node {
-    std::string name;
-    std::vector<Node> children;
-  };
-  Node root;
-  std::string_view rest = *plan;
-  while (!rest.empty()) {
-    std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    const size_t indent = std::min(line.find_first_not_of(' '), line.size());
-    Node* parent = &root;
-    for (size_t level = 0; level < indent / 2 && !parent->children.empty(); ++level) {
-      parent = &parent->children.back();
-    }
-    parent->children.push_back({std::string(line.substr(indent)), {}});
-  }
-  std::string data;
-  const std::function<void(const Node&)> append = [&](const Node& node) {
-    data += "{\"name\":";
-    base::AppendJsonString(node.name, &data, true);
-    if (!node.children.empty()) {
-      data += ",\"children\":[";
-      for (const Node& child : node.children) {
-        if (&child != &node.children.front()) data += ',';
-        append(child);
-      }
-      data += ']';
-    }
-    data += '}';
-  };
-  append(root.children.empty() ? root : root.children.front());
-  return Success(data, {});
+  return Success(PlanJson(*plan), {});
 }
 
 }  // namespace thanos::api

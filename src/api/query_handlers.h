@@ -16,6 +16,8 @@ struct QueryApiState {
   QueryApiOptions options;
   query::Driver* driver;
   EndpointsFunction endpoints;
+  metrics::Histogram range_seconds;
+  metrics::HistogramFamily store_seconds;
 
   /// The request's tenant, from its header.
   Result<CallContext> WithTenant(const CallContext& context,
@@ -30,6 +32,9 @@ net::HttpResponse HandleRangeQuery(const QueryApiState& state, const CallContext
                                    const net::HttpRequest& request);
 net::HttpResponse HandleExplain(const QueryApiState& state, const net::HttpRequest& request,
                                 bool range);
+// format_handler.cc
+net::HttpResponse HandleFormatQuery(const net::HttpRequest& request);
+net::HttpResponse HandleParseQuery(const net::HttpRequest& request);
 // metadata_handler.cc
 net::HttpResponse HandleLabelNames(const QueryApiState& state, const CallContext& context,
                                    const net::HttpRequest& request);

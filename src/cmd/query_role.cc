@@ -307,7 +307,7 @@ class QueryRole : public Role {
     options.default_tenant = flags_.default_tenant;
     options.counter_always_adjusted = flags_.counter_always_adjusted;
     api::AddQueryApi(routes_.get(), std::move(options), driver_.get(),
-                     [this] { return endpoints_->All(); });
+                     [this] { return endpoints_->All(); }, process_.registry);
     api::AddStatusApi(routes_.get(), process_.flag_values);
   }
 

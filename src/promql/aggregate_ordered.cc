@@ -62,8 +62,8 @@ class Topk final : public Operator {
       most = std::fmax(most, v);
       least = std::fmin(least, v);
     }
-    if (most < 1) return false;
     if (nan) return FailedPreconditionError("Parameter value is NaN");
+    if (most < 1) return false;
     if (least <= -9223372036854775808.0) {
       return FailedPreconditionError("Scalar value " + base::FormatFloatG(least) +
                                      " underflows int64");

@@ -214,7 +214,13 @@ class VectorBinary final : public Operator {
     const double* lhs = many_is_left_ ? many.values : one_values;
     const double* rhs = many_is_left_ ? one_values : many.values;
     const LabelsView labels = ResultLabels(many.labels, one_labels);
-    if (!filled_many) THANOS_RETURN_IF_ERROR(CheckMatches(group, labels, bits));
+    if (!filled_many) {
+      if (Status status = CheckMatches(group, labels, bits); !status.ok()) {
+        // Duplicates of the unique side are found first where both occur.
+        THANOS_RETURN_IF_ERROR(CheckConflicts());
+        return status;
+      }
+    }
     Row out;
     out.drop_name = many.drop_name || (many_is_left_ ? false : one_drop) ||
                     (spec_.return_bool && state_->options.delayed_name_removal);

@@ -1,0 +1,1 @@
+thanos_fuzz(promql_parser promql)
