@@ -232,7 +232,10 @@ block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) co
   options.fill_series = kFillSeries;
   options.on_failure = [blocks = blocks_, partial](const block::Block& block,
                                                    const Status& status) {
-    if (status.code() == StatusCode::kDataLoss) blocks->Quarantine(block.meta().ulid, status);
+    // Wrong bytes, or objects deleted under us: not asked again before the next sync.
+    if (status.code() == StatusCode::kDataLoss || status.code() == StatusCode::kNotFound) {
+      blocks->Quarantine(block.meta().ulid, status);
+    }
     return partial == PartialStrategy::kWarn;
   };
   return options;
