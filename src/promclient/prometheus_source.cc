@@ -35,7 +35,8 @@ bool Contains(const std::vector<std::string>& texts, std::string_view text) {
 
 // Prometheus wants at least one matcher: a selector of external labels only means everything.
 void EnsureMatcher(std::vector<model::Matcher>* matchers) {
-  if (matchers->empty()) matchers->push_back(model::Matcher::NotEqual(std::string(kMetricName), ""));
+  if (!matchers->empty()) return;
+  matchers->push_back(model::Matcher::NotEqual(std::string(kMetricName), ""));
 }
 
 // Label sets without chunks, sorted and unique already, as one batch after another.
