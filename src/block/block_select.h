@@ -25,6 +25,18 @@ struct BlockQuery {
   std::span<const model::Matcher> block_matchers;
 };
 
+/// A block that may be chosen, before it is opened. `meta` and `labels` are borrowed.
+struct BlockCandidate {
+  const BlockMeta* meta = nullptr;
+  LabelsView labels;  // External.
+};
+struct ChosenBlock {
+  size_t index = 0;  // Among the candidates.
+  model::Matchers matchers;
+};
+std::vector<ChosenBlock> ChooseBlocks(std::span<const BlockCandidate> candidates,
+                                      const BlockQuery& query);
+
 /// Within each set of external labels the coarsest resolution allowed, its gaps filled with finer
 /// ones. Overlapping blocks of one resolution are all taken.
 std::vector<BlockSelection> SelectBlocks(std::span<const BlockRef> blocks, const BlockQuery& query);

@@ -25,13 +25,13 @@ Result<std::unique_ptr<SeriesCursor>> BlockSource::Select(const CallContext& con
 
 Result<LabelsResult> BlockSource::LabelNames(const CallContext& context,
                                              const LabelsRequest& request) {
-  const BlockQuery query{request.matchers, request.min_ms, request.max_ms, 0, {}};
+  const BlockQuery query{request.matchers, request.min_ms, request.max_ms, INT64_MAX, {}};
   return BlockLabelNames(context, SelectBlocks(blocks_, query), request, options_);
 }
 
 Result<LabelsResult> BlockSource::LabelValues(const CallContext& context, const std::string& name,
                                               const LabelsRequest& request) {
-  const BlockQuery query{request.matchers, request.min_ms, request.max_ms, 0, {}};
+  const BlockQuery query{request.matchers, request.min_ms, request.max_ms, INT64_MAX, {}};
   return BlockLabelValues(context, SelectBlocks(blocks_, query), name, request, options_);
 }
 

@@ -148,6 +148,7 @@ Result<std::shared_ptr<const IndexHeader>> IndexHeader::Open(const std::string& 
       return DataLossError("index header: sections are out of order");
     }
     const uint64_t index_bytes = lists_end + (trailer_at - table_at);
+    header->index_bytes_ = index_bytes;
     if (index_bytes < lists_end) return DataLossError("index header: impossible table offset");
     THANOS_ASSIGN_OR_RETURN(
         header->toc_, ReadIndexToc(bytes.subspan(toc_at, IndexToc::kSizeBytes), index_bytes));

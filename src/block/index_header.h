@@ -44,11 +44,14 @@ class IndexHeader {
   const SymbolTable& symbols() const { return symbols_; }
   const PostingsTable& postings_table() const { return postings_; }
   uint64_t file_bytes() const { return file_bytes_; }
+  /// Size of the index it was built from.
+  uint64_t index_bytes() const { return index_bytes_; }
 
  private:
   IndexHeader() = default;
   int index_version_ = 2;
   uint64_t file_bytes_ = 0;
+  uint64_t index_bytes_ = 0;
   IndexToc toc_;
   SymbolTable symbols_;
   PostingsTable postings_;

@@ -465,7 +465,8 @@ void SetConnection(CURL* easy, const HttpClientOptions& options) {
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, Milliseconds(options.idle_timeout) / 1000);
   if (options.stall_timeout.count() > 0) {
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, kStallBytesPerSecond);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
+                     static_cast<long>(options.stall_timeout.count()));
   }
   if (options.proxy_url == "none") {
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -503,7 +504,8 @@ void SetRequest(Transfer& transfer, const ClientRequest& request) {
   }
 }
 
-void SetHeaders(Transfer& transfer, const ClientRequest& request, const HttpClientOptions& options) {
+void SetHeaders(Transfer& transfer, const ClientRequest& request,
+                const HttpClientOptions& options) {
   const auto append = [&](const std::string& line) {
     transfer.header_list = curl_slist_append(transfer.header_list, line.c_str());
   };

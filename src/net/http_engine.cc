@@ -384,9 +384,8 @@ void Connection::OnHeader(error_code error) {
 
 void Connection::ReadBody() {
   Expire(engine_->options().body_timeout);
-  http::async_read(socket_, buffer_, *parser_, [self = shared_from_this()](error_code error, size_t) {
-    self->OnBody(error);
-  });
+  http::async_read(socket_, buffer_, *parser_,
+                   [self = shared_from_this()](error_code error, size_t) { self->OnBody(error); });
 }
 
 void Connection::OnBody(error_code error) {

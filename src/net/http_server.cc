@@ -72,7 +72,8 @@ HttpResponse ErrorPage(int status, std::string text) {
 // Pieces of a streamed body on their way: chunked, perhaps gzipped first.
 class ChunkWriter : public BodyWriter {
  public:
-  ChunkWriter(Exchange& exchange, bool chunked, bool gzip) : exchange_(exchange), chunked_(chunked) {
+  ChunkWriter(Exchange& exchange, bool chunked, bool gzip)
+      : exchange_(exchange), chunked_(chunked) {
     if (gzip) gzip_.emplace();
   }
 
@@ -113,7 +114,8 @@ class ChunkWriter : public BodyWriter {
 };
 
 bool CarriesForm(const HttpRequest& request) {
-  if (request.method != "POST" && request.method != "PUT" && request.method != "PATCH") return false;
+  const std::string& method = request.method;
+  if (method != "POST" && method != "PUT" && method != "PATCH") return false;
   std::string_view type = request.headers.Get("Content-Type");
   type = type.substr(0, type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);

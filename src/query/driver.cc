@@ -8,7 +8,6 @@ namespace thanos::query {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kWaitSlice{50};
 
 const metrics::LabelPairs kEngineLabels = {{"engine", "prometheus"}, {"mode", "local"}};
 
@@ -18,45 +17,6 @@ promql::EngineOptions WithLookback(promql::EngineOptions engine, int64_t lookbac
 }
 
 }  // namespace
-
-Gate::Gate(size_t max, metrics::Registry* registry, const std::string& prefix)
-    : max_(std::max<size_t>(max, 1)),
-      in_flight_(registry->AddGauge(prefix + "_in_flight", "Number of requests in flight.")),
-      total_(registry->AddCounter(prefix + "_total", "Total number of requests.")),
-      wait_seconds_(registry->AddHistogram(
-          prefix + "_duration_seconds", "How long it took a request to wait at the gate.",
-          {0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720})) {
-  registry->AddGauge(prefix + "_max", "Maximum number of concurrent requests.")
-      .Set(static_cast<double>(max_));
-}
-
-Gate::Pass::~Pass() {
-  if (gate_ != nullptr) gate_->Leave();
-}
-
-Result<Gate::Pass> Gate::Enter(const CallContext& context) {
-  const auto start = Clock::now();
-  std::unique_lock lock(mutex_);
-  while (inside_ >= max_) {
-    freed_.wait_for(lock, kWaitSlice);
-    THANOS_RETURN_IF_ERROR(context.Check());
-  }
-  ++inside_;
-  lock.unlock();
-  in_flight_.Add(1);
-  total_.Add();
-  wait_seconds_.Observe(std::chrono::duration<double>(Clock::now() - start).count());
-  return Pass(this);
-}
-
-void Gate::Leave() {
-  {
-    std::lock_guard lock(mutex_);
-    --inside_;
-  }
-  in_flight_.Add(-1);
-  freed_.notify_one();
-}
 
 Driver::Driver(DriverOptions options, std::shared_ptr<SeriesSource> source,
                metrics::Registry* registry)

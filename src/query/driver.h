@@ -2,53 +2,17 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "metrics/gate.h"
 #include "metrics/registry.h"
 #include "promql/engine.h"
 #include "thanos/call_context.h"
 #include "thanos/series.h"
 
 namespace thanos::query {
-
-/// At most so many at a time; others wait, in no promised order. Thread-safe.
-class Gate {
- public:
-  /// Metrics <prefix>_<operation>_max, _in_flight, _total and _duration_seconds.
-  Gate(size_t max, metrics::Registry* registry, const std::string& prefix);
-
-  class Pass {
-   public:
-    Pass() = default;
-    explicit Pass(Gate* gate) : gate_(gate) {}
-    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
-    Pass& operator=(Pass&& other) noexcept {
-      std::swap(gate_, other.gate_);
-      return *this;
-    }
-    ~Pass();
-
-   private:
-    Gate* gate_ = nullptr;
-  };
-  /// Waits for a place while the context lasts.
-  Result<Pass> Enter(const CallContext& context);
-
- private:
-  friend class Pass;
-  void Leave();
-  const size_t max_;
-  metrics::Gauge in_flight_;
-  metrics::Counter total_;
-  metrics::Histogram wait_seconds_;
-  std::mutex mutex_;
-  std::condition_variable freed_;
-  size_t inside_ = 0;  // Guarded by mutex_.
-};
 
 struct DriverOptions {
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
@@ -89,7 +53,7 @@ class Driver {
   const DriverOptions options_;
   std::shared_ptr<SeriesSource> source_;
   promql::Engine engine_;
-  Gate gate_;
+  metrics::Gate gate_;
   metrics::Gauge running_;
   metrics::Counter samples_;
   metrics::HistogramFamily seconds_;

@@ -57,6 +57,9 @@ struct ChannelOptions {
   size_t answer_bytes_max = 256 << 20;
   std::chrono::nanoseconds keepalive_time = std::chrono::seconds(10);
   std::chrono::nanoseconds keepalive_timeout = std::chrono::seconds(5);
+  /// What a peer may send ahead on one stream before we read it, in gRPC's own buffers: fixed, so
+  /// that hundreds of streams that nobody reads hold little. Also bandwidth times round trip.
+  size_t stream_buffer_bytes = 1 << 20;
   std::string user_agent = "thanos/0.1.0";
   std::shared_ptr<CallObserver> observer;
 };

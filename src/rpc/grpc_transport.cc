@@ -264,7 +264,8 @@ void StreamCall::Cancel() {
 class StreamReader : public FrameReader {
  public:
   StreamReader(std::shared_ptr<StreamCall> call, const CallContext& context)
-      : call_(std::move(call)), registration_(context.OnCancel([call = call_] { call->Cancel(); })) {}
+      : call_(std::move(call)),
+        registration_(context.OnCancel([call = call_] { call->Cancel(); })) {}
   ~StreamReader() override { call_->Cancel(); }
   Result<std::optional<PinnedBytes>> Next() override { return call_->Next(); }
 
@@ -288,6 +289,10 @@ class GrpcTransport : public Transport {
     arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectFirstMs);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
+    // gRPC's own measure lets a stream's buffer grow to many megabytes that no budget sees.
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+                     static_cast<int>(options.stream_buffer_bytes));
     // Two channels to one address stay two connections: an endpoint's end does not touch another.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     channel_ = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);

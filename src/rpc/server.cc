@@ -181,15 +181,19 @@ void ServerCall::Submit(void (ServerCall::*work)()) {
   }
 }
 
-void ServerCall::RunUnary() {
-  Result<PinnedBytes> answer = PinnedBytes();
+// No exception leaves a handler; what waited too long in the queue is not begun.
+Result<PinnedBytes> AnswerUnary(const ServedMethod& method, const CallContext& context,
+                                const PinnedBytes& request) {
+  THANOS_RETURN_IF_ERROR(context.Check());
   try {
-    // What waited too long in the queue is not begun.
-    const Status before = context_.Check();
-    answer = before.ok() ? method_->unary(context_, codec::AsText(request_bytes_.bytes())) : before;
+    return method.unary(context, codec::AsText(request.bytes()));
   } catch (const std::exception& error) {
-    answer = InternalError(std::string("handler threw: ") + error.what());
+    return InternalError(std::string("handler threw: ") + error.what());
   }
+}
+
+void ServerCall::RunUnary() {
+  Result<PinnedBytes> answer = AnswerUnary(*method_, context_, request_bytes_);
   if (!answer.ok()) {
     Push(std::nullopt, answer.status());
   } else if (method_->repeated) {
@@ -217,6 +221,15 @@ void ServerCall::OpenStream() {
   Produce();
 }
 
+// No exception leaves a handler.
+Result<std::optional<PinnedBytes>> Pull(FrameStream& stream) {
+  try {
+    return stream.Next();
+  } catch (const std::exception& error) {
+    return InternalError(std::string("handler threw: ") + error.what());
+  }
+}
+
 // Pulls until the peer's queue is full, then leaves: the thread is free while the peer is slow.
 void ServerCall::Produce() {
   for (;;) {
@@ -228,12 +241,7 @@ void ServerCall::Produce() {
         return;
       }
     }
-    Result<std::optional<PinnedBytes>> next = std::optional<PinnedBytes>();
-    try {
-      next = stream_->Next();
-    } catch (const std::exception& error) {
-      next = InternalError(std::string("handler threw: ") + error.what());
-    }
+    Result<std::optional<PinnedBytes>> next = Pull(*stream_);
     if (!next.ok() || !next->has_value()) {
       stream_.reset();  // What it holds goes now, not when the peer has read to the end.
       Push(std::nullopt, next.status());

@@ -92,7 +92,8 @@ void LabelReader::AppendText(std::string_view text, const char* readable_end) {
 }
 
 const char* LabelReader::Add(std::string_view message, const char* readable_end) {
-  Label label;
+  // An absent text is an empty one, at a place that exists: copies look beyond its end.
+  Label label{message.substr(0, 0), message.substr(0, 0)};
   if (!ReadPlain(message, &label)) [[unlikely]] {
     if (const char* error = ReadAny(message, &label)) return error;
     if (label.name.size() > kLabelBytesMax || label.value.size() > kLabelBytesMax) {

@@ -205,6 +205,14 @@ TEST(SeriesFrame, SkipsUnknownFields) {
   EXPECT_EQ(decoded.batch->series()[0].labels.Get("a"), "1");
 }
 
+TEST(SeriesFrame, TakesLabelsWithoutValueOrName) {
+  // Senders leave empty texts out.
+  THANOS_ASSERT_OK_AND_ASSIGN(
+      Decoded decoded, Decode(Field(4, Field(1, Field(1, "") + Field(1, Field(1, "a")) +
+                                                    LabelBytes("b", "2") + ChunkBytes("data")))));
+  EXPECT_EQ(decoded.batch->series()[0].labels, Labels::Of({{"", ""}, {"a", ""}, {"b", "2"}}).view());
+}
+
 TEST(SeriesFrame, RefusesWrongWireTypes) {
   for (const std::string& bytes :
        {Number(1, 5), Number(4, 5), Field(4, Number(1, 5)), Field(1, Number(1, 5)),

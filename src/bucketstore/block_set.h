@@ -1,0 +1,101 @@
+// The blocks that a store serves: their metas, and their index-headers, built on demand and kept in a
+// local directory. A block whose bytes are wrong is put aside with its reason; the others go on.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/log.h"
+#include "block/block.h"
+#include "bucketblocks/fetcher.h"
+#include "metrics/registry.h"
+#include "thanos/bucket.h"
+
+namespace thanos::block {
+class IndexHeader;
+}
+
+namespace thanos::bucketstore {
+
+struct BlockSetOptions {
+  /// Headers live in `<data_dir>/<ULID>/index-header`; "" keeps them in memory.
+  std::string data_dir;
+  uint32_t postings_sampling = 32;
+};
+
+enum class BlockState : uint8_t {
+  kKnown,        // Its meta only; the header is built when it is asked for.
+  kOpen,
+  kQuarantined,  // Left out of all queries; tried again at the next Sync.
+};
+
+struct BlockStatus {
+  bucketblocks::MetaRef meta;
+  BlockState state = BlockState::kKnown;
+  std::string reason;  // Of a quarantine.
+};
+
+/// Thread-safe. The bucket outlives it and every Block that came from it.
+class BlockSet {
+ public:
+  BlockSet(Bucket* bucket, BlockSetOptions options, base::Logger logger,
+           metrics::Registry* registry);
+  ~BlockSet();
+
+  /// Takes over what a fetch found: new blocks are added, quarantined ones tried again. What
+  /// vanished is dropped, with its local directory, only when `complete`.
+  void Sync(const bucketblocks::MetaMap& metas, bool complete);
+  /// One block more or less; for tests and single changes.
+  void Add(bucketblocks::MetaRef meta);
+  void Remove(const base::Ulid& id);
+
+  /// Opens all blocks that are not yet, newest first; a failing one is logged and counted.
+  void OpenAll(const CallContext& context, base::Executor& executor);
+
+  /// The block, its header loaded or built; users at the same time share one build. kNotFound when
+  /// it is not in the set, kDataLoss with the reason when it is quarantined.
+  Result<block::BlockRef> Open(const CallContext& context, const base::Ulid& id);
+
+  /// Puts a block aside because of what reading it gave.
+  void Quarantine(const base::Ulid& id, const Status& reason);
+
+  /// Everything in the set, by id.
+  std::vector<BlockStatus> Snapshot() const;
+  /// Metas of the blocks that are not quarantined, by id. Cheap; shared until the set changes.
+  std::shared_ptr<const std::vector<bucketblocks::MetaRef>> Serving() const;
+
+ private:
+  struct Entry {
+    bucketblocks::MetaRef meta;
+    block::BlockRef block;      // Once open.
+    bool opening = false;
+    Status quarantine;          // Not OK: put aside.
+  };
+  Result<block::BlockRef> Load(const CallContext& context, const block::BlockMeta& meta);
+  Result<std::shared_ptr<const block::IndexHeader>> LoadHeader(const CallContext& context,
+                                                               const std::string& id,
+                                                               base::RangeReader& index);
+  void RemoveDirectory(const std::string& id);
+  void CleanDirectories();
+  void Changed();
+
+  Bucket* const bucket_;
+  const BlockSetOptions options_;
+  const base::Logger logger_;
+  metrics::Counter loads_, load_failures_, drops_, drop_failures_;
+  metrics::Gauge loaded_, last_loaded_, quarantined_;
+  metrics::Histogram load_seconds_;
+  mutable std::mutex mutex_;
+  std::condition_variable opened_;
+  std::map<base::Ulid, Entry> entries_;                                        // Guarded by mutex_.
+  std::shared_ptr<const std::vector<bucketblocks::MetaRef>> serving_;          // Guarded by mutex_.
+};
+
+}  // namespace thanos::bucketstore

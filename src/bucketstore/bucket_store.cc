@@ -1,0 +1,339 @@
+#include "bucketstore/bucket_store.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "block/block_labels.h"
+#include "block/block_select.h"
+
+#include "series/filter.h"
+
+namespace thanos::bucketstore {
+namespace {
+
+// Series whose chunks are fetched together; the byte window mostly ends a fill sooner.
+constexpr uint32_t kFillSeries = 2048;
+// Labels are the same in all resolutions: the coarsest blocks are the cheapest to ask.
+constexpr int64_t kAnyResolution = INT64_MAX;
+
+// Cancelled, out of time, or over a limit: no block is to blame.
+bool ConcernsAll(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kCancelled:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kResourceExhausted: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+// Opens the blocks and reads one batch ahead on the executor. What runs there holds the state, not
+// the cursor: the cursor's end cancels it and waits for nothing.
+class BucketStore::Cursor : public SeriesCursor {
+ public:
+  using Open = std::function<Result<std::unique_ptr<SeriesCursor>>(const CallContext& context,
+                                                                   Warnings* warnings)>;
+  Cursor(const CallContext& context, base::Executor* executor, Open open,
+         std::function<void(const SelectEnd&)> at_end)
+      : executor_(executor), state_(std::make_shared<State>()), at_end_(std::move(at_end)) {
+    state_->context = context.WithCancel();
+    state_->open = std::move(open);
+  }
+  ~Cursor() override { state_->context.Cancel(); }
+
+  void Start() override { Ask(); }
+
+  Result<SeriesBatchRef> Next() override {
+    std::unique_lock lock(state_->mutex);
+    if (finished_) return *finished_;
+    lock.unlock();
+    Ask();
+    lock.lock();
+    state_->changed.wait(lock, [this] { return !state_->running; });
+    Result<SeriesBatchRef> batch = std::move(*state_->ready);
+    state_->ready.reset();
+    const bool last = !batch.ok() || !*batch;
+    if (last) {
+      finished_ = batch;
+      if (state_->inner) end_ = state_->inner->end();
+      end_.partial |= state_->partial;
+      at_end_(end_);
+    }
+    lock.unlock();
+    if (!last) Ask();
+    return batch;
+  }
+
+  Warnings TakeWarnings() override {
+    std::lock_guard lock(state_->mutex);
+    return std::exchange(state_->warnings, {});
+  }
+  const SelectEnd& end() const override { return end_; }
+
+ private:
+  struct State {
+    CallContext context;
+    Open open;
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool running = false;                         // Guarded by mutex; the rest is the runner's.
+    std::optional<Result<SeriesBatchRef>> ready;  // Guarded by mutex.
+    Warnings warnings;                            // Guarded by mutex.
+    bool partial = false;                         // Guarded by mutex.
+    std::unique_ptr<SeriesCursor> inner;
+
+    Result<SeriesBatchRef> Read(Warnings* found) {
+      if (!inner) {
+        auto opened = open(context, found);
+        if (!opened.ok()) return opened.status();
+        inner = std::move(*opened);
+        inner->Start();
+      }
+      auto batch = inner->Next();
+      for (std::string& warning : inner->TakeWarnings()) found->push_back(std::move(warning));
+      return batch;
+    }
+    void Run() {
+      Warnings found;
+      auto batch = Read(&found);
+      std::lock_guard lock(mutex);
+      partial |= !found.empty();
+      std::move(found.begin(), found.end(), std::back_inserter(warnings));
+      ready = std::move(batch);
+      running = false;
+      changed.notify_all();
+    }
+  };
+
+  // Begins the next read unless one runs or has come in.
+  void Ask() {
+    {
+      std::lock_guard lock(state_->mutex);
+      if (state_->running || state_->ready || finished_) return;
+      state_->running = true;
+    }
+    const auto run = [state = state_] { state->Run(); };
+    if (executor_ == nullptr || !executor_->TrySubmit(run)) run();
+  }
+
+  base::Executor* executor_;
+  std::shared_ptr<State> state_;
+  std::function<void(const SelectEnd&)> at_end_;
+  std::optional<Result<SeriesBatchRef>> finished_;
+  SelectEnd end_;
+};
+
+BucketStore::BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Executor* executor,
+                         metrics::Registry* registry)
+    : blocks_(blocks), options_(std::move(options)), executor_(executor) {
+  if (registry == nullptr) return;
+  dropped_ = registry->AddCounterFamily(
+      "thanos_bucket_store_queries_dropped_total",
+      "Number of queries that were dropped due to the limit.");
+  blocks_queried_ = registry->AddHistogramFamily(
+      "thanos_bucket_store_series_blocks_queried",
+      "Number of blocks in a bucket store that were touched to satisfy a query.",
+      metrics::ExponentialBounds(1, 2, 10));
+  result_series_ = registry->AddHistogramFamily(
+      "thanos_bucket_store_series_result_series",
+      "Number of series observed in the final result of a query.",
+      metrics::ExponentialBounds(1, 2, 15));
+  fetched_bytes_ = registry->AddHistogramFamily(
+      "thanos_bucket_store_series_data_size_fetched_bytes",
+      "Size of all items of a data type in a block were fetched for a single series request.",
+      metrics::ExponentialBounds(1024, 2, 15));
+}
+
+void BucketStore::Clip(int64_t* min_ms, int64_t* max_ms) const {
+  if (options_.min_ms) *min_ms = std::max(*min_ms, options_.min_ms());
+  if (options_.max_ms) *max_ms = std::min(*max_ms, options_.max_ms());
+}
+
+SourceInfo BucketStore::Info() const {
+  const auto serving = blocks_->Serving();
+  SourceInfo info;
+  info.name = options_.name;
+  info.min_ms = INT64_MAX;
+  info.max_ms = INT64_MIN;
+  std::map<std::string, std::pair<Labels, std::vector<const block::BlockMeta*>>> by_labels;
+  for (const auto& meta : *serving) {
+    info.min_ms = std::min(info.min_ms, meta->min_ms);
+    info.max_ms = std::max(info.max_ms, meta->max_ms);
+    Labels labels = meta->ExternalLabels();
+    auto& group = by_labels[labels.ToString()];
+    group.first = std::move(labels);
+    group.second.push_back(meta.get());
+  }
+  Clip(&info.min_ms, &info.max_ms);
+  for (auto& [text, group] : by_labels) {
+    info.label_sets.push_back(group.first);
+    auto& list = group.second;
+    std::sort(list.begin(), list.end(), [](const auto* a, const auto* b) {
+      return a->min_ms < b->min_ms;
+    });
+    bool open = false;
+    for (const block::BlockMeta* meta : list) {
+      if (open && meta->min_ms <= info.tsdbs.back().max_ms) {
+        info.tsdbs.back().max_ms = std::max(info.tsdbs.back().max_ms, meta->max_ms);
+      } else {
+        info.tsdbs.push_back({group.first, meta->min_ms, meta->max_ms});
+      }
+      open = true;
+    }
+  }
+  return info;
+}
+
+std::vector<BucketStore::Choice> BucketStore::Choose(
+    std::span<const model::Matcher> matchers, int64_t min_ms, int64_t max_ms,
+    int64_t max_resolution_ms, std::span<const model::Matcher> block_matchers) const {
+  const auto serving = blocks_->Serving();
+  std::vector<Labels> labels;
+  labels.reserve(serving->size());
+  std::vector<block::BlockCandidate> candidates;
+  for (const auto& meta : *serving) {
+    labels.push_back(meta->ExternalLabels());
+    candidates.push_back({meta.get(), labels.back().view()});
+  }
+  Clip(&min_ms, &max_ms);
+  std::vector<Choice> out;
+  for (auto& chosen : block::ChooseBlocks(
+           candidates, {matchers, min_ms, max_ms, max_resolution_ms, block_matchers})) {
+    out.push_back({(*serving)[chosen.index]->ulid, std::move(chosen.matchers)});
+  }
+  return out;
+}
+
+std::vector<base::Ulid> BucketStore::BlocksOf(const SelectRequest& request,
+                                              const StoreSelect& more) const {
+  std::vector<base::Ulid> out;
+  for (const Choice& choice : Choose(request.matchers, request.min_ms, request.max_ms,
+                                     request.max_resolution_ms, more.block_matchers)) {
+    out.push_back(choice.id);
+  }
+  return out;
+}
+
+block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) const {
+  block::BlockCursorOptions options;
+  options.read.gap_bytes_max = options_.gap_bytes_max;
+  options.read.series_bytes = options_.series_bytes;
+  options.read.chunk_bytes = options_.chunk_bytes;
+  options.read.batch_first = std::min<uint32_t>(1024, options_.series_batch_max);
+  options.read.batch_max = options_.series_batch_max;
+  options.read.executor = executor_;
+  options.transcode = options_.transcode;
+  options.copy_chunks = true;  // Gaps of half a megabyte must not stay alive with a batch.
+  options.fill_series = kFillSeries;
+  options.on_failure = [blocks = blocks_, partial](const block::Block& block,
+                                                   const Status& status) {
+    // Wrong bytes, or objects deleted under us: not asked again before the next sync.
+    if (status.code() == StatusCode::kDataLoss || status.code() == StatusCode::kNotFound) {
+      blocks->Quarantine(block.meta().ulid, status);
+    }
+    return partial == PartialStrategy::kWarn;
+  };
+  return options;
+}
+
+Status BucketStore::OpenChosen(const CallContext& context, std::vector<Choice> choices,
+                               PartialStrategy partial,
+                               std::vector<block::BlockSelection>* selections,
+                               Warnings* warnings) const {
+  std::vector<Result<block::BlockRef>> opened(choices.size(), block::BlockRef());
+  const auto open = [&](size_t i) -> Status {
+    opened[i] = blocks_->Open(context, choices[i].id);
+    return context.Check();
+  };
+  if (executor_ != nullptr && choices.size() > 1) {
+    THANOS_RETURN_IF_ERROR(base::ParallelFor(*executor_, choices.size(), open));
+  } else {
+    for (size_t i = 0; i < choices.size(); ++i) THANOS_RETURN_IF_ERROR(open(i));
+  }
+  for (size_t i = 0; i < choices.size(); ++i) {
+    if (opened[i].ok()) {
+      selections->push_back({std::move(*opened[i]), std::move(choices[i].matchers)});
+      continue;
+    }
+    const Status& status = opened[i].status();
+    if (ConcernsAll(status) || partial == PartialStrategy::kAbort) return status;
+    warnings->emplace_back(status.message());
+  }
+  return OkStatus();
+}
+
+Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContext& context,
+                                                                const SelectRequest& request,
+                                                                const StoreSelect& more) {
+  if (request.min_ms > request.max_ms) {
+    return series::EmptyCursor();
+  }
+  std::vector<Choice> choices = Choose(request.matchers, request.min_ms, request.max_ms,
+                                       request.max_resolution_ms, more.block_matchers);
+  const metrics::LabelPairs tenant = {{"tenant", context.tenant()}};
+  blocks_queried_.With(tenant).Observe(static_cast<double>(choices.size()));
+  auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
+  SelectRequest clipped = request;
+  Clip(&clipped.min_ms, &clipped.max_ms);
+  auto open = [this, choices = std::move(choices), clipped, limiter](
+                  const CallContext& call,
+                  Warnings* warnings) -> Result<std::unique_ptr<SeriesCursor>> {
+    std::vector<block::BlockSelection> selections;
+    THANOS_RETURN_IF_ERROR(OpenChosen(call, choices, clipped.partial, &selections, warnings));
+    return block::MakeBlockCursor(call, std::move(selections), clipped,
+                                  CursorOptions(clipped.partial), limiter);
+  };
+  auto at_end = [this, tenant, limiter](const SelectEnd& end) {
+    result_series_.With(tenant).Observe(static_cast<double>(end.series));
+    fetched_bytes_.With({{"tenant", tenant.at("tenant")}, {"data_type", "all"}})
+        .Observe(static_cast<double>(limiter->bytes()));
+  };
+  return std::unique_ptr<SeriesCursor>(
+      std::make_unique<Cursor>(context, executor_, std::move(open), std::move(at_end)));
+}
+
+Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,
+                                               const LabelsRequest& request,
+                                               const StoreSelect& more) {
+  LabelsRequest clipped = request;
+  Clip(&clipped.min_ms, &clipped.max_ms);
+  std::vector<block::BlockSelection> selections;
+  Warnings warnings;
+  THANOS_RETURN_IF_ERROR(OpenChosen(
+      context, Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
+      request.partial, &selections, &warnings));
+  auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
+  THANOS_ASSIGN_OR_RETURN(LabelsResult out,
+                          block::BlockLabelNames(context, std::move(selections), clipped,
+                                                 CursorOptions(request.partial), limiter));
+  out.partial |= !warnings.empty();
+  out.warnings.insert(out.warnings.begin(), warnings.begin(), warnings.end());
+  return out;
+}
+
+Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context,
+                                                const std::string& name,
+                                                const LabelsRequest& request,
+                                                const StoreSelect& more) {
+  LabelsRequest clipped = request;
+  Clip(&clipped.min_ms, &clipped.max_ms);
+  std::vector<block::BlockSelection> selections;
+  Warnings warnings;
+  THANOS_RETURN_IF_ERROR(OpenChosen(
+      context, Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
+      request.partial, &selections, &warnings));
+  auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
+  THANOS_ASSIGN_OR_RETURN(LabelsResult out,
+                          block::BlockLabelValues(context, std::move(selections), name, clipped,
+                                                  CursorOptions(request.partial), limiter));
+  out.partial |= !warnings.empty();
+  out.warnings.insert(out.warnings.begin(), warnings.begin(), warnings.end());
+  return out;
+}
+
+}  // namespace thanos::bucketstore

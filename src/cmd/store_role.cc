@@ -1,0 +1,288 @@
+// thanos store: serves the blocks of a bucket.
+#include <mutex>
+#include <thread>
+
+#include "base/executor.h"
+#include "base/time_text.h"
+#include "bucketblocks/fetcher.h"
+#include "bucketstore/block_set.h"
+#include "bucketstore/bucket_store.h"
+#include "bucketstore/gateway.h"
+#include "cmd/servers.h"
+#include "fanout/store_server.h"
+#include "objstore/factory.h"
+
+namespace thanos::cmd {
+namespace {
+
+struct StoreFlags {
+  HttpFlags http;
+  GrpcFlags grpc;
+  std::string data_dir, bucket_config, discovery, header_download;
+  std::string external_prefix;
+  bool cache_header = true, web_disabled = false, cors_disabled = false;
+  uint64_t chunk_pool_bytes = 0, series_max = 0, samples_max = 0, downloaded_bytes_max = 0;
+  uint64_t memory_budget = 0, estimated_series_bytes = 0, estimated_chunk_bytes = 0;
+  int64_t sync_interval_ns = 0, sync_concurrency = 0, fetch_concurrency = 0;
+  int64_t concurrency_max = 0, batch_series = 0, sampling = 0;
+  int64_t consistency_delay_ns = 0, ignore_marks_ns = 0;
+  config::TimeOrDuration min_time, max_time;
+};
+
+void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
+  flags->String("data-dir", "Local data directory used for caching purposes (index-header, meta).",
+                "./data", &f->data_dir);
+  flags->Bool("cache-index-header", "Cache TSDB index-headers on disk.", true, &f->cache_header);
+  flags->PathOrContent("objstore.config", "The object store configuration in YAML.", true, true,
+                       &f->bucket_config);
+  flags->GoDuration("sync-block-duration", "Repeat interval for syncing the blocks.", "15m",
+                    &f->sync_interval_ns);
+  flags->Int("block-sync-concurrency", "Number of goroutines to use when constructing "
+             "index-headers from object storage.", 20, &f->sync_concurrency);
+  flags->Int("block-meta-fetch-concurrency",
+             "Number of requests for block metadata at the same time.", 32, &f->fetch_concurrency);
+  flags->Time("min-time",
+              "Start of time range limit to serve: an RFC 3339 time or a duration relative to now, "
+              "such as -1d.",
+              "0000-01-01T00:00:00Z", &f->min_time);
+  flags->Time("max-time", "End of time range limit to serve.", "9999-12-31T23:59:59Z",
+              &f->max_time);
+  flags->PromDuration("consistency-delay",
+                      "Minimum age of all blocks before they are being read.", "0s",
+                      &f->consistency_delay_ns);
+  flags->PromDuration("ignore-deletion-marks-delay",
+                      "Duration after which the blocks marked for deletion will be filtered out "
+                      "while fetching blocks.",
+                      "24h", &f->ignore_marks_ns);
+  flags->Enum("store.index-header-lazy-download-strategy",
+              "Whether index-headers are made when a block is found or when it is first asked.",
+              {"eager", "lazy"}, "eager", &f->header_download);
+  flags->Int("store.index-header-posting-offsets-in-mem-sampling",
+             "One in so many posting offsets is kept in memory.", 32, &f->sampling)
+      .Hidden();
+  flags->Int("debug.series-batch-size", "Series of a block fetched at once.", 10000,
+             &f->batch_series)
+      .Hidden();
+  flags->Uint("debug.estimated-max-series-size", "Read for a series entry of unknown length.",
+              65536, &f->estimated_series_bytes)
+      .Hidden();
+  flags->Uint("debug.estimated-max-chunk-size", "Read for a chunk of unknown length.", 16000,
+              &f->estimated_chunk_bytes)
+      .Hidden();
+}
+
+void AddLimitFlags(config::FlagSet* flags, StoreFlags* f) {
+  flags->Int("store.grpc.series-max-concurrency",
+             "Maximum number of Series calls that read at the same time; a call whose client is "
+             "slow does not count.",
+             20, &f->concurrency_max);
+  flags->Uint("store.limits.request-series",
+              "The maximum series allowed for a single Series request. 0 is no limit.", 0,
+              &f->series_max)
+      .Alias("store.grpc.touched-series-limit");
+  flags->Uint("store.limits.request-samples",
+              "The maximum samples allowed for a single Series request, counted as 120 a chunk. 0 "
+              "is no limit.",
+              0, &f->samples_max)
+      .Alias("store.grpc.series-sample-limit");
+  flags->Bytes("store.grpc.downloaded-bytes-limit",
+               "Maximum amount of downloaded bytes in a single call. 0 is no limit.", "0",
+               &f->downloaded_bytes_max);
+  flags->Bytes("store.memory-budget",
+               "Memory that all calls together may hold; over it a call fails and the process "
+               "lives. 0 is no limit.",
+               "0", &f->memory_budget);
+}
+
+void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
+  flags->Bool("web.disable", "Disable the web API.", false, &f->web_disabled);
+  flags->String("web.external-prefix", "Static prefix of the web API.", "", &f->external_prefix);
+  flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
+              &f->cors_disabled);
+  constexpr char kNoCache[] = "This version reads the bucket without an index cache.";
+  flags->WithoutEffect("index-cache-size", false, kNoCache);
+  flags->WithoutEffect("chunk-pool-size", false,
+                       "Memory of chunks is charged to --store.memory-budget.");
+  flags->WithoutEffect("block-discovery-strategy", false,
+                       "One listing and one look a block are used always.", "concurrent");
+  flags->WithoutEffect("store.enable-index-header-lazy-reader", true,
+                       "Index-headers keep little in memory; they are always read on demand.");
+  flags->WithoutEffect("store.index-header-lazy-reader-idle-timeout", false,
+                       "Index-headers keep little in memory; they are always read on demand.");
+  flags->WithoutEffect("store.enable-lazy-expanded-postings", true,
+                       "What to fetch is always chosen by cost.");
+  flags->WithoutEffect("store.posting-group-max-key-series-ratio", false,
+                       "What to fetch is always chosen by cost.");
+  flags->WithoutEffect("matcher-cache-size", false, "Matchers are compiled once a request.");
+  for (const char* name :
+       {"index-cache.config", "index-cache.config-file", "store.caching-bucket.config",
+        "store.caching-bucket.config-file", "objstore-parquet.config",
+        "objstore-parquet.config-file", "selector.relabel-config", "selector.relabel-config-file",
+        "web.prefix-header", "bucket-web-label"}) {
+    flags->NotBuilt(name, false);
+  }
+  flags->WithoutEffect("disable-admin-operations", true,
+                       "This version has no operations that change the bucket.");
+}
+
+class StoreRole : public Role {
+ public:
+  StoreRole(const StoreFlags& flags, const Process& process, std::unique_ptr<Bucket> bucket)
+      : flags_(flags), process_(process), bucket_(std::move(bucket)),
+        servers_(process, "store", flags.http, flags.grpc),
+        fetch_io_("meta", static_cast<size_t>(std::max<int64_t>(flags.fetch_concurrency, 1))),
+        sync_io_("sync", static_cast<size_t>(std::max<int64_t>(flags.sync_concurrency, 1))),
+        read_io_("read", 32) {
+    const std::string directory = flags.cache_header ? flags.data_dir : "";
+    fetcher_ = std::make_unique<bucketblocks::MetaFetcher>(
+        bucket_.get(),
+        bucketblocks::FetchOptions{
+            .cache_dir = directory,
+            .consistency_delay_ms = flags.consistency_delay_ns / 1000000,
+            .ignore_deletion_marks_delay_ms = flags.ignore_marks_ns / 1000000,
+            .min_ms = [this] { return MinMs(); },
+            .max_ms = [this] { return MaxMs(); }},
+        &fetch_io_, process.logger, process.registry);
+    blocks_ = std::make_unique<bucketstore::BlockSet>(
+        bucket_.get(),
+        bucketstore::BlockSetOptions{
+            .data_dir = directory,
+            .postings_sampling = static_cast<uint32_t>(std::max<int64_t>(flags.sampling, 1))},
+        process.logger, process.registry);
+    MakeSource();
+    if (!flags.web_disabled) {
+      routes_ = std::make_unique<api::ApiRoutes>(
+          &servers_.http(), NormalisePrefix(flags.external_prefix), !flags.cors_disabled);
+      api::AddStatusApi(routes_.get(), process.flag_values);
+    }
+  }
+
+  Status Start() override {
+    THANOS_RETURN_IF_ERROR(servers_.StartHttp());
+    starter_ = std::thread([this] { FinishStart(); });
+    return OkStatus();
+  }
+
+  void Stop() override {
+    context_.Cancel();
+    if (starter_.joinable()) starter_.join();
+    sync_loop_.reset();
+    servers_.Stop();
+  }
+
+ private:
+  int64_t MinMs() const { return flags_.min_time.ResolveMs(base::NowMs()); }
+  int64_t MaxMs() const { return flags_.max_time.ResolveMs(base::NowMs()); }
+
+  void MakeSource() {
+    bucketstore::BucketStoreOptions options;
+    options.min_ms = [this] { return MinMs(); };
+    options.max_ms = [this] { return MaxMs(); };
+    options.limits = {flags_.series_max, flags_.samples_max, flags_.downloaded_bytes_max};
+    options.series_bytes = flags_.estimated_series_bytes;
+    options.chunk_bytes = flags_.estimated_chunk_bytes;
+    options.series_batch_max = static_cast<uint32_t>(std::max<int64_t>(flags_.batch_series, 1));
+    store_ = std::make_unique<bucketstore::BucketStore>(blocks_.get(), std::move(options),
+                                                        &read_io_, process_.registry);
+    gateway_ = std::make_shared<bucketstore::Gateway>(
+        store_.get(), static_cast<size_t>(std::max<int64_t>(flags_.concurrency_max, 0)),
+        Budget::Make("all calls of the store", flags_.memory_budget, "store.memory-budget"),
+        process_.registry);
+  }
+
+  // The first sync may fail for half a minute: an object storage that comes up late is waited for.
+  void FinishStart() {
+    constexpr std::chrono::seconds kPatience{30};
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    Status status = SyncOnce();
+    while (!status.ok()) {
+      if (!context_.Check().ok()) return;
+      process_.logger.Warn("initial sync failed", {{"err", status}});
+      if (std::chrono::steady_clock::now() > until) {
+        process_.end(status.WithContext("bucket store initial sync"));
+        return;
+      }
+      for (int i = 0; i < 20 && context_.Check().ok(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      }
+      status = SyncOnce();
+    }
+    rpc::Services services;
+    services.store = fanout::MakeStoreService(gateway_, {}, process_.registry);
+    services.info = fanout::MakeInfoService(gateway_, {.component = "store"},
+                                            [this] { return servers_.prober().ready(); });
+    if (Status started = servers_.StartGrpc(std::move(services)); !started.ok()) {
+      process_.end(started);
+      return;
+    }
+    sync_loop_ = std::make_unique<base::PeriodicTask>(
+        "block-sync", std::chrono::nanoseconds(flags_.sync_interval_ns),
+        [this] {
+          if (Status synced = SyncOnce(); !synced.ok()) {
+            process_.logger.Warn("syncing blocks failed", {{"err", synced}});
+          }
+        },
+        /*run_at_once=*/false);
+  }
+
+  Status SyncOnce() {
+    auto fetched = fetcher_->Fetch(context_);
+    if (!fetched.ok()) return fetched.status();
+    blocks_->Sync(fetched->metas, fetched->incomplete.ok());
+    if (flags_.header_download == "eager") blocks_->OpenAll(context_, sync_io_);
+    return fetched->incomplete;
+  }
+
+  const StoreFlags& flags_;
+  const Process& process_;
+  std::unique_ptr<Bucket> bucket_;
+  Servers servers_;
+  base::Executor fetch_io_, sync_io_, read_io_;
+  CallContext context_;  // Of syncs; cancelled by Stop.
+  std::unique_ptr<bucketblocks::MetaFetcher> fetcher_;
+  std::unique_ptr<bucketstore::BlockSet> blocks_;
+  std::unique_ptr<bucketstore::BucketStore> store_;
+  std::shared_ptr<bucketstore::Gateway> gateway_;
+  std::unique_ptr<api::ApiRoutes> routes_;
+  std::unique_ptr<base::PeriodicTask> sync_loop_;
+  std::thread starter_;
+};
+
+class StoreCommand : public Command {
+ public:
+  std::string name() const override { return "store"; }
+  std::string summary() const override {
+    return "Store node giving access to blocks in a bucket provider. Now supported: FILESYSTEM.";
+  }
+  void AddFlags(config::FlagSet* flags) override {
+    AddHttpFlags(flags, &flags_.http);
+    AddGrpcFlags(flags, &flags_.grpc);
+    AddStoreFlags(flags, &flags_);
+    AddLimitFlags(flags, &flags_);
+    AddStoreOtherFlags(flags, &flags_);
+    AddSharedNotBuilt(flags);
+  }
+  Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
+    const int64_t now_ms = base::NowMs();
+    if (flags_.min_time.ResolveMs(now_ms) > flags_.max_time.ResolveMs(now_ms)) {
+      return InvalidArgumentError("invalid argument: --min-time can't be greater than --max-time");
+    }
+    if (flags_.concurrency_max < 0) {
+      return InvalidArgumentError("max concurrency value cannot be lower than 0 (got " +
+                                  std::to_string(flags_.concurrency_max) + ")");
+    }
+    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<Bucket> bucket,
+                            objstore::MakeBucket(flags_.bucket_config, process.registry));
+    return std::unique_ptr<Role>(
+        std::make_unique<StoreRole>(flags_, process, std::move(bucket)));
+  }
+
+ private:
+  StoreFlags flags_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeStoreCommand() { return std::make_unique<StoreCommand>(); }
+
+}  // namespace thanos::cmd

@@ -1,0 +1,2 @@
+thanos_fuzz(series_frame wire)
+thanos_fuzz(remote_read wire)
