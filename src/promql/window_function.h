@@ -48,7 +48,8 @@ class WindowFunction {
     FunctionId id = FunctionId::kLastOverTime;
     std::string_view name;
     WindowSpec window;
-    std::vector<double> param;     // One per step, of functions that take a scalar.
+    // One per step, of functions that take scalars.
+    std::vector<double> param, second_param;
     SourceRange place;             // Where annotations point.
     bool explicit_hints = false;   // Of histograms: resets are found while reading.
     bool name_is_gone = false;     // Over a subquery: no complaint about names of counters.
@@ -65,6 +66,7 @@ class WindowFunction {
  private:
   Status EvaluateLatest(const chunk::Columns& columns, LabelsView labels, WindowScratch* scratch,
                         double* out, uint64_t* present) const;
+  Status CheckSmoothing() const;
   void EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
                       WindowScratch* scratch, double* out, uint64_t* present) const;
   void EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
