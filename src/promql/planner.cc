@@ -495,7 +495,8 @@ OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matri
                                 std::vector<size_t> scalar_args) {
   const FunctionId id = call.function->id;
   const Expr& arg = Unwrap(*call.args[matrix_arg]);
-  const bool drops = !KeepsName(id);
+  // absent_over_time() has no rows of its own that could become equal.
+  const bool drops = !KeepsName(id) && id != FunctionId::kAbsentOverTime;
   WindowFunction::Spec function;
   function.kind = WindowKind::kFunction;
   function.id = id;

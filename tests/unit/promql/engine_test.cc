@@ -130,6 +130,7 @@ TEST_F(EngineTest, RefusesEqualLabelSetsOnceNamesAreDropped) {
   // The name stays, or is one for all.
   EXPECT_THAT(Run("last_over_time({__name__=~\"[ab]_total\"}[1m])"), testing::IsOk());
   EXPECT_THAT(Run("abs(a_total)"), testing::IsOk());
+  EXPECT_THAT(Run("absent_over_time({__name__=~\"[ab]_total\"}[1m])"), testing::IsOk());
 }
 
 TEST_F(EngineTest, StopsWhenCancelledOrLate) {
