@@ -82,8 +82,8 @@ class SupportChecker {
  public:
   Status Check(const Expr& expr) {
     switch (expr.kind) {
-      case ExprKind::kVector: return CheckSelector(As<VectorSelector>(expr));
-      case ExprKind::kMatrix: return CheckSelector(*As<MatrixSelector>(expr).selector);
+      case ExprKind::kVector:
+      case ExprKind::kMatrix: return OkStatus();
       case ExprKind::kSubquery: return Check(*As<Subquery>(expr).inner);
       case ExprKind::kCall: {
         const Call& call = As<Call>(expr);
@@ -111,13 +111,6 @@ class SupportChecker {
   }
 
  private:
-  static Status CheckSelector(const VectorSelector& selector) {
-    if (selector.extension == Extension::kNone) return OkStatus();
-    return UnimplementedError(selector.extension == Extension::kAnchored
-                                  ? "anchored modifier is not supported yet"
-                                  : "smoothed modifier is not supported yet");
-  }
-
   static bool IsBuilt(FunctionId id) {
     switch (id) {
       case FunctionId::kInfo:
@@ -192,6 +185,11 @@ OperatorPtr Planner::LatestScan(const VectorSelector& selector, const Grid& grid
   function.name = name;
   function.window = {grid, state_->lookback_ms, selector.time.offset_ms, selector.time.at_ms};
   function.place = selector.range;
+  if (selector.extension == Extension::kSmoothed && kind == WindowKind::kLatest) {
+    function.window.range_ms = 0;
+    Extend(selector.extension, &function);
+    function.window.range_ms = 2 * state_->lookback_ms;
+  }
   ScanSpec spec = Scan(selector, std::move(function), 0, hint);
   if (kind == WindowKind::kLatestTime) {
     spec.drop_metadata = !delayed();
@@ -204,6 +202,7 @@ ScanSpec Planner::PlanRange(const MatrixSelector& matrix, const Grid& grid) {
   const TimeModifiers& time = matrix.selector->time;
   WindowFunction::Spec function;
   function.window = {grid, matrix.window_ms, time.offset_ms, time.at_ms};
+  function.extension = matrix.selector->extension;
   return Scan(*matrix.selector, std::move(function), matrix.window_ms, {});
 }
 
@@ -228,6 +227,19 @@ Grid Planner::SubqueryGrid(const Subquery& subquery, const Grid& grid) const {
 
 OperatorPtr Planner::PlanSubqueryPoints(const Subquery& subquery, const Grid& grid) {
   return Vector(*subquery.inner, SubqueryGrid(subquery, grid), {});
+}
+
+// What anchored and smoothed read beyond the window.
+void Planner::Extend(Extension extension, WindowFunction::Spec* function) const {
+  function->extension = extension;
+  if (extension == Extension::kNone) return;
+  WindowSpec& window = function->window;
+  function->inner_range_ms = window.range_ms;
+  window.range_ms += state_->lookback_ms;
+  if (extension == Extension::kAnchored) return;
+  window.range_ms += state_->lookback_ms;
+  window.offset_ms -= state_->lookback_ms;
+  function->window_past_end_ms = state_->lookback_ms;
 }
 
 // Vectors.
@@ -484,6 +496,34 @@ class WithParameters final : public Operator {
   OperatorPtr inner_;
 };
 
+// Says what is wrong when the query runs.
+class Refusal final : public Operator {
+ public:
+  Refusal(const Grid& grid, Status status)
+      : Operator(grid, OperatorTraits()), status_(std::move(status)) {
+    traits_.name = "refused: " + std::string(status_.message());
+  }
+  Result<RowBatchRef> Next() override { return status_; }
+
+ private:
+  const Status status_;
+};
+
+Status CheckExtension(Extension extension, const FunctionSignature& function) {
+  if (extension == Extension::kNone) return OkStatus();
+  const bool anchored = extension == Extension::kAnchored;
+  const std::string_view name = function.name;
+  if (name == "delta" || name == "increase" || name == "rate" ||
+      (anchored && (name == "changes" || name == "resets"))) {
+    return OkStatus();
+  }
+  return FailedPreconditionError(
+      (anchored ? "anchored modifier can only be used with: changes, delta, increase, rate, "
+                  "resets - not with "
+                : "smoothed modifier can only be used with: delta, increase, rate - not with ") +
+      std::string(name));
+}
+
 void SetParams(WithParameters::Columns params, WindowFunction::Spec* spec) {
   if (!params.empty()) spec->param = std::move(params[0]);
   if (params.size() > 1) spec->second_param = std::move(params[1]);
@@ -509,6 +549,11 @@ OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matri
     const MatrixSelector& matrix = As<MatrixSelector>(arg);
     const TimeModifiers& time = matrix.selector->time;
     function.window = {grid, matrix.window_ms, time.offset_ms, time.at_ms};
+    const Extension extension = matrix.selector->extension;
+    if (Status status = CheckExtension(extension, *call.function); !status.ok()) {
+      return std::make_unique<Refusal>(grid, std::move(status));
+    }
+    Extend(extension, &function);
     ScanSpec spec =
         Scan(*matrix.selector, std::move(function), matrix.window_ms, HintOf(call));
     spec.drop_metadata = drops && !delayed();

@@ -54,6 +54,7 @@ class Planner {
                          const SelectorHint& hint, WindowKind kind, std::string_view name);
   ScanSpec Scan(const VectorSelector& selector, WindowFunction::Spec function, int64_t hint_range,
                 const SelectorHint& hint);
+  void Extend(Extension extension, WindowFunction::Spec* function) const;
   Grid SubqueryGrid(const Subquery& subquery, const Grid& grid) const;
   SelectorHint HintOf(const Call& call) const;
   bool delayed() const { return state_->options.delayed_name_removal; }

@@ -87,7 +87,8 @@ bool KeepsName(FunctionId id) {
 Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels,
                                 WindowScratch* scratch, double* out, uint64_t* present) const {
   scratch->cells.Clear(spec_.window.grid.count);
-  if (spec_.kind != WindowKind::kFunction) {
+  const bool extended = spec_.extension != Extension::kNone;
+  if (spec_.kind != WindowKind::kFunction && !extended) {
     return EvaluateLatest(columns, labels, scratch, out, present);
   }
   std::span<const int64_t> t = columns.t;
@@ -109,7 +110,16 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
   if (spec_.id == FunctionId::kDoubleExponentialSmoothing) {
     THANOS_RETURN_IF_ERROR(CheckSmoothing());
   }
-  if (!v.empty()) EvaluateFloats(t, v, scratch, out, present);
+  if (extended) {
+    if (histograms) {
+      return UnimplementedError(
+          "anchored and smoothed are not supported yet for native histograms, as of " +
+          labels.ToString());
+    }
+    EvaluateExtended(t, v, scratch, out, present);
+  } else if (!v.empty()) {
+    EvaluateFloats(t, v, scratch, out, present);
+  }
   if (histograms) {
     scratch->histogram_t.clear();
     scratch->histogram_v.clear();
