@@ -350,7 +350,13 @@ Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask>
       if (task.encoding == ChunkEncoding::kNone) continue;  // Its block failed.
       any = true;
       if (IsCopy(own, at)) continue;
-      const Status status = AddChunk(builder, series, task);
+      Status status = AddChunk(builder, series, task);
+      if (status.code() == StatusCode::kDataLoss) {
+        // Written wrong, for its checksum holds: a fault of the block, as any other.
+        THANOS_RETURN_IF_ERROR(
+            Fail(inputs_[task.stream], status.WithContext("block " + task.block->id())));
+        continue;
+      }
       if (!status.ok()) {
         return status.WithContext("block " + task.block->id() + ", series " +
                                   LabelsView(series.labels).ToString());
