@@ -69,7 +69,7 @@ Result<ReadRequest> DecodeReadRequest(std::string_view bytes) {
 
 // True when at least `bytes` are in the buffer, false when the body ends before.
 Result<bool> ReadFrameReader::Fill(size_t bytes) {
-  if (buffer_.size() - begin_ < bytes) {
+  if (begin_ > 0 && buffer_.size() - begin_ < bytes) {
     // Room is made at the front first; what a frame announces is believed as its bytes arrive.
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
