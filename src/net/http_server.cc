@@ -113,13 +113,20 @@ class ChunkWriter : public BodyWriter {
   size_t bytes_ = 0;
 };
 
-bool CarriesForm(const HttpRequest& request) {
+// Appends the parameters in the body, where its type says that there are such.
+Status ReadBodyForm(const HttpRequest& request, Values* out) {
   const std::string& method = request.method;
-  if (method != "POST" && method != "PUT" && method != "PATCH") return false;
-  std::string_view type = request.headers.Get("Content-Type");
-  type = type.substr(0, type.find(';'));
+  if (method != "POST" && method != "PUT" && method != "PATCH") return OkStatus();
+  const std::string_view whole_type = request.headers.Get("Content-Type");
+  std::string_view type = whole_type.substr(0, whole_type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
-  return EqualsIgnoringCase(type, "application/x-www-form-urlencoded");
+  if (EqualsIgnoringCase(type, "application/x-www-form-urlencoded")) {
+    return ParseQuery(request.body, out);
+  }
+  if (EqualsIgnoringCase(type, "multipart/form-data")) {
+    return ParseMultipart(request.body, whole_type, out);
+  }
+  return OkStatus();
 }
 
 void ReadParameters(HttpRequest* request) {
@@ -128,10 +135,8 @@ void ReadParameters(HttpRequest* request) {
     request->form_error = ParseQuery(std::string_view(request->target).substr(mark + 1),
                                      &request->query);
   }
-  if (CarriesForm(*request)) {
-    Status status = ParseQuery(request->body, &request->form);
-    if (!status.ok()) request->form_error = std::move(status);
-  }
+  Status status = ReadBodyForm(*request, &request->form);
+  if (!status.ok()) request->form_error = std::move(status);
   for (const auto& [name, value] : request->query.items()) request->form.Add(name, value);
 }
 
