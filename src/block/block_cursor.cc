@@ -15,6 +15,7 @@ namespace thanos::block {
 namespace {
 
 constexpr Aggr kAscending[] = {Aggr::kCount, Aggr::kSum, Aggr::kMin, Aggr::kMax, Aggr::kCounter};
+constexpr uint32_t kBatchMin = 128;
 constexpr const char* kAggrNames[] = {"raw", "count", "sum", "min", "max", "counter"};
 
 struct Input {
@@ -58,6 +59,11 @@ class BlockCursor : public SeriesCursor {
         window_bytes_(std::max<size_t>(request.window_bytes, 1)) {
     options_.read.limiter = limiter_.get();
     options_.fill_series = std::max(options_.fill_series, batch_series_);
+    // Entries held are a share of each block in what one would hold alone.
+    const auto share = static_cast<uint32_t>(options_.read.batch_max /
+                                             std::max<size_t>(selections.size(), 1));
+    options_.read.batch_max = std::clamp(share, kBatchMin, std::max(options_.read.batch_max, kBatchMin));
+    options_.read.batch_first = std::min(options_.read.batch_first, options_.read.batch_max);
     for (const BlockSelection& selection : selections) {
       // What the block's writer measured is mostly enough, and less than the general guess.
       const ThanosMeta& thanos = selection.block->meta().thanos;
@@ -95,7 +101,7 @@ class BlockCursor : public SeriesCursor {
 
  private:
   Status Fill();
-  Status Begin();
+  void LoadAhead();
   Status Advance(Input& input);
   Status Fail(Input& input, const Status& status);
   Result<bool> CollectSeries(std::vector<Pending>* pending, std::vector<ChunkTask>* tasks,
@@ -141,33 +147,26 @@ Status BlockCursor::Fail(Input& input, const Status& status) {
 Status BlockCursor::Advance(Input& input) {
   input.head = nullptr;
   if (input.failed) return OkStatus();
+  if (begun_ && input.stream->RunsLow()) LoadAhead();
   const auto head = input.stream->Next();
   if (!head.ok()) return Fail(input, head.status());
   input.head = *head;
   return OkStatus();
 }
 
-// The first batch of every block is asked for at once.
-Status BlockCursor::Begin() {
-  begun_ = true;
-  if (options_.read.executor == nullptr || inputs_.size() < 2) {
-    for (Input& input : inputs_) THANOS_RETURN_IF_ERROR(Advance(input));
+// Blocks of one query run out of entries at about the same time: what they need next is asked for at
+// once, not one block after the other.
+void BlockCursor::LoadAhead() {
+  if (options_.read.executor == nullptr) return;
+  std::vector<SeriesStream*> low;
+  for (Input& input : inputs_) {
+    if (!input.failed && input.stream->RunsLow()) low.push_back(input.stream.get());
+  }
+  if (low.size() < 2) return;
+  (void)base::ParallelFor(*options_.read.executor, low.size(), [&](size_t i) -> Status {
+    low[i]->LoadAhead();
     return OkStatus();
-  }
-  std::vector<Result<SeriesHead*>> heads(inputs_.size(), static_cast<SeriesHead*>(nullptr));
-  THANOS_RETURN_IF_ERROR(
-      base::ParallelFor(*options_.read.executor, inputs_.size(), [&](size_t i) -> Status {
-        heads[i] = inputs_[i].stream->Next();
-        return OkStatus();
-      }));
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    if (heads[i].ok()) {
-      inputs_[i].head = *heads[i];
-    } else {
-      THANOS_RETURN_IF_ERROR(Fail(inputs_[i], heads[i].status()));
-    }
-  }
-  return OkStatus();
+  }).ok();
 }
 
 // The smallest label set of all inputs, with the chunks of every input that has it. A plain scan:
@@ -212,7 +211,11 @@ Result<bool> BlockCursor::CollectSeries(std::vector<Pending>* pending,
 
 Status BlockCursor::Fill() {
   THANOS_RETURN_IF_ERROR(context_.Check());
-  if (!begun_) THANOS_RETURN_IF_ERROR(Begin());
+  LoadAhead();
+  if (!begun_) {
+    begun_ = true;
+    for (Input& input : inputs_) THANOS_RETURN_IF_ERROR(Advance(input));
+  }
   while (ready_.empty() && !ended_) {
     std::vector<Pending> pending;
     std::vector<ChunkTask> tasks;
@@ -299,6 +302,36 @@ Status BlockCursor::AddChunk(series::BatchBuilder& builder, const Pending& serie
   return OkStatus();
 }
 
+namespace {
+
+// Blocks that overlap may hold the same chunk: sorted by time, copies stand close together.
+void SortAcrossBlocks(std::span<ChunkTask> tasks) {
+  if (tasks.empty() || tasks.front().stream == tasks.back().stream) return;
+  std::stable_sort(tasks.begin(), tasks.end(), [](const ChunkTask& a, const ChunkTask& b) {
+    const auto &x = a.wanted.meta, &y = b.wanted.meta;
+    return x.min_ms != y.min_ms ? x.min_ms < y.min_ms : x.max_ms < y.max_ms;
+  });
+}
+
+bool IsCopy(std::span<const ChunkTask> tasks, size_t at) {
+  const ChunkTask& task = tasks[at];
+  for (size_t i = at; i-- > 0;) {
+    const ChunkTask& other = tasks[i];
+    if (other.wanted.meta.min_ms != task.wanted.meta.min_ms ||
+        other.wanted.meta.max_ms != task.wanted.meta.max_ms) {
+      return false;
+    }
+    if (other.stream != task.stream && other.encoding == task.encoding &&
+        !other.wanted.touched && !task.wanted.touched &&
+        codec::AsText(other.data) == codec::AsText(task.data)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask> tasks) {
   series::BatchBuilder builder;
   const void* last_pin = nullptr;
@@ -306,9 +339,13 @@ Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask>
     const Pending& series = pending[i];
     builder.BeginSeries(LabelsView(series.labels));
     bool any = skip_chunks_;
-    for (ChunkTask& task : tasks.subspan(series.first_task, series.task_count)) {
+    const std::span<ChunkTask> own = tasks.subspan(series.first_task, series.task_count);
+    SortAcrossBlocks(own);
+    for (size_t at = 0; at < own.size(); ++at) {
+      ChunkTask& task = own[at];
       if (task.encoding == ChunkEncoding::kNone) continue;  // Its block failed.
       any = true;
+      if (IsCopy(own, at)) continue;
       const Status status = AddChunk(builder, series, task);
       if (!status.ok()) {
         return status.WithContext("block " + task.block->id() + ", series " +

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <numeric>
+#include <utility>
 
 #include "base/json_text.h"
 #include "base/number_text.h"
@@ -82,7 +85,8 @@ class Parser {
     THANOS_RETURN_IF_ERROR(String(&name));
     SkipSpace();
     if (!Take(':')) return Malformed("':' expected");
-    *target = &parent->fields.emplace_back(std::move(name), JsonValue()).second;
+    parent->names.push_back(std::move(name));
+    *target = &parent->items.emplace_back();
     return OkStatus();
   }
 
@@ -240,10 +244,32 @@ void NewLine(int depth, std::string* out) {
 }  // namespace
 
 const JsonValue* JsonValue::Find(std::string_view name) const {
-  for (auto it = fields.rbegin(); it != fields.rend(); ++it) {
-    if (SameName(it->first, name)) return &it->second;
+  for (size_t i = names.size(); i > 0; --i) {
+    if (SameName(names[i - 1], name)) return &items[i - 1];
   }
   return nullptr;
+}
+
+JsonValue::~JsonValue() {
+  if (items.empty()) return;
+  std::vector<JsonValue> pending = std::move(items);
+  while (!pending.empty()) {
+    std::vector<JsonValue> inner = std::move(pending.back().items);
+    pending.pop_back();
+    std::move(inner.begin(), inner.end(), std::back_inserter(pending));
+  }
+}
+
+int JsonDepth(const JsonValue& value) {
+  std::vector<std::pair<const JsonValue*, int>> pending = {{&value, 1}};
+  int deepest = 0;
+  while (!pending.empty() && deepest <= kJsonWriteDepthMax) {
+    const auto [at, depth] = pending.back();
+    pending.pop_back();
+    deepest = std::max(deepest, depth);
+    for (const JsonValue& item : at->items) pending.emplace_back(&item, depth + 1);
+  }
+  return deepest;
 }
 
 Result<JsonValue> ParseJson(std::string_view text) {
@@ -271,19 +297,23 @@ void AppendJson(const JsonValue& value, int depth, std::string* out) {
       return;
     }
     case JsonValue::Kind::kObject: {
-      auto fields = value.fields;
-      std::stable_sort(fields.begin(), fields.end(),
-                       [](const auto& a, const auto& b) { return a.first < b.first; });
+      std::vector<size_t> order(value.names.size());
+      std::iota(order.begin(), order.end(), size_t{0});
+      std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+        return value.names[a] < value.names[b];
+      });
       out->push_back('{');
       bool first = true;
-      for (size_t i = 0; i < fields.size(); ++i) {
-        if (i + 1 < fields.size() && fields[i + 1].first == fields[i].first) continue;
+      for (size_t i = 0; i < order.size(); ++i) {
+        const std::string& name = value.names[order[i]];
+        // Of equal names the last counts.
+        if (i + 1 < order.size() && value.names[order[i + 1]] == name) continue;
         if (!first) out->push_back(',');
         first = false;
         NewLine(depth + 1, out);
-        base::AppendJsonString(fields[i].first, out, true);
+        base::AppendJsonString(name, out, true);
         out->append(": ");
-        AppendJson(fields[i].second, depth + 1, out);
+        AppendJson(value.items[order[i]], depth + 1, out);
       }
       if (!first) NewLine(depth, out);
       out->push_back('}');

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "thanos/status.h"
@@ -15,9 +14,17 @@ namespace thanos::block {
 struct JsonValue {
   enum class Kind : uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
-  std::string text;                                       // Of a number or a string.
-  std::vector<JsonValue> items;                           // Of an array.
-  std::vector<std::pair<std::string, JsonValue>> fields;  // Of an object, in order of the text.
+  std::string text;                // Of a number or a string.
+  std::vector<JsonValue> items;    // Of an array, or the values of an object in order of the text.
+  std::vector<std::string> names;  // Of an object: the names of its items.
+
+  JsonValue() = default;
+  JsonValue(const JsonValue&) = default;
+  JsonValue(JsonValue&&) noexcept = default;
+  JsonValue& operator=(const JsonValue&) = default;
+  JsonValue& operator=(JsonValue&&) noexcept = default;
+  /// Takes deep nesting apart without recursion.
+  ~JsonValue();
 
   bool is_null() const { return kind == Kind::kNull; }
   /// The last field of this name (as Go, where letter case does not matter); null when absent.
@@ -26,6 +33,10 @@ struct JsonValue {
 
 /// The first value of `text`. kDataLoss "… at byte N" when malformed or nested over 10,000 deep.
 Result<JsonValue> ParseJson(std::string_view text);
+
+/// How deep a value may be nested to be written.
+inline constexpr int kJsonWriteDepthMax = 500;
+int JsonDepth(const JsonValue& value);  // Stops at kJsonWriteDepthMax + 1.
 
 /// Appends the value as Go's Marshal of `any` writes it after json.Indent with tabs: keys sorted,
 /// numbers as float64, HTML escaped. `depth`: tabs in front of what is inside.

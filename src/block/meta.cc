@@ -179,6 +179,7 @@ void AppendOrdered(const JsonValue& value, int depth, std::string* out) {
   bool first = true;
   out->push_back(object ? '{' : '[');
   for (const JsonValue& item : value.items) {
+    if (object) break;
     AppendItem(first, depth, out);
     first = false;
     AppendOrdered(item, depth + 1, out);
@@ -208,7 +209,9 @@ void ReadThanos(ObjectReader& in, ThanosMeta* out) {
                            std::to_string(out->version));
   }
   in.Object("labels", [out](ObjectReader& labels) {
-    for (const auto& [name, value] : labels.value().fields) {
+    for (size_t i = 0; i < labels.value().names.size(); ++i) {
+      const std::string& name = labels.value().names[i];
+      const JsonValue& value = labels.value().items[i];
       if (value.kind != Kind::kString && !value.is_null()) labels.Fail(name, "a string expected");
       out->labels[name] = value.text;
     }
@@ -224,6 +227,11 @@ void ReadThanos(ObjectReader& in, ThanosMeta* out) {
   });
   CheckRewrites(in);
   const JsonValue* rewrites = in.value().Find("rewrites");
+  const JsonValue* extensions = in.value().Find("extensions");
+  for (const JsonValue* kept : {rewrites, extensions}) {
+    if (kept == nullptr || JsonDepth(*kept) <= kJsonWriteDepthMax) continue;
+    return in.Fail(kept == rewrites ? "rewrites" : "extensions", "nested too deep");
+  }
   if (rewrites != nullptr && !rewrites->items.empty()) {
     AppendOrdered(*rewrites, kSectionDepth, &out->rewrites_json);
   }
@@ -231,7 +239,6 @@ void ReadThanos(ObjectReader& in, ThanosMeta* out) {
     stats.Int("series_max_size", &out->series_size_max);
     stats.Int("chunk_max_size", &out->chunk_size_max);
   });
-  const JsonValue* extensions = in.value().Find("extensions");
   if (extensions != nullptr && !extensions->is_null()) {
     AppendJson(*extensions, kSectionDepth, &out->extensions_json);
   }

@@ -43,6 +43,8 @@ struct SeriesStream::State {
   uint32_t batch_size = 0;
 
   std::deque<SeriesHead> batch;
+  BudgetLease batch_lease;               // At most two batches: given back when the first is used up.
+  Status ahead;                          // Of LoadAhead.
   LabelsBuilder builder;
   std::string labels_scratch;
   SeriesEntry entry, following;
@@ -67,7 +69,15 @@ struct SeriesStream::State {
     }
     return fetch;
   }
-  Status Context(const Status& status) const { return status.WithContext("block " + block->id()); }
+  // Limits and cancellation concern the call, not the block.
+  Status Context(const Status& status) const {
+    switch (status.code()) {
+      case StatusCode::kCancelled:
+      case StatusCode::kDeadlineExceeded:
+      case StatusCode::kResourceExhausted: return status;
+      default: return status.WithContext("block " + block->id());
+    }
+  }
 
   std::vector<ByteSpan> EntrySpans(std::span<const uint32_t> batch_references) const;
   Result<SeriesBytes> ReadEntry(uint64_t offset, const base::PinnedBytes& fetched,
@@ -168,6 +178,14 @@ Status SeriesStream::LoadBatch() {
   const size_t count = std::min<size_t>(s.batch_size, s.references.size() - s.next_reference);
   const auto references = std::span(s.references).subspan(s.next_reference, count);
   const std::vector<ByteSpan> spans = s.EntrySpans(references);
+  uint64_t span_bytes = 0;
+  for (const ByteSpan& span : spans) span_bytes += span.end - span.begin;
+  THANOS_ASSIGN_OR_RETURN(const auto entries_lease,
+                          BudgetLease::Take(s.context.budget(), span_bytes));
+  if (s.batch.empty()) {
+    THANOS_ASSIGN_OR_RETURN(s.batch_lease, BudgetLease::Take(s.context.budget(), 0));
+  }
+  const size_t held = s.batch.size();
   THANOS_ASSIGN_OR_RETURN(const auto fetched,
                           FetchRanges(s.context, s.block->index(), spans, s.Fetch()));
   // One entry ahead: its first chunk bounds the last chunk of the one before.
@@ -189,6 +207,9 @@ Status SeriesStream::LoadBatch() {
     }
     std::swap(s.entry, s.following);
   }
+  size_t head_bytes = 0;
+  for (size_t i = held; i < s.batch.size(); ++i) head_bytes += BytesOf(s.batch[i]);
+  THANOS_RETURN_IF_ERROR(s.batch_lease.Grow(head_bytes));
   s.next_reference += count;
   s.batch_size = std::min(2 * s.batch_size, s.options.batch_max);
   return OkStatus();
@@ -238,8 +259,23 @@ Status SeriesStream::State::AddHead(uint32_t reference, const SeriesEntry& serie
   return OkStatus();
 }
 
+bool SeriesStream::RunsLow() const {
+  const State& s = *state_;
+  if (!s.opened) return true;
+  return s.next_reference < s.references.size() && s.batch.size() <= s.batch_size / 8;
+}
+
+void SeriesStream::LoadAhead() {
+  State& s = *state_;
+  if (!s.ahead.ok()) return;
+  if (!s.opened) s.ahead = Open();
+  if (s.ahead.ok() && s.next_reference < s.references.size()) s.ahead = LoadBatch();
+}
+
 Result<bool> SeriesStream::NextRaw(SeriesHead* out) {
   State& s = *state_;
+  // What was loaded before the error comes first.
+  if (s.batch.empty() && !s.ahead.ok()) return s.ahead;
   if (!s.opened) THANOS_RETURN_IF_ERROR(Open());
   while (s.batch.empty()) {
     if (s.next_reference >= s.references.size()) return false;

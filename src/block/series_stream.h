@@ -63,14 +63,20 @@ struct StreamRequest {
   std::vector<std::string> remove; // Names taken out of the series' own labels.
 };
 
-/// One thread. Holds the list of matching series, one batch of entries, and what the restoring of
-/// order needs: nothing when labels stay, a chain of prefixes when labels are added, all heads
-/// (charged to the budget) when labels are removed or replaced inside series.
+/// One thread. Holds the list of matching series, one or two batches of entries, and what the
+/// restoring of order needs: nothing when labels stay, a chain of prefixes when labels are added, all
+/// heads when labels are removed or replaced inside series. All is charged to the budget.
 class SeriesStream {
  public:
   SeriesStream(const CallContext& context, BlockRef block, StreamRequest request,
                const BlockReadOptions& options);
   ~SeriesStream();
+
+  /// True when the next call of Next() is likely to read: loading ahead pays then.
+  bool RunsLow() const;
+  /// Reads the next entries now. An error is kept for Next(). May run on another thread, as long as
+  /// nothing else is called meanwhile.
+  void LoadAhead();
 
   /// Null at the end. Valid until the next call, may be moved from. Label sets ascend; equal ones
   /// may follow each other when labels were removed.

@@ -235,7 +235,10 @@ Result<block::BlockRef> BlockSet::Open(const CallContext& context, const base::U
     return block;
   }
   load_failures_.Add();
-  if (block.status().code() == StatusCode::kDataLoss) Quarantine(id, block.status());
+  const StatusCode code = block.status().code();
+  if (code == StatusCode::kDataLoss || code == StatusCode::kNotFound) {
+    Quarantine(id, block.status());
+  }
   return block;
 }
 
@@ -248,7 +251,7 @@ void BlockSet::Quarantine(const base::Ulid& id, const Status& reason) {
     it->second.block.reset();
     Changed();
   }
-  logger_.Error("block is put aside: its bytes are wrong", {{"id", id.ToString()}, {"err", reason}});
+  logger_.Error("block is put aside", {{"id", id.ToString()}, {"err", reason}});
   // A header that was right about wrong bytes must not survive the index being repaired.
   if (options_.data_dir.empty()) return;
   std::error_code ignored;

@@ -10,6 +10,8 @@
 #include "block/block_labels.h"
 #include "block/block_select.h"
 
+#include "series/filter.h"
+
 namespace thanos::bucketstore {
 namespace {
 
@@ -230,7 +232,10 @@ block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) co
   options.fill_series = kFillSeries;
   options.on_failure = [blocks = blocks_, partial](const block::Block& block,
                                                    const Status& status) {
-    if (status.code() == StatusCode::kDataLoss) blocks->Quarantine(block.meta().ulid, status);
+    // Wrong bytes, or objects deleted under us: not asked again before the next sync.
+    if (status.code() == StatusCode::kDataLoss || status.code() == StatusCode::kNotFound) {
+      blocks->Quarantine(block.meta().ulid, status);
+    }
     return partial == PartialStrategy::kWarn;
   };
   return options;
@@ -266,8 +271,7 @@ Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContex
                                                                 const SelectRequest& request,
                                                                 const StoreSelect& more) {
   if (request.min_ms > request.max_ms) {
-    return InvalidArgumentError("min time " + std::to_string(request.min_ms) +
-                                " is behind max time " + std::to_string(request.max_ms));
+    return series::EmptyCursor();
   }
   std::vector<Choice> choices = Choose(request.matchers, request.min_ms, request.max_ms,
                                        request.max_resolution_ms, more.block_matchers);

@@ -30,8 +30,9 @@ class GatedCursor : public SeriesCursor {
   bool started_ = false;
 };
 
-Result<StoreSelect> ReadHints(const std::string& any) {
-  THANOS_ASSIGN_OR_RETURN(wire::SeriesRequestHints hints, wire::DecodeRequestHints(any));
+Result<StoreSelect> ReadHints(const std::string& any, std::string_view message) {
+  THANOS_ASSIGN_OR_RETURN(wire::SeriesRequestHints hints,
+                          wire::DecodeRequestHints(any, message));
   return StoreSelect{.block_matchers = std::move(hints.block_matchers)};
 }
 
@@ -48,7 +49,7 @@ CallContext Gateway::WithBudget(const CallContext& context) const {
 
 Result<std::unique_ptr<SeriesCursor>> Gateway::Select(const CallContext& context,
                                                       const SelectRequest& request) {
-  THANOS_ASSIGN_OR_RETURN(const StoreSelect more, ReadHints(request.hints_any));
+  THANOS_ASSIGN_OR_RETURN(const StoreSelect more, ReadHints(request.hints_any, "SeriesRequestHints"));
   const CallContext call = WithBudget(context);
   THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor,
                           store_->SelectBlocks(call, request, more));
@@ -58,13 +59,13 @@ Result<std::unique_ptr<SeriesCursor>> Gateway::Select(const CallContext& context
 
 Result<LabelsResult> Gateway::LabelNames(const CallContext& context,
                                          const LabelsRequest& request) {
-  THANOS_ASSIGN_OR_RETURN(const StoreSelect more, ReadHints(request.hints_any));
+  THANOS_ASSIGN_OR_RETURN(const StoreSelect more, ReadHints(request.hints_any, "LabelNamesRequestHints"));
   return store_->LabelNamesOf(WithBudget(context), request, more);
 }
 
 Result<LabelsResult> Gateway::LabelValues(const CallContext& context, const std::string& name,
                                           const LabelsRequest& request) {
-  THANOS_ASSIGN_OR_RETURN(const StoreSelect more, ReadHints(request.hints_any));
+  THANOS_ASSIGN_OR_RETURN(const StoreSelect more, ReadHints(request.hints_any, "LabelValuesRequestHints"));
   return store_->LabelValuesOf(WithBudget(context), name, request, more);
 }
 

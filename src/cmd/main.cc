@@ -24,6 +24,8 @@ constexpr int kExitFailed = 1, kExitUsage = 2;
 
 std::vector<std::unique_ptr<Command>> AllCommands() {
   std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(MakeSidecarCommand());
+  commands.push_back(MakeStoreCommand());
   commands.push_back(MakeQueryCommand());
   return commands;
 }

@@ -19,7 +19,8 @@ struct StoreFlags {
   HttpFlags http;
   GrpcFlags grpc;
   std::string data_dir, bucket_config, discovery, header_download;
-  bool cache_header = true;
+  std::string external_prefix;
+  bool cache_header = true, web_disabled = false, cors_disabled = false;
   uint64_t chunk_pool_bytes = 0, series_max = 0, samples_max = 0, downloaded_bytes_max = 0;
   uint64_t memory_budget = 0, estimated_series_bytes = 0, estimated_chunk_bytes = 0;
   int64_t sync_interval_ns = 0, sync_concurrency = 0, fetch_concurrency = 0;
@@ -93,13 +94,17 @@ void AddLimitFlags(config::FlagSet* flags, StoreFlags* f) {
                "0", &f->memory_budget);
 }
 
-void AddStoreOtherFlags(config::FlagSet* flags) {
+void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
+  flags->Bool("web.disable", "Disable the web API.", false, &f->web_disabled);
+  flags->String("web.external-prefix", "Static prefix of the web API.", "", &f->external_prefix);
+  flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
+              &f->cors_disabled);
   constexpr char kNoCache[] = "This version reads the bucket without an index cache.";
   flags->WithoutEffect("index-cache-size", false, kNoCache);
   flags->WithoutEffect("chunk-pool-size", false,
                        "Memory of chunks is charged to --store.memory-budget.");
   flags->WithoutEffect("block-discovery-strategy", false,
-                       "One listing and one look a block are used always.");
+                       "One listing and one look a block are used always.", "concurrent");
   flags->WithoutEffect("store.enable-index-header-lazy-reader", true,
                        "Index-headers keep little in memory; they are always read on demand.");
   flags->WithoutEffect("store.index-header-lazy-reader-idle-timeout", false,
@@ -113,12 +118,11 @@ void AddStoreOtherFlags(config::FlagSet* flags) {
        {"index-cache.config", "index-cache.config-file", "store.caching-bucket.config",
         "store.caching-bucket.config-file", "objstore-parquet.config",
         "objstore-parquet.config-file", "selector.relabel-config", "selector.relabel-config-file",
-        "web.external-prefix", "web.prefix-header", "bucket-web-label"}) {
+        "web.prefix-header", "bucket-web-label"}) {
     flags->NotBuilt(name, false);
   }
-  for (const char* name : {"web.disable", "web.disable-cors", "disable-admin-operations"}) {
-    flags->NotBuilt(name, true);
-  }
+  flags->WithoutEffect("disable-admin-operations", true,
+                       "This version has no operations that change the bucket.");
 }
 
 class StoreRole : public Role {
@@ -146,6 +150,11 @@ class StoreRole : public Role {
             .postings_sampling = static_cast<uint32_t>(std::max<int64_t>(flags.sampling, 1))},
         process.logger, process.registry);
     MakeSource();
+    if (!flags.web_disabled) {
+      routes_ = std::make_unique<api::ApiRoutes>(
+          &servers_.http(), NormalisePrefix(flags.external_prefix), !flags.cors_disabled);
+      api::AddStatusApi(routes_.get(), process.flag_values);
+    }
   }
 
   Status Start() override {
@@ -234,6 +243,7 @@ class StoreRole : public Role {
   std::unique_ptr<bucketstore::BlockSet> blocks_;
   std::unique_ptr<bucketstore::BucketStore> store_;
   std::shared_ptr<bucketstore::Gateway> gateway_;
+  std::unique_ptr<api::ApiRoutes> routes_;
   std::unique_ptr<base::PeriodicTask> sync_loop_;
   std::thread starter_;
 };
@@ -249,7 +259,7 @@ class StoreCommand : public Command {
     AddGrpcFlags(flags, &flags_.grpc);
     AddStoreFlags(flags, &flags_);
     AddLimitFlags(flags, &flags_);
-    AddStoreOtherFlags(flags);
+    AddStoreOtherFlags(flags, &flags_);
     AddSharedNotBuilt(flags);
   }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {

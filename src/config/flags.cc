@@ -350,8 +350,10 @@ FlagSet& FlagSet::PathOrContent(std::string name, std::string help, bool require
   return *this;
 }
 
-FlagSet& FlagSet::WithoutEffect(std::string name, bool is_bool, std::string reason) {
+FlagSet& FlagSet::WithoutEffect(std::string name, bool is_bool, std::string reason,
+                                std::string fallback) {
   Flag& flag = impl_->Add(std::move(name), std::move(reason));
+  flag.fallback = std::move(fallback);
   flag.flag_class = FlagClass::kWithoutEffect;
   flag.is_bool = is_bool;
   flag.repeatable = true;

@@ -63,7 +63,8 @@ class FlagSet {
                          std::string* content);
 
   /// Takes Go's values, changes nothing; `reason` is logged once when it is given.
-  FlagSet& WithoutEffect(std::string name, bool is_bool, std::string reason);
+  FlagSet& WithoutEffect(std::string name, bool is_bool, std::string reason,
+                         std::string fallback = "");
   /// Refused by name when given.
   FlagSet& NotBuilt(std::string name, bool is_bool);
 

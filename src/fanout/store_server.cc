@@ -133,11 +133,15 @@ class StoreServer : public rpc::StoreService {
   Result<std::unique_ptr<rpc::FrameStream>> Series(const CallContext& context,
                                                    const SelectRequest& request) override {
     SelectRequest inner = request;
-    inner.batch_series = std::clamp<uint32_t>(request.batch_series, 64, kBatchSeriesMax);
-    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor,
-                            source_->Select(context, inner));
+    // Whole frames: a batch that is no multiple of the frame would leave short ones in the middle.
+    const uint32_t frame = std::clamp<uint32_t>(request.batch_series, 1, kBatchSeriesMax);
+    constexpr uint32_t kReadSeries = 64;
+    inner.batch_series = (kReadSeries + frame - 1) / frame * frame;
+    const CallContext call =
+        options_.budget ? context.WithBudget(Budget::Make("call", 0, "", options_.budget)) : context;
+    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor, source_->Select(call, inner));
     return std::unique_ptr<rpc::FrameStream>(std::make_unique<SeriesStream>(
-        context, std::move(cursor), request, options_, metrics_));
+        call, std::move(cursor), request, options_, metrics_));
   }
   Result<LabelsResult> LabelNames(const CallContext& context,
                                   const LabelsRequest& request) override {

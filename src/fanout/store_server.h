@@ -17,7 +17,9 @@ struct StoreServerOptions {
   uint64_t series_max = 0;
   uint64_t samples_max = 0;
   /// Where a source checks limits itself before it reads (the store gateway), these stay 0.
-  std::string limit_text_prefix;
+  std::string limit_text_prefix = {};
+  /// Parent of each call's budget; null is none.
+  std::shared_ptr<Budget> budget = nullptr;
 };
 
 /// Batches go out as frames of at most the batch size asked for.

@@ -6,25 +6,32 @@
 namespace thanos::promql {
 namespace {
 
-constexpr size_t kEntriesMax = 16;
+// What the geometries of one worker may take together. A target's series recur once per metric and
+// label value, so all targets of a scrape job should fit.
+constexpr size_t kCacheBytesMax = 12 << 20;
+constexpr size_t kEntriesMin = 4;
+constexpr size_t kBytesPerStep = 41;
 
 }  // namespace
 
 const WindowGeometry& WindowCache::Find(std::span<const int64_t> t, bool with_extrapolation) {
   WindowGeometry* found = nullptr;
-  for (WindowGeometry& entry : entries_) {
-    if (entry.t.size() != t.size()) continue;
-    if (!t.empty() && (entry.t.front() != t.front() || entry.t.back() != t.back())) continue;
-    if (std::memcmp(entry.t.data(), t.data(), t.size_bytes()) != 0) continue;
-    found = &entry;
+  for (const std::unique_ptr<WindowGeometry>& entry : entries_) {
+    if (entry->t.size() != t.size()) continue;
+    if (!t.empty() && (entry->t.front() != t.front() || entry->t.back() != t.back())) continue;
+    if (std::memcmp(entry->t.data(), t.data(), t.size_bytes()) != 0) continue;
+    found = entry.get();
     break;
   }
   if (found == nullptr) {
-    if (entries_.size() < kEntriesMax) {
-      found = &entries_.emplace_back();
+    const size_t bytes = t.size_bytes() + spec_.grid.count * kBytesPerStep;
+    if (entries_.size() < kEntriesMin || bytes_ + bytes <= kCacheBytesMax) {
+      found = entries_.emplace_back(std::make_unique<WindowGeometry>()).get();
+      bytes_ += bytes;
     } else {
-      found = &entries_[next_];
-      next_ = (next_ + 1) % kEntriesMax;
+      // Targets come round in turn: any order of ages would evict the very one that is next.
+      random_ = random_ * 6364136223846793005u + 1442695040888963407u;
+      found = entries_[(random_ >> 33) % entries_.size()].get();
     }
     Compute(t, found);
   }

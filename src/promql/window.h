@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -53,8 +54,9 @@ class WindowCache {
   void ComputeExtrapolation(WindowGeometry* geometry) const;
 
   const WindowSpec spec_;
-  std::vector<WindowGeometry> entries_;
-  size_t next_ = 0;
+  std::vector<std::unique_ptr<WindowGeometry>> entries_;
+  size_t bytes_ = 0;
+  uint64_t random_ = 1;
 };
 
 }  // namespace thanos::promql

@@ -283,14 +283,14 @@ Result<InfoResponse> DecodeInfoResponse(std::string_view bytes) {
   return info;
 }
 
-Result<SeriesRequestHints> DecodeRequestHints(std::string_view any_bytes) {
+Result<SeriesRequestHints> DecodeRequestHints(std::string_view any_bytes,
+                                              std::string_view message) {
   SeriesRequestHints out;
   if (any_bytes.empty()) return out;
   google::protobuf::Any any;
   THANOS_RETURN_IF_ERROR(ParseMessage(any_bytes, &any));
   const std::string type = any.type_url().substr(any.type_url().rfind('/') + 1);
-  if (type != "hintspb.SeriesRequestHints" && type != "hintspb.LabelNamesRequestHints" &&
-      type != "hintspb.LabelValuesRequestHints") {
+  if (type != "hintspb." + std::string(message)) {
     return InvalidArgumentError("unmarshal request hints: unexpected message type \"" +
                                 any.type_url() + "\"");
   }

@@ -66,9 +66,10 @@ struct SeriesRequestHints {
   std::vector<model::Matcher> block_matchers;
   bool enable_query_stats = false;
 };
-/// kInvalidArgument when the Any holds something else. An empty text gives empty hints. Serves the
-/// hints of Series, LabelNames and LabelValues requests, which share their first field.
-Result<SeriesRequestHints> DecodeRequestHints(std::string_view any);
+/// `message` is the name that the Any must carry: "SeriesRequestHints", "LabelNamesRequestHints" or
+/// "LabelValuesRequestHints", which share their first field. kInvalidArgument when it holds
+/// something else. An empty text gives empty hints.
+Result<SeriesRequestHints> DecodeRequestHints(std::string_view any, std::string_view message);
 std::string EncodeSeriesRequestHints(const SeriesRequestHints& hints);
 
 /// Counters of hintspb.QueryStats in the order of their numbers 1 to 20, then two durations.

@@ -126,6 +126,98 @@ TEST(IndexReaderTest, EveryTruncationIsAnError) {
   }
 }
 
+void AppendFramed(std::string_view payload, std::string* out) {
+  codec::ByteWriter writer(out);
+  writer.Be32(static_cast<uint32_t>(payload.size()));
+  out->append(payload);
+  writer.Be32(codec::Crc32c(codec::AsBytes(payload)));
+}
+
+// Two series in the format of old Prometheus: symbols by offset, entries anywhere, a table in no
+// order, a label index section in between.
+std::string MakeVersion1Index() {
+  std::string out;
+  codec::ByteWriter writer(&out);
+  writer.Be32(kIndexMagic);
+  writer.U8(1);
+  IndexToc toc;
+  toc.symbols = out.size();
+  std::string payload;
+  codec::ByteWriter symbols(&payload);
+  symbols.Be32(3);
+  std::vector<uint64_t> places;
+  for (const char* symbol : {"a", "job", "z"}) {
+    places.push_back(toc.symbols + 4 + payload.size());
+    symbols.UvarintString(symbol);
+  }
+  AppendFramed(payload, &out);
+  toc.series = out.size();
+  std::vector<uint32_t> references;
+  for (const uint64_t value : {places[0], places[2]}) {
+    references.push_back(static_cast<uint32_t>(out.size()));
+    std::string entry;
+    codec::ByteWriter fields(&entry);
+    for (const uint64_t field : {uint64_t{1}, places[1], value, uint64_t{1}}) fields.Uvarint(field);
+    fields.Varint(100);
+    fields.Uvarint(5);
+    fields.Uvarint(8);
+    writer.Uvarint(entry.size());
+    out += entry;
+    writer.Be32(codec::Crc32c(codec::AsBytes(entry)));
+  }
+  toc.label_indices = out.size();
+  out.append(24, 'x');
+  toc.postings = out.size();
+  std::vector<uint64_t> lists;
+  for (const auto& list : std::vector<std::vector<uint32_t>>{
+           {references[1]}, {references[0], references[1]}, {references[0]}}) {
+    lists.push_back(out.size());
+    payload.clear();
+    codec::ByteWriter fields(&payload);
+    fields.Be32(static_cast<uint32_t>(list.size()));
+    for (const uint32_t reference : list) fields.Be32(reference);
+    AppendFramed(payload, &out);
+  }
+  toc.label_indices_table = toc.postings_table = out.size();
+  payload.clear();
+  codec::ByteWriter table(&payload);
+  table.Be32(3);
+  const char* entries[][2] = {{"job", "z"}, {"", ""}, {"job", "a"}};
+  for (size_t i = 0; i < 3; ++i) {
+    table.Uvarint(2);
+    table.UvarintString(entries[i][0]);
+    table.UvarintString(entries[i][1]);
+    table.Uvarint(lists[i]);
+  }
+  AppendFramed(payload, &out);
+  WriteIndexToc(toc, &out);
+  return out;
+}
+
+TEST(IndexReaderTest, ReadsVersion1) {
+  const std::string bytes = MakeVersion1Index();
+  ASSERT_THAT(WalkIndex(bytes), IsOk());
+  THANOS_ASSERT_OK_AND_ASSIGN(const auto index, OpenBytes(bytes));
+  EXPECT_EQ(index->postings_table().LabelValues("job"), (std::vector<std::string>{"a", "z"}));
+  const auto ranges = index->postings_table().Lookup("job", {"a", "b", "z"});
+  ASSERT_TRUE(ranges[0] && !ranges[1] && ranges[2]);
+  THANOS_ASSERT_OK_AND_ASSIGN(const Postings z, index->ReadPostings(CallContext(), *ranges[2]));
+  SeriesEntry entry;
+  ASSERT_THAT(index->ReadSeries(CallContext(), z.at(0), &entry), IsOk());
+  std::string labels;
+  ASSERT_THAT(AppendLabels(entry.labels, index->symbols(), &labels), IsOk());
+  EXPECT_EQ(LabelsView(labels).ToString(), "{job=\"z\"}");
+  // The header knows the same, with symbols at their old offsets.
+  std::string header_bytes;
+  const auto file = base::MakeMemoryReader("index", base::PinnedBytes::Of(bytes));
+  ASSERT_THAT(BuildIndexHeader(CallContext(), *file, *MakeStringSink(&header_bytes)), IsOk());
+  THANOS_ASSERT_OK_AND_ASSIGN(const auto header,
+                              IndexHeader::Open("h", base::PinnedBytes::Of(header_bytes), {}));
+  EXPECT_EQ(header->postings_table().Lookup("job", {"z"}), index->postings_table().Lookup("job", {"z"}));
+  EXPECT_THAT(header->symbols().Lookup(entry.labels[0].value), testing::IsOkAndHolds("z"));
+  EXPECT_EQ(header->index_bytes(), bytes.size());
+}
+
 std::string BuildHeader(const std::string& index) {
   const auto reader = base::MakeMemoryReader("index", base::PinnedBytes::Of(index));
   std::string bytes;

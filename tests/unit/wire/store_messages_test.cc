@@ -142,7 +142,7 @@ TEST(StoreMessages, ASeriesRequestComesBackAsItWas) {
   EXPECT_THAT(back.without_labels, ElementsAre("replica"));
   EXPECT_EQ(back.partial, PartialStrategy::kAbort);
   EXPECT_EQ(back.batch_series, 64u);
-  THANOS_ASSERT_OK_AND_ASSIGN(SeriesRequestHints hints, DecodeRequestHints(back.hints_any));
+  THANOS_ASSERT_OK_AND_ASSIGN(SeriesRequestHints hints, DecodeRequestHints(back.hints_any, "SeriesRequestHints"));
   EXPECT_TRUE(hints.enable_query_stats);
   EXPECT_EQ(hints.block_matchers.size(), 1u);
 }
@@ -158,7 +158,8 @@ TEST(StoreMessages, BadInputIsRefused) {
   EXPECT_THAT(DecodeSeriesRequest(FromHex("1a0808021201611a0128")),
               StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(DecodeSeriesRequest("\xff"), StatusIs(StatusCode::kDataLoss));
-  EXPECT_THAT(DecodeRequestHints(EncodeLabelResponseHints(LabelCall::kNames, {"x"})),
+  EXPECT_THAT(DecodeRequestHints(EncodeLabelResponseHints(LabelCall::kNames, {"x"}),
+                                 "LabelNamesRequestHints"),
               StatusIs(StatusCode::kInvalidArgument));
 }
 

@@ -1,0 +1,329 @@
+// The same query gives the same bits however it is executed, and windows give what a plain scan of
+// their samples gives. Seeds are printed with each failure.
+#include "promql/engine.h"
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "promql/numerics.h"
+#include "support/memory_source.h"
+#include "thanos/testing/status_matchers.h"
+
+namespace thanos::promql {
+namespace {
+
+using Random = std::mt19937_64;
+
+constexpr int64_t kEndMs = 3600000;
+
+double RandomValue(Random& random, int flavour, double previous) {
+  switch (flavour) {
+    case 0: return std::floor(previous + static_cast<double>(random() % 50));  // Counter.
+    case 1: return random() % 9 == 0 ? 0 : previous + 0.25 * static_cast<double>(random() % 7);
+    case 2: return static_cast<double>(random() % 1000) / 7 - 60;
+    default: break;
+  }
+  switch (random() % 12) {
+    case 0: return kNaN;
+    case 1: return kInf;
+    case 2: return -kInf;
+    case 3: return -0.0;
+    case 4: return 1e308;
+    default: return static_cast<double>(static_cast<int64_t>(random() % 2000) - 1000) / 3;
+  }
+}
+
+void Fill(uint64_t seed, testing::MemorySource* source) {
+  Random random(seed);
+  const int targets = 1 + static_cast<int>(random() % 4);
+  for (int i = 0; i < 60; ++i) {
+    testing::MemorySource::Samples& samples = source->At(Labels::Of(
+        {{"__name__", i % 3 == 0 ? "a_total" : "b"},
+         {"job", "job-" + std::to_string(i % 5)},
+         {"le", std::to_string(i % 4)},
+         {"pod", "pod-" + std::to_string(i)}}));
+    const int flavour = static_cast<int>(random() % 4);
+    const bool gaps = random() % 2 == 0;
+    double value = 0;
+    for (int64_t t = (i % targets) * 1700; t < kEndMs; t += 15000) {
+      if (gaps && random() % 5 == 0) continue;
+      value = RandomValue(random, flavour, std::isfinite(value) ? value : 0);
+      samples.t.push_back(t);
+      samples.v.push_back(random() % 40 == 0 ? std::bit_cast<double>(model::kStaleNanBits)
+                                             : value);
+    }
+  }
+  source->Seal();
+}
+
+// Everything of a result, bit by bit.
+std::string Bits(const Result<QueryResult>& result) {
+  if (!result.ok()) return result.status().ToString();
+  std::string text = std::to_string(std::bit_cast<uint64_t>(result->scalar)) + "\n";
+  for (const ResultSeries& series : result->series) {
+    text += series.labels.ToString();
+    for (size_t i = 0; i < series.values.size(); ++i) {
+      if (!series.Has(i)) continue;
+      const double v = series.values[i];
+      text += " " + std::to_string(i) + ":" +
+              (std::isnan(v) ? "NaN" : std::to_string(std::bit_cast<uint64_t>(v)));
+    }
+    text += "\n";
+  }
+  for (const std::string& line : result->promql_warnings) text += line + "\n";
+  for (const std::string& line : result->promql_infos) text += line + "\n";
+  return text;
+}
+
+const char* const kQueries[] = {
+    "a_total",
+    "sum by (job) (rate(a_total[5m]))",
+    "avg without (pod) (b)",
+    "stddev(b)",
+    "max by (job) (b) - min by (job) (b)",
+    "topk(3, b)",
+    "bottomk by (job) (2, rate(a_total[2m]))",
+    "quantile by (job) (0.7, b)",
+    "count_values(\"v\", round(b))",
+    "b * on (pod) group_left (job) b",
+    "sum by (job) (rate(a_total[5m])) / on (job) sum by (job) (increase(a_total[10m]))",
+    "b > 10 or a_total",
+    "b and on (job) a_total > 3",
+    "b unless on (pod) (b > 0)",
+    "histogram_quantile(0.9, sum by (le, job) (rate(a_total[5m])))",
+    "max_over_time(sum by (job) (rate(a_total[1m]))[10m:1m])",
+    "label_replace(b, \"pod\", \"$1\", \"pod\", \"pod-(.*)\")",
+    "absent_over_time(b{pod=\"pod-1\"}[1m])",
+    "scalar(b{pod=\"pod-1\"}) + sum(b)",
+    "{__name__=~\"a_total|b\"} @ 1800 + on (pod) b",
+    "clamp(b, -5, 5)",
+    "sort_desc(b)",
+};
+
+TEST(Execution, GivesTheSameBitsWhateverWorkersBatchesAndFusion) {
+  base::Executor one("one", 1), two("two", 2), eight("eight", 8);
+  struct Variant {
+    const char* name;
+    base::Executor* executor;
+    uint32_t batch;
+    bool fuse;
+  };
+  const Variant variants[] = {{"unfused", nullptr, 64, false}, {"batch 1", nullptr, 1, true},
+                              {"batch 7", nullptr, 7, true},   {"batch 256", nullptr, 256, false},
+                              {"1 worker", &one, 7, true},     {"2 workers", &two, 7, true},
+                              {"8 workers", &eight, 1, true},  {"8 workers", &eight, 256, false}};
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    testing::MemorySource source;
+    Fill(seed, &source);
+    for (const char* text : kQueries) {
+      for (const int64_t step : {int64_t{0}, int64_t{30000}}) {
+        QueryParams params;
+        params.text = text;
+        params.start_ms = step == 0 ? kEndMs / 2 : 60000;
+        params.end_ms = kEndMs;
+        params.step_ms = step;
+        const auto run = [&](const EngineOptions& options) {
+          const Engine engine(options);
+          auto query = engine.Prepare(params);
+          EXPECT_THAT(query, testing::IsOk());
+          return Bits((*query)->Run(CallContext(), source));
+        };
+        const std::string expected = run({});
+        for (const Variant& variant : variants) {
+          EngineOptions options;
+          options.executor = variant.executor;
+          options.batch_series = variant.batch;
+          options.fuse = variant.fuse;
+          ASSERT_EQ(run(options), expected)
+              << "seed " << seed << ", " << variant.name << ", step " << step << ": " << text;
+        }
+      }
+    }
+  }
+}
+
+TEST(Execution, GivesAtEachStepWhatAnInstantQueryGives) {
+  testing::MemorySource source;
+  Fill(7, &source);
+  const Engine engine({});
+  for (const char* text : kQueries) {
+    if (std::string(text).starts_with("sort")) continue;
+    QueryParams params;
+    params.text = text;
+    params.start_ms = 60000;
+    params.end_ms = kEndMs;
+    params.step_ms = 97000;
+    THANOS_ASSERT_OK_AND_ASSIGN(auto query, engine.Prepare(params));
+    THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult range, query->Run(CallContext(), source));
+    for (size_t i = 0; i < range.grid.count; i += 3) {
+      QueryParams instant;
+      instant.text = text;
+      instant.start_ms = instant.end_ms = range.grid.At(i);
+      THANOS_ASSERT_OK_AND_ASSIGN(auto at, engine.Prepare(instant));
+      THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult result, at->Run(CallContext(), source));
+      std::map<std::string, double> expected, found;
+      if (result.type == ValueType::kScalar) expected["{}"] = result.scalar;
+      for (const ResultSeries& series : result.series) {
+        expected[series.labels.ToString()] = series.values[0];
+      }
+      for (const ResultSeries& series : range.series) {
+        if (series.Has(i)) found[series.labels.ToString()] = series.values[i];
+      }
+      ASSERT_EQ(expected.size(), found.size()) << text << " at " << range.grid.At(i);
+      for (const auto& [labels, v] : expected) {
+        const double other = found[labels];
+        ASSERT_TRUE(std::bit_cast<uint64_t>(v) == std::bit_cast<uint64_t>(other) ||
+                    (std::isnan(v) && std::isnan(other)))
+            << text << " at " << range.grid.At(i) << " " << labels << " " << v << " " << other;
+      }
+    }
+  }
+}
+
+// Plain evaluations of one window.
+struct Window {
+  std::vector<int64_t> t;
+  std::vector<double> v;
+  int64_t start_ms, end_ms;
+};
+using Plain = std::function<std::optional<double>(const Window&)>;
+
+double PlainSum(const Window& w) {
+  double sum = 0, c = 0;
+  for (const double x : w.v) KahanAdd(x, sum, c);
+  return std::isinf(sum) ? sum : sum + c;
+}
+
+std::optional<double> PlainRate(const Window& w, bool counter, bool per_second) {
+  if (w.v.size() < 2) return std::nullopt;
+  double value = w.v.back() - w.v.front();
+  for (size_t i = 1; counter && i < w.v.size(); ++i) {
+    if (w.v[i] < w.v[i - 1]) value += w.v[i - 1];
+  }
+  const double sampled = static_cast<double>(w.t.back() - w.t.front()) / 1000;
+  const double average = sampled / static_cast<double>(w.v.size() - 1);
+  double start = static_cast<double>(w.t.front() - w.start_ms) / 1000;
+  double end = static_cast<double>(w.end_ms - w.t.back()) / 1000;
+  if (start >= average * 1.1) start = average / 2;
+  if (counter && value > 0 && w.v.front() >= 0) {
+    const double zero = sampled * (w.v.front() / value);
+    if (zero < start) start = zero;
+  }
+  if (end >= average * 1.1) end = average / 2;
+  double factor = (sampled + start + end) / sampled;
+  if (per_second) factor /= static_cast<double>(w.end_ms - w.start_ms) / 1000;
+  return value * factor;
+}
+
+double PlainExtreme(const Window& w, bool maximum) {
+  double best = w.v[0];
+  for (const double x : w.v) {
+    if ((maximum ? x > best : x < best) || std::isnan(best)) best = x;
+  }
+  return best;
+}
+
+std::vector<std::pair<std::string, Plain>> PlainFunctions() {
+  const auto some = [](auto f) -> Plain {
+    return [f](const Window& w) -> std::optional<double> {
+      if (w.v.empty()) return std::nullopt;
+      return f(w);
+    };
+  };
+  return {
+      {"rate(m[R])", [](const Window& w) { return PlainRate(w, true, true); }},
+      {"increase(m[R])", [](const Window& w) { return PlainRate(w, true, false); }},
+      {"delta(m[R])", [](const Window& w) { return PlainRate(w, false, false); }},
+      {"sum_over_time(m[R])", some(PlainSum)},
+      {"count_over_time(m[R])",
+       some([](const Window& w) { return static_cast<double>(w.v.size()); })},
+      {"max_over_time(m[R])", some([](const Window& w) { return PlainExtreme(w, true); })},
+      {"min_over_time(m[R])", some([](const Window& w) { return PlainExtreme(w, false); })},
+      {"last_over_time(m[R])", some([](const Window& w) { return w.v.back(); })},
+      {"first_over_time(m[R])", some([](const Window& w) { return w.v.front(); })},
+      {"changes(m[R])", some([](const Window& w) {
+         double count = 0;
+         for (size_t i = 1; i < w.v.size(); ++i) {
+           count += w.v[i] != w.v[i - 1] && !(std::isnan(w.v[i]) && std::isnan(w.v[i - 1]));
+         }
+         return count;
+       })},
+      {"resets(m[R])", some([](const Window& w) {
+         double count = 0;
+         for (size_t i = 1; i < w.v.size(); ++i) count += w.v[i] < w.v[i - 1];
+         return count;
+       })},
+      {"quantile_over_time(0.3, m[R])", some([](const Window& w) {
+         std::vector<double> sorted = w.v;
+         std::sort(sorted.begin(), sorted.end(), NanFirstLess);
+         return QuantileOfSorted(0.3, sorted);
+       })},
+      {"idelta(m[R])",
+       [](const Window& w) -> std::optional<double> {
+         if (w.v.size() < 2) return std::nullopt;
+         return w.v.back() - w.v[w.v.size() - 2];
+       }},
+  };
+}
+
+TEST(Windows, GiveWhatAPlainScanGives) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    Random random(seed);
+    testing::MemorySource source;
+    testing::MemorySource::Samples& samples = source.At(Labels::Of({{"__name__", "m"}}));
+    const int flavour = static_cast<int>(random() % 4);
+    double value = 0;
+    int64_t t = static_cast<int64_t>(random() % 100000);
+    for (int i = 0; i < 150; ++i) {
+      value = RandomValue(random, flavour, std::isfinite(value) ? value : 0);
+      samples.t.push_back(t);
+      samples.v.push_back(random() % 30 == 0 ? std::bit_cast<double>(model::kStaleNanBits)
+                                             : value);
+      t += random() % 7 == 0 ? 90000 : 1000 + static_cast<int64_t>(random() % 20000);
+    }
+    const int64_t range = 1000 * (1 + static_cast<int64_t>(random() % 400));
+    const int64_t offset = 1000 * static_cast<int64_t>(random() % 100);
+    for (const auto& [shape, plain] : PlainFunctions()) {
+      QueryParams params;
+      params.text = shape;
+      params.text.replace(params.text.find("[R]"), 3,
+                          "[" + std::to_string(range) + "ms] offset " + std::to_string(offset) +
+                              "ms");
+      params.start_ms = static_cast<int64_t>(random() % 50000);
+      params.end_ms = params.start_ms + 1500000;
+      params.step_ms = 1000 + static_cast<int64_t>(random() % 60000);
+      const Engine engine({});
+      THANOS_ASSERT_OK_AND_ASSIGN(auto query, engine.Prepare(params));
+      THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult result, query->Run(CallContext(), source));
+      for (size_t i = 0; i < result.grid.count; ++i) {
+        Window window;
+        window.end_ms = result.grid.At(i) - offset;
+        window.start_ms = window.end_ms - range;
+        for (size_t k = 0; k < samples.t.size(); ++k) {
+          if (samples.t[k] <= window.start_ms || samples.t[k] > window.end_ms) continue;
+          if (model::IsStaleNan(samples.v[k])) continue;
+          window.t.push_back(samples.t[k]);
+          window.v.push_back(samples.v[k]);
+        }
+        const std::optional<double> expected = plain(window);
+        const bool present = !result.series.empty() && result.series[0].Has(i);
+        ASSERT_EQ(present, expected.has_value())
+            << "seed " << seed << ": " << params.text << " at " << result.grid.At(i);
+        if (!present) continue;
+        const double found = result.series[0].values[i];
+        ASSERT_TRUE((std::isnan(found) && std::isnan(*expected)) ||
+                    std::bit_cast<uint64_t>(found) == std::bit_cast<uint64_t>(*expected))
+            << "seed " << seed << ": " << params.text << " at " << result.grid.At(i) << ": "
+            << found << " is not " << *expected;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace thanos::promql
