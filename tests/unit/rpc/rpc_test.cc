@@ -14,6 +14,7 @@
 #include "codec/compression.h"
 #include "codec/hash.h"
 #include "rpc/channel.h"
+#include "rpc/grpc_transport.h"
 #include "rpc/server.h"
 #include "rpc/snappy_frames.h"
 #include "support/raw_client.h"
@@ -526,6 +527,48 @@ TEST_F(GrpcServerTest, RecoversFromDescriptorExhaustion) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   const auto fresh = Channel::Connect(server_->address());
   THANOS_EXPECT_OK(fresh->Info(context_.WithTimeout(kLong)));
+}
+
+TEST_F(GrpcServerTest, OldConnectionsAreReplacedWithoutLosingCalls) {
+  options_.max_connection_age = milliseconds(100);
+  Start();
+  const auto end = std::chrono::steady_clock::now() + milliseconds(500);
+  while (std::chrono::steady_clock::now() < end) THANOS_ASSERT_OK(channel_->Info(context_));
+}
+
+TEST_F(GrpcServerTest, ReflectionListsServicesAsGoThanosDoes) {
+  Start();
+  const auto transport = MakeGrpcTransport(server_->address(), {});
+  // list_services, with any text.
+  const auto reader = transport->Stream(
+      context_, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", std::string("\x3a\x01*"), {});
+  THANOS_ASSERT_OK_AND_ASSIGN(auto answer, reader->Next());
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_THAT(TextOf(*answer), ::testing::AllOf(HasSubstr("thanos.Store"), HasSubstr("thanos.info.Info"),
+                                                HasSubstr("grpc.health.v1.Health")));
+  THANOS_ASSERT_OK_AND_ASSIGN(auto end, reader->Next());
+  EXPECT_FALSE(end.has_value());
+}
+
+TEST_F(GrpcServerTest, HealthKnowsOneServiceAndTellsItsWatchers) {
+  Start();
+  const auto transport = MakeGrpcTransport(server_->address(), {});
+  EXPECT_THAT(transport->Unary(context_, "/grpc.health.v1.Health/Check", "\x0a\x01x", false),
+              StatusIs(StatusCode::kNotFound));
+  const auto reader = transport->Stream(context_, "/grpc.health.v1.Health/Watch", "", {});
+  const auto next = [&] {
+    auto answer = reader->Next();
+    return answer.ok() && answer->has_value() ? static_cast<int>(TextOf(**answer).back()) : -1;
+  };
+  EXPECT_EQ(next(), 2);
+  server_->SetReady(true);
+  EXPECT_EQ(next(), 1);
+  // The watcher does not hold up the end.
+  const auto began = std::chrono::steady_clock::now();
+  server_->Stop(std::chrono::minutes(2));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
+  EXPECT_EQ(next(), 2);
+  EXPECT_THAT(reader->Next(), StatusIs(StatusCode::kUnavailable));
 }
 
 TEST_F(GrpcServerTest, ConnectionsAreBounded) {
