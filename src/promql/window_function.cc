@@ -149,7 +149,7 @@ void WindowFunction::AnnotateCounterName(LabelsView labels, WindowScratch* scrat
 }
 
 // The latest sample of either kind; stale markers of both kinds end a series.
-Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView,
+Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView labels,
                                       WindowScratch* scratch, double* out,
                                       uint64_t* present) const {
   const WindowGeometry& geometry = scratch->cache.Find(columns.t, false);
@@ -165,6 +165,10 @@ Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView,
       if (!has_float || columns.histogram_t[last] > columns.t[end - 1]) {
         if (columns.histograms[last].is_stale()) continue;
         ++scratch->visited;
+        if (time && spec_.name == "info") {
+          return FailedPreconditionError("info metric has histogram samples: " +
+                                         labels.ToString());
+        }
         if (!time) {
           scratch->cells.Borrow(i, &columns.histograms[last]);
           continue;
