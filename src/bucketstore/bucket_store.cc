@@ -145,7 +145,9 @@ class BucketStore::Cursor : public SeriesCursor {
       state.reset();  // What it opened ends before the store may.
       in_flight->End();
     };
-    if (executor_ == nullptr || !executor_->TrySubmit(run)) std::function<void()>(run)();
+    if (executor_ != nullptr && executor_->TrySubmit(run)) return;
+    auto here = run;
+    here();
   }
 
   base::Executor* executor_;
