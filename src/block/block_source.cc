@@ -8,8 +8,7 @@
 
 namespace thanos::block {
 
-BlockSource::BlockSource(std::string name, std::vector<BlockRef> blocks,
-                         BlockCursorOptions options)
+BlockSource::BlockSource(std::string name, std::vector<BlockRef> blocks, BlockCursorOptions options)
     : name_(std::move(name)), blocks_(std::move(blocks)), options_(std::move(options)) {}
 
 SourceInfo BlockSource::Info() const {
@@ -18,8 +17,8 @@ SourceInfo BlockSource::Info() const {
 
 Result<std::unique_ptr<SeriesCursor>> BlockSource::Select(const CallContext& context,
                                                           const SelectRequest& request) {
-  const BlockQuery query{request.matchers, request.min_ms, request.max_ms,
-                         request.max_resolution_ms, {}};
+  const BlockQuery query{
+      request.matchers, request.min_ms, request.max_ms, request.max_resolution_ms, {}};
   return MakeBlockCursor(context, SelectBlocks(blocks_, query), request, options_);
 }
 
@@ -35,8 +34,7 @@ Result<LabelsResult> BlockSource::LabelValues(const CallContext& context, const 
   return BlockLabelValues(context, SelectBlocks(blocks_, query), name, request, options_);
 }
 
-SourceInfo InfoOfBlocks(std::string name, std::span<const BlockRef> blocks,
-                        bool external_labels) {
+SourceInfo InfoOfBlocks(std::string name, std::span<const BlockRef> blocks, bool external_labels) {
   SourceInfo info;
   info.name = std::move(name);
   info.min_ms = INT64_MAX;
@@ -50,9 +48,8 @@ SourceInfo InfoOfBlocks(std::string name, std::span<const BlockRef> blocks,
   for (auto& [text, list] : by_labels) {
     const Labels labels = external_labels ? list[0]->external_labels() : Labels();
     if (external_labels) info.label_sets.push_back(labels);
-    std::sort(list.begin(), list.end(), [](const Block* a, const Block* b) {
-      return a->meta().min_ms < b->meta().min_ms;
-    });
+    std::sort(list.begin(), list.end(),
+              [](const Block* a, const Block* b) { return a->meta().min_ms < b->meta().min_ms; });
     bool open = false;
     for (const Block* block : list) {
       const BlockMeta& meta = block->meta();

@@ -9,7 +9,6 @@
 
 #include "block/block_labels.h"
 #include "block/block_select.h"
-
 #include "series/filter.h"
 
 namespace thanos::bucketstore {
@@ -25,8 +24,10 @@ bool ConcernsAll(const Status& status) {
   switch (status.code()) {
     case StatusCode::kCancelled:
     case StatusCode::kDeadlineExceeded:
-    case StatusCode::kResourceExhausted: return true;
-    default: return false;
+    case StatusCode::kResourceExhausted:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -59,10 +60,12 @@ class BucketStore::Cursor : public SeriesCursor {
  public:
   using Open = std::function<Result<std::unique_ptr<SeriesCursor>>(const CallContext& context,
                                                                    Warnings* warnings)>;
-  Cursor(const CallContext& context, base::Executor* executor,
-         std::shared_ptr<InFlight> in_flight, Open open,
-         std::function<void(const SelectEnd&)> at_end)
-      : executor_(executor), in_flight_(std::move(in_flight)), state_(std::make_shared<State>()), at_end_(std::move(at_end)) {
+  Cursor(const CallContext& context, base::Executor* executor, std::shared_ptr<InFlight> in_flight,
+         Open open, std::function<void(const SelectEnd&)> at_end)
+      : executor_(executor),
+        in_flight_(std::move(in_flight)),
+        state_(std::make_shared<State>()),
+        at_end_(std::move(at_end)) {
     state_->context = context.WithCancel();
     state_->open = std::move(open);
   }
@@ -158,20 +161,21 @@ class BucketStore::Cursor : public SeriesCursor {
 
 BucketStore::BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Executor* executor,
                          metrics::Registry* registry)
-    : in_flight_(std::make_shared<InFlight>()), blocks_(blocks), options_(std::move(options)),
+    : in_flight_(std::make_shared<InFlight>()),
+      blocks_(blocks),
+      options_(std::move(options)),
       executor_(executor) {
   if (registry == nullptr) return;
-  dropped_ = registry->AddCounterFamily(
-      "thanos_bucket_store_queries_dropped_total",
-      "Number of queries that were dropped due to the limit.");
+  dropped_ = registry->AddCounterFamily("thanos_bucket_store_queries_dropped_total",
+                                        "Number of queries that were dropped due to the limit.");
   blocks_queried_ = registry->AddHistogramFamily(
       "thanos_bucket_store_series_blocks_queried",
       "Number of blocks in a bucket store that were touched to satisfy a query.",
       metrics::ExponentialBounds(1, 2, 10));
-  result_series_ = registry->AddHistogramFamily(
-      "thanos_bucket_store_series_result_series",
-      "Number of series observed in the final result of a query.",
-      metrics::ExponentialBounds(1, 2, 15));
+  result_series_ =
+      registry->AddHistogramFamily("thanos_bucket_store_series_result_series",
+                                   "Number of series observed in the final result of a query.",
+                                   metrics::ExponentialBounds(1, 2, 15));
   fetched_bytes_ = registry->AddHistogramFamily(
       "thanos_bucket_store_series_data_size_fetched_bytes",
       "Size of all items of a data type in a block were fetched for a single series request.",
@@ -204,9 +208,8 @@ SourceInfo BucketStore::Info() const {
   for (auto& [text, group] : by_labels) {
     info.label_sets.push_back(group.first);
     auto& list = group.second;
-    std::sort(list.begin(), list.end(), [](const auto* a, const auto* b) {
-      return a->min_ms < b->min_ms;
-    });
+    std::sort(list.begin(), list.end(),
+              [](const auto* a, const auto* b) { return a->min_ms < b->min_ms; });
     bool open = false;
     for (const block::BlockMeta* meta : list) {
       if (open && meta->min_ms <= info.tsdbs.back().max_ms) {
@@ -336,7 +339,8 @@ Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,
   std::vector<block::BlockSelection> selections;
   Warnings warnings;
   THANOS_RETURN_IF_ERROR(OpenChosen(
-      context, Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
+      context,
+      Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
       request.partial, &selections, &warnings));
   auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
   THANOS_ASSIGN_OR_RETURN(LabelsResult out,
@@ -347,8 +351,7 @@ Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,
   return out;
 }
 
-Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context,
-                                                const std::string& name,
+Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context, const std::string& name,
                                                 const LabelsRequest& request,
                                                 const StoreSelect& more) {
   LabelsRequest clipped = request;
@@ -356,7 +359,8 @@ Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context,
   std::vector<block::BlockSelection> selections;
   Warnings warnings;
   THANOS_RETURN_IF_ERROR(OpenChosen(
-      context, Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
+      context,
+      Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
       request.partial, &selections, &warnings));
   auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
   THANOS_ASSIGN_OR_RETURN(LabelsResult out,
