@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <optional>
 
 #include <zlib.h>
 
 #include "base/executor.h"
+#include "base/time_text.h"
 #include "base/ulid.h"
 #include "codec/compression.h"
 #include "net/acceptor.h"
@@ -43,6 +45,17 @@ bool AcceptsGzip(std::string_view accept) {
 
 bool HasBody(int status) { return status >= 200 && status != 204 && status != 304; }
 
+// "Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n"
+std::string DateLine() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char line[64];
+  const size_t size =
+      std::strftime(line, sizeof(line), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+  return std::string(line, size);
+}
+
 std::string Head(const HttpResponse& response, int minor_version, bool keep_alive,
                  std::string_view framing) {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
@@ -54,6 +67,7 @@ std::string Head(const HttpResponse& response, int minor_version, bool keep_aliv
     head += name + ": " + value + "\r\n";
   }
   head += framing;
+  head += DateLine();
   if (!keep_alive) {
     head += "Connection: close\r\n";
   } else if (minor_version == 0) {
@@ -113,13 +127,20 @@ class ChunkWriter : public BodyWriter {
   size_t bytes_ = 0;
 };
 
-bool CarriesForm(const HttpRequest& request) {
+// Appends the parameters in the body, where its type says that there are such.
+Status ReadBodyForm(const HttpRequest& request, Values* out) {
   const std::string& method = request.method;
-  if (method != "POST" && method != "PUT" && method != "PATCH") return false;
-  std::string_view type = request.headers.Get("Content-Type");
-  type = type.substr(0, type.find(';'));
+  if (method != "POST" && method != "PUT" && method != "PATCH") return OkStatus();
+  const std::string_view whole_type = request.headers.Get("Content-Type");
+  std::string_view type = whole_type.substr(0, whole_type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
-  return EqualsIgnoringCase(type, "application/x-www-form-urlencoded");
+  if (EqualsIgnoringCase(type, "application/x-www-form-urlencoded")) {
+    return ParseQuery(request.body, out);
+  }
+  if (EqualsIgnoringCase(type, "multipart/form-data")) {
+    return ParseMultipart(request.body, whole_type, out);
+  }
+  return OkStatus();
 }
 
 void ReadParameters(HttpRequest* request) {
@@ -128,10 +149,8 @@ void ReadParameters(HttpRequest* request) {
     request->form_error = ParseQuery(std::string_view(request->target).substr(mark + 1),
                                      &request->query);
   }
-  if (CarriesForm(*request)) {
-    Status status = ParseQuery(request->body, &request->form);
-    if (!status.ok()) request->form_error = std::move(status);
-  }
+  Status status = ReadBodyForm(*request, &request->form);
+  if (!status.ok()) request->form_error = std::move(status);
   for (const auto& [name, value] : request->query.items()) request->form.Add(name, value);
 }
 
@@ -146,18 +165,12 @@ std::string_view RawPath(std::string_view target) {
   return target;
 }
 
-int64_t NowMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 std::string RequestId(const HttpRequest& request) {
   const std::string_view given = request.headers.Get("X-Request-ID");
   const bool printable = std::all_of(given.begin(), given.end(),
                                      [](char c) { return c > ' ' && c < 127; });
   if (!given.empty() && given.size() <= kRequestIdBytesMax && printable) return std::string(given);
-  return base::Ulid::Make(NowMs()).ToString();
+  return base::Ulid::Make(base::NowMs()).ToString();
 }
 
 }  // namespace

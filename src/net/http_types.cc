@@ -140,6 +140,74 @@ Status ParseQuery(std::string_view text, Values* out) {
   return first_error;
 }
 
+namespace {
+
+// The value of `key="value"` or `key=value` among parameters split by ';'; "" when there is none.
+std::string_view Parameter(std::string_view text, std::string_view key) {
+  while (!text.empty()) {
+    const size_t end = text.find(';');
+    std::string_view part = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    const size_t equals = part.find('=');
+    if (equals == std::string_view::npos || !EqualsIgnoringCase(part.substr(0, equals), key)) {
+      continue;
+    }
+    part.remove_prefix(equals + 1);
+    if (part.size() >= 2 && part.front() == '"' && part.back() == '"') {
+      part = part.substr(1, part.size() - 2);
+    }
+    return part;
+  }
+  return {};
+}
+
+// The Content-Disposition among the header lines of a part.
+std::string_view Disposition(std::string_view headers) {
+  constexpr std::string_view kName = "Content-Disposition:";
+  while (!headers.empty()) {
+    const size_t end = headers.find("\r\n");
+    const std::string_view line = headers.substr(0, end);
+    headers = end == std::string_view::npos ? std::string_view() : headers.substr(end + 2);
+    if (EqualsIgnoringCase(line.substr(0, kName.size()), kName)) return line.substr(kName.size());
+  }
+  return {};
+}
+
+}  // namespace
+
+Status ParseMultipart(std::string_view body, std::string_view content_type, Values* out) {
+  const std::string_view boundary = Parameter(content_type, "boundary");
+  if (boundary.empty()) return InvalidArgumentError("no multipart boundary param in Content-Type");
+  const std::string delimiter = "\r\n--" + std::string(boundary);
+  // The first delimiter has no line break of its own before it.
+  if (!body.starts_with(std::string_view(delimiter).substr(2))) {
+    return InvalidArgumentError("multipart: body does not begin with its boundary");
+  }
+  body.remove_prefix(delimiter.size() - 2);
+  while (!body.starts_with("--")) {
+    const size_t content = body.find("\r\n\r\n");
+    const size_t end = body.find(delimiter, content == std::string_view::npos ? 0 : content + 2);
+    if (!body.starts_with("\r\n") || content == std::string_view::npos ||
+        end == std::string_view::npos) {
+      return InvalidArgumentError("multipart: NextPart: EOF");
+    }
+    if (out->items().size() >= kParametersMax) {
+      return InvalidArgumentError("more than " + std::to_string(kParametersMax) + " parameters");
+    }
+    const std::string_view disposition = Disposition(body.substr(2, content - 2));
+    const std::string_view name = Parameter(disposition, "name");
+    const size_t begin = content + 4;
+    if (!name.empty() && Parameter(disposition, "filename").empty() && begin <= end) {
+      out->Add(std::string(name), std::string(body.substr(begin, end - begin)));
+    } else if (!name.empty() && begin > end) {
+      out->Add(std::string(name), "");
+    }
+    body.remove_prefix(end + delimiter.size());
+  }
+  return OkStatus();
+}
+
 Result<std::string> UrlUnescape(std::string_view text, bool plus_is_space) {
   std::string out;
   out.reserve(text.size());

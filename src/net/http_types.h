@@ -57,6 +57,9 @@ class Values {
 /// Appends what `a=b&c=d` holds. As Go's url.ParseQuery: a bad escape or a ';' is kInvalidArgument
 /// with Go's wording, and the good pairs are kept all the same.
 Status ParseQuery(std::string_view text, Values* out);
+/// Appends the fields of a multipart/form-data body; files are left out. kInvalidArgument when it
+/// is malformed; the fields before that are kept.
+Status ParseMultipart(std::string_view body, std::string_view content_type, Values* out);
 /// %XX and, when `plus_is_space`, '+'. kInvalidArgument: `invalid URL escape "%zz"`.
 Result<std::string> UrlUnescape(std::string_view text, bool plus_is_space);
 /// Go's url.QueryEscape (space is '+').

@@ -128,6 +128,20 @@ Result<wire::TsdbStatisticsResponse> Channel::TsdbStatistics(
                                                wire::Encode(request), options_.answer_bytes_max);
 }
 
+std::unique_ptr<FrameReader> Channel::Query(const CallContext& context,
+                                            const wire::QueryRequest& request,
+                                            const StreamOptions& options) {
+  return transport_->Stream(context, "/thanos.Query/Query", wire::EncodeQueryRequest(request),
+                            options);
+}
+
+std::unique_ptr<FrameReader> Channel::QueryRange(const CallContext& context,
+                                                 const wire::QueryRequest& request,
+                                                 const StreamOptions& options) {
+  return transport_->Stream(context, "/thanos.Query/QueryRange",
+                            wire::EncodeQueryRangeRequest(request), options);
+}
+
 Result<bool> Channel::Healthy(const CallContext& context) {
   THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
                           transport_->Unary(context, "/grpc.health.v1.Health/Check", "", false));

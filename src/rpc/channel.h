@@ -92,6 +92,13 @@ class Channel {
                                             const wire::ExemplarsRequest& request);
   Result<wire::TsdbStatisticsResponse> TsdbStatistics(const CallContext& context,
                                                       const wire::TsdbStatisticsRequest& request);
+  /// Frames of wire/query_messages.h.
+  std::unique_ptr<FrameReader> Query(const CallContext& context,
+                                     const wire::QueryRequest& request,
+                                     const StreamOptions& options);
+  std::unique_ptr<FrameReader> QueryRange(const CallContext& context,
+                                          const wire::QueryRequest& request,
+                                          const StreamOptions& options);
   /// True when the peer's health service says SERVING.
   Result<bool> Healthy(const CallContext& context);
 

@@ -179,6 +179,7 @@ Dispatcher::Dispatcher(Services services, std::shared_ptr<Health> health) {
       return PinnedBytes::Of(wire::EncodeInfoResponse(response));
     };
   }
+  if (services.query) AddQuery(services.query);
   AddFederated(std::move(services));
   if (health) AddHealth(std::move(health));
   AddReflection("v1");
@@ -229,6 +230,21 @@ void Dispatcher::AddStore(std::shared_ptr<StoreService> store) {
     THANOS_ASSIGN_OR_RETURN(LabelsResult result,
                             store->LabelValues(context, request.label, request.request));
     return PinnedBytes::Of(wire::EncodeLabelValuesResponse(result));
+  };
+}
+
+void Dispatcher::AddQuery(std::shared_ptr<QueryService> query) {
+  Add("thanos.Query", "Query", CallType::kServerStream).stream =
+      [query](const CallContext& context,
+              std::string_view bytes) -> Result<std::unique_ptr<FrameStream>> {
+    THANOS_ASSIGN_OR_RETURN(wire::QueryRequest request, wire::DecodeQueryRequest(bytes));
+    return query->Query(context, request);
+  };
+  Add("thanos.Query", "QueryRange", CallType::kServerStream).stream =
+      [query](const CallContext& context,
+              std::string_view bytes) -> Result<std::unique_ptr<FrameStream>> {
+    THANOS_ASSIGN_OR_RETURN(wire::QueryRequest request, wire::DecodeQueryRangeRequest(bytes));
+    return query->QueryRange(context, request);
   };
 }
 

@@ -62,13 +62,11 @@ class Dispatcher {
  private:
   void AddStore(std::shared_ptr<StoreService> store);
   void AddFederated(Services services);
+  void AddQuery(std::shared_ptr<QueryService> query);
   void AddHealth(std::shared_ptr<Health> health);
   void AddReflection(const std::string& version);
   ServedMethod& Add(std::string service, std::string name, CallType type);
   std::map<std::string, ServedMethod, std::less<>> methods_;
 };
-
-/// A stream of messages that are there already.
-std::unique_ptr<FrameStream> MakeListStream(std::vector<std::string> frames);
 
 }  // namespace thanos::rpc

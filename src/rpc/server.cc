@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <grpc/grpc.h>
+#include <grpc/support/log.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
@@ -23,6 +24,7 @@
 #include "rpc/dispatcher.h"
 #include "rpc/grpc_bytes.inc"
 #include "rpc/handler_pool.h"
+#include "rpc/snappy_frames.h"
 
 namespace thanos::rpc {
 namespace {
@@ -31,6 +33,7 @@ using base::PinnedBytes;
 
 constexpr size_t kUrgentThreadsMax = 4;
 constexpr size_t kUrgentWaitingMax = 1024;
+constexpr size_t kUnpackedRequestMax = 64 << 20;
 // Peers ping every 10 s; a timer that fires a little early must not cost them the connection.
 constexpr int kPingIntervalMinMs = 9'000;
 constexpr std::chrono::seconds kWatchPeriod{1};
@@ -148,11 +151,21 @@ void ServerCall::Begin() {
   StartRead(&request_);
 }
 
+// A request's bytes. Go Thanos with --grpc-compression=snappy packs them in a way that gRPC leaves
+// to us; our answers to it are not packed, which it takes.
+Result<PinnedBytes> RequestBytes(const grpc::ByteBuffer& buffer) {
+  THANOS_ASSIGN_OR_RETURN(PinnedBytes bytes, FromByteBuffer(buffer));
+  const std::string_view text = codec::AsText(bytes.bytes());
+  if (!IsSnappyFramed(text)) return bytes;
+  THANOS_ASSIGN_OR_RETURN(std::string plain, UnpackSnappyFrames(text, kUnpackedRequestMax));
+  return PinnedBytes::Of(std::move(plain));
+}
+
 void ServerCall::OnReadDone(bool ok) {
   Status problem;
   if (!ok && !answered_) problem = InternalError("the call ended before its request came");
   if (ok) {
-    Result<PinnedBytes> bytes = FromByteBuffer(request_);
+    Result<PinnedBytes> bytes = RequestBytes(request_);
     problem = bytes.status();
     if (bytes.ok()) request_bytes_ = std::move(*bytes);
     if (core_->options.observer) core_->options.observer->MessageReceived(method_->method());
@@ -376,6 +389,16 @@ void ServerCall::OnDone() {
   self_.reset();  // Perhaps the end of this object.
 }
 
+// gRPC complains in the log about each call of a peer that packs with snappy; we know.
+void WriteLog(gpr_log_func_args* line) {
+  static const base::Logger logger(base::LogLevel::kWarn, base::LogFormat::kLogfmt);
+  const std::string_view text = line->message;
+  if (text.find("key=grpc-encoding value=snappy") != std::string_view::npos) return;
+  if (line->severity == GPR_LOG_SEVERITY_ERROR) {
+    logger.Error("gRPC", {{"at", line->file}, {"err", std::string(text)}});
+  }
+}
+
 class GenericService : public grpc::CallbackGenericService {
  public:
   explicit GenericService(Core* core) : core_(core) {}
@@ -441,6 +464,7 @@ Status Server::Impl::Start(Services services) {
   core.handlers = std::make_unique<HandlerPool>("grpc-handler", options.handler_threads_max,
                                                 options.waiting_calls_max);
   core.urgent = std::make_unique<HandlerPool>("grpc-urgent", kUrgentThreadsMax, kUrgentWaitingMax);
+  gpr_set_log_function(WriteLog);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(INT32_MAX);
   builder.SetMaxSendMessageSize(INT32_MAX);

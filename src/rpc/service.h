@@ -7,12 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/pinned_bytes.h"
 #include "thanos/call_context.h"
 #include "thanos/series.h"
 #include "thanos/status.h"
 #include "wire/federation_messages.h"
+#include "wire/query_messages.h"
 #include "wire/store_messages.h"
 
 namespace thanos::rpc {
@@ -77,6 +79,16 @@ class StatusService {
       const CallContext& context, const wire::TsdbStatisticsRequest& request) = 0;
 };
 
+class QueryService {
+ public:
+  virtual ~QueryService() = default;
+  /// Frames of wire/query_messages.h.
+  virtual Result<std::unique_ptr<FrameStream>> Query(const CallContext& context,
+                                                     const wire::QueryRequest& request) = 0;
+  virtual Result<std::unique_ptr<FrameStream>> QueryRange(const CallContext& context,
+                                                          const wire::QueryRequest& request) = 0;
+};
+
 /// What is null is not served: kUnimplemented.
 struct Services {
   std::shared_ptr<StoreService> store;
@@ -86,6 +98,10 @@ struct Services {
   std::shared_ptr<MetadataService> metadata;
   std::shared_ptr<ExemplarsService> exemplars;
   std::shared_ptr<StatusService> status;
+  std::shared_ptr<QueryService> query;
 };
+
+/// A stream of messages that are there already.
+std::unique_ptr<FrameStream> MakeListStream(std::vector<std::string> frames);
 
 }  // namespace thanos::rpc

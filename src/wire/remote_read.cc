@@ -6,6 +6,7 @@
 #include "codec/byte_reader.h"
 #include "codec/hash.h"
 #include "store/storepb/prompb/remote.pb.h"
+#include "wire/prompb_convert.inc"
 #include "wire/proto_convert.inc"
 #include "wire/proto_reader.h"
 
@@ -69,7 +70,7 @@ Result<ReadRequest> DecodeReadRequest(std::string_view bytes) {
 
 // True when at least `bytes` are in the buffer, false when the body ends before.
 Result<bool> ReadFrameReader::Fill(size_t bytes) {
-  if (buffer_.size() - begin_ < bytes) {
+  if (begin_ > 0 && buffer_.size() - begin_ < bytes) {
     // Room is made at the front first; what a frame announces is believed as its bytes arrive.
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
@@ -289,69 +290,13 @@ std::string EncodeReadFrame(int64_t query_index, const SeriesView& series) {
   return frame.append(payload);
 }
 
-namespace {
-
-using Spans = google::protobuf::RepeatedPtrField<pb::BucketSpan>;
-
-std::vector<model::HistogramSpan> ReadSpans(const Spans& from) {
-  std::vector<model::HistogramSpan> out;
-  for (const pb::BucketSpan& span : from) out.push_back({span.offset(), span.length()});
-  return out;
-}
-
-// Buckets of either kind: deltas that add up, or counts as they are.
-template <typename Deltas, typename Counts>
-std::vector<double> ReadBuckets(bool integer, const Deltas& deltas, const Counts& counts) {
-  if (!integer) return {counts.begin(), counts.end()};
-  std::vector<double> out;
-  uint64_t count = 0;  // Wraps, rather than overflows, on hostile deltas.
-  for (const int64_t delta : deltas) {
-    count += static_cast<uint64_t>(delta);
-    out.push_back(static_cast<double>(static_cast<int64_t>(count)));
-  }
-  return out;
-}
-
-model::FloatHistogram ReadHistogram(const pb::Histogram& from) {
-  const bool integer = from.has_count_int();
-  model::FloatHistogram out;
-  out.hint = static_cast<model::CounterResetHint>(from.reset_hint() & 3);
-  out.schema = from.schema();
-  out.zero_threshold = from.zero_threshold();
-  out.count = integer ? static_cast<double>(from.count_int()) : from.count_float();
-  out.zero_count = from.has_zero_count_int() ? static_cast<double>(from.zero_count_int())
-                                             : from.zero_count_float();
-  out.sum = from.sum();
-  out.positive_spans = ReadSpans(from.positive_spans());
-  out.negative_spans = ReadSpans(from.negative_spans());
-  out.positive_buckets = ReadBuckets(integer, from.positive_deltas(), from.positive_counts());
-  out.negative_buckets = ReadBuckets(integer, from.negative_deltas(), from.negative_counts());
-  out.custom_values.assign(from.custom_values().begin(), from.custom_values().end());
-  return out;
-}
-
-}  // namespace
-
 Result<std::vector<std::vector<SampledSeries>>> DecodeReadResponse(std::string_view bytes) {
   pb::ReadResponse proto;
   THANOS_RETURN_IF_ERROR(ParseMessage(bytes, &proto));
   std::vector<std::vector<SampledSeries>> results;
   for (const pb::QueryResult& result : proto.results()) {
     std::vector<SampledSeries>& out = results.emplace_back();
-    for (const pb::TimeSeries& from : result.timeseries()) {
-      SampledSeries series;
-      series.labels = ReadLabels(from.labels());
-      series.t.reserve(static_cast<size_t>(from.samples_size()));
-      series.v.reserve(static_cast<size_t>(from.samples_size()));
-      for (const pb::Sample& sample : from.samples()) {
-        series.t.push_back(sample.timestamp());
-        series.v.push_back(sample.value());
-      }
-      for (const pb::Histogram& histogram : from.histograms()) {
-        series.histograms.push_back({histogram.timestamp(), ReadHistogram(histogram)});
-      }
-      out.push_back(std::move(series));
-    }
+    for (const pb::TimeSeries& from : result.timeseries()) out.push_back(ReadSeries(from));
   }
   return results;
 }
@@ -360,15 +305,7 @@ std::string EncodeReadResponse(const std::vector<std::vector<SampledSeries>>& re
   pb::ReadResponse proto;
   for (const std::vector<SampledSeries>& result : results) {
     pb::QueryResult* query = proto.add_results();
-    for (const SampledSeries& series : result) {
-      pb::TimeSeries* out = query->add_timeseries();
-      FillLabels(series.labels.view(), out->mutable_labels());
-      for (size_t i = 0; i < series.t.size(); ++i) {
-        pb::Sample* sample = out->add_samples();
-        sample->set_timestamp(series.t[i]);
-        sample->set_value(series.v[i]);
-      }
-    }
+    for (const SampledSeries& series : result) FillSeries(series, query->add_timeseries());
   }
   return proto.SerializeAsString();
 }

@@ -100,7 +100,7 @@ struct SampledSeries {
 };
 /// One list of series a query. The bytes are protobuf, unpacked already.
 Result<std::vector<std::vector<SampledSeries>>> DecodeReadResponse(std::string_view bytes);
-/// Floats only.
+/// Histograms go as float histograms.
 std::string EncodeReadResponse(const std::vector<std::vector<SampledSeries>>& results);
 
 }  // namespace thanos::wire

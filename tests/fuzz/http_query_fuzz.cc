@@ -32,6 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (auto parts = net::SplitHostPort(text); parts.ok() && !parts->port.empty()) {
     if (!net::SplitHostPort(net::JoinHostPort(parts->host, parts->port)).ok()) std::abort();
   }
+  net::Values parts;
+  (void)net::ParseMultipart(text, "multipart/form-data; boundary=x", &parts).ok();
   if (net::UrlForMessages(text).size() > text.size()) std::abort();
   return 0;
 }

@@ -71,6 +71,7 @@ TEST_F(HttpServerTest, AnswersAndCloses) {
   const std::string answer = Get("/echo?a=1&b=x%20y+z");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(answer, ::testing::ContainsRegex("\r\nDate: [A-Z][a-z][a-z], [0-9][0-9] .* GMT\r\n"));
   EXPECT_THAT(answer, EndsWith("\r\n\r\nGET /echo\na=1\nb=x y z\n"));
 }
 

@@ -42,6 +42,24 @@ TEST(ParseQuery, BoundsTheNumberOfParameters) {
   EXPECT_THAT(ParseQuery(text, &values), StatusIs(StatusCode::kInvalidArgument));
 }
 
+TEST(ParseMultipart, ReadsFieldsAndLeavesFilesOut) {
+  const std::string body =
+      "--xx\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nup{a=\"b\"}\r\n"
+      "--xx\r\nContent-Type: text/plain\r\ncontent-disposition: form-data; name=time\r\n\r\n5\r\n"
+      "--xx\r\nContent-Disposition: form-data; name=\"f\"; filename=\"g\"\r\n\r\nfile\r\n"
+      "--xx\r\nContent-Disposition: form-data; name=\"empty\"\r\n\r\n\r\n--xx--\r\n";
+  const std::string type = "multipart/form-data; boundary=\"xx\"";
+  Values values;
+  THANOS_EXPECT_OK(ParseMultipart(body, type, &values));
+  EXPECT_THAT(values.items(), ElementsAre(Pair("query", "up{a=\"b\"}"), Pair("time", "5"),
+                                          Pair("empty", "")));
+  for (size_t size = 0; size + 4 < body.size(); ++size) {
+    Values part;
+    EXPECT_FALSE(ParseMultipart(body.substr(0, size), type, &part).ok()) << size;
+  }
+  EXPECT_FALSE(ParseMultipart(body, "multipart/form-data", &values).ok());
+}
+
 TEST(Escape, AsGo) {
   EXPECT_EQ(QueryEscape("a b/c?d=e&f+é~"), "a+b%2Fc%3Fd%3De%26f%2B%C3%A9~");
   EXPECT_EQ(PathEscape("a b/c:d@e"), "a%20b%2Fc:d@e");

@@ -11,8 +11,12 @@
 #include <unistd.h>
 
 #include "codec/byte_reader.h"
+#include "codec/compression.h"
+#include "codec/hash.h"
 #include "rpc/channel.h"
+#include "rpc/grpc_transport.h"
 #include "rpc/server.h"
+#include "rpc/snappy_frames.h"
 #include "support/raw_client.h"
 #include "thanos/testing/status_matchers.h"
 #include "wire/series_frame.h"
@@ -525,6 +529,48 @@ TEST_F(GrpcServerTest, RecoversFromDescriptorExhaustion) {
   THANOS_EXPECT_OK(fresh->Info(context_.WithTimeout(kLong)));
 }
 
+TEST_F(GrpcServerTest, OldConnectionsAreReplacedWithoutLosingCalls) {
+  options_.max_connection_age = milliseconds(100);
+  Start();
+  const auto end = std::chrono::steady_clock::now() + milliseconds(500);
+  while (std::chrono::steady_clock::now() < end) THANOS_ASSERT_OK(channel_->Info(context_));
+}
+
+TEST_F(GrpcServerTest, ReflectionListsServicesAsGoThanosDoes) {
+  Start();
+  const auto transport = MakeGrpcTransport(server_->address(), {});
+  // list_services, with any text.
+  const auto reader = transport->Stream(
+      context_, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", std::string("\x3a\x01*"), {});
+  THANOS_ASSERT_OK_AND_ASSIGN(auto answer, reader->Next());
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_THAT(TextOf(*answer), ::testing::AllOf(HasSubstr("thanos.Store"), HasSubstr("thanos.info.Info"),
+                                                HasSubstr("grpc.health.v1.Health")));
+  THANOS_ASSERT_OK_AND_ASSIGN(auto end, reader->Next());
+  EXPECT_FALSE(end.has_value());
+}
+
+TEST_F(GrpcServerTest, HealthKnowsOneServiceAndTellsItsWatchers) {
+  Start();
+  const auto transport = MakeGrpcTransport(server_->address(), {});
+  EXPECT_THAT(transport->Unary(context_, "/grpc.health.v1.Health/Check", "\x0a\x01x", false),
+              StatusIs(StatusCode::kNotFound));
+  const auto reader = transport->Stream(context_, "/grpc.health.v1.Health/Watch", "", {});
+  const auto next = [&] {
+    auto answer = reader->Next();
+    return answer.ok() && answer->has_value() ? static_cast<int>(TextOf(**answer).back()) : -1;
+  };
+  EXPECT_EQ(next(), 2);
+  server_->SetReady(true);
+  EXPECT_EQ(next(), 1);
+  // The watcher does not hold up the end.
+  const auto began = std::chrono::steady_clock::now();
+  server_->Stop(std::chrono::minutes(2));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
+  EXPECT_EQ(next(), 2);
+  EXPECT_THAT(reader->Next(), StatusIs(StatusCode::kUnavailable));
+}
+
 TEST_F(GrpcServerTest, ConnectionsAreBounded) {
   options_.connections_max = 3;
   Start();
@@ -537,6 +583,80 @@ TEST_F(GrpcServerTest, ConnectionsAreBounded) {
   }
   const auto fresh = Channel::Connect(server_->address());
   THANOS_EXPECT_OK(fresh->Info(context_.WithTimeout(kLong)));
+}
+
+// One HTTP/2 frame.
+std::string Frame(uint8_t type, uint8_t flags, uint8_t stream, const std::string& payload) {
+  std::string out;
+  out += static_cast<char>(payload.size() >> 16);
+  out += static_cast<char>(payload.size() >> 8);
+  out += static_cast<char>(payload.size());
+  out += static_cast<char>(type);
+  out += static_cast<char>(flags);
+  out += std::string(3, '\0');
+  out += static_cast<char>(stream);
+  return out + payload;
+}
+// A header that is neither indexed nor compressed.
+std::string Header(const std::string& name, const std::string& value) {
+  return std::string(1, '\0') + static_cast<char>(name.size()) + name +
+         static_cast<char>(value.size()) + value;
+}
+
+// Chunks of snappy's framing format.
+std::string SnappyFramed(const std::string& text, bool good_checksum = true) {
+  const uint32_t crc = codec::Crc32c(codec::AsBytes(text));
+  const uint32_t masked = (crc >> 15 | crc << 17) + 0xa282ead8 + (good_checksum ? 0 : 1);
+  std::string body;
+  for (int shift = 0; shift < 32; shift += 8) body += static_cast<char>(masked >> shift);
+  body += codec::SnappyCompress(text);
+  std::string out("\xff\x06\x00\x00sNaPpY\x00", 11);
+  for (int shift = 0; shift < 24; shift += 8) out += static_cast<char>(body.size() >> shift);
+  return out + body;
+}
+
+// What Go Thanos with --grpc-compression=snappy sends.
+std::string AskPacked(int port, const std::string& packed) {
+  thanos::testing::RawClient client(port);
+  client.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(4, 0, 0, ""));
+  client.Send(Frame(1, 4, 1,
+                    Header(":method", "POST") + Header(":scheme", "http") +
+                        Header(":path", "/thanos.Store/LabelNames") + Header(":authority", "x") +
+                        Header("te", "trailers") + Header("content-type", "application/grpc") +
+                        Header("grpc-encoding", "snappy")));
+  std::string message("\x01\x00\x00\x00", 4);
+  message += static_cast<char>(packed.size());
+  client.Send(Frame(0, 1, 1, message + packed));
+  return client.ReadUntil("grpc-status");
+}
+
+TEST_F(GrpcServerTest, PeersThatPackWithSnappyAreUnderstood) {
+  LabelsRequest seen;
+  store_->names = [&](const CallContext&, const LabelsRequest& request) {
+    seen = request;
+    return LabelsResult{{"the_answer"}, {}, false};
+  };
+  Start();
+  LabelsRequest request;
+  request.matchers = {model::Matcher::Equal("a", "a value")};
+  const std::string plain = wire::EncodeLabelNamesRequest(request);
+  EXPECT_THAT(AskPacked(server_->port(), SnappyFramed(plain)), HasSubstr("the_answer"));
+  EXPECT_EQ(seen.matchers, request.matchers);
+  EXPECT_THAT(AskPacked(server_->port(), SnappyFramed(plain, false)),
+              ::testing::Not(HasSubstr("the_answer")));
+}
+
+TEST(SnappyFrames, EveryTruncationButTheWholeIsAnError) {
+  const std::string text(100'000, 'x');
+  const std::string framed = SnappyFramed(text.substr(0, 60'000)) + SnappyFramed(text.substr(60'000));
+  EXPECT_THAT(UnpackSnappyFrames(framed, 1 << 20), IsOkAndHolds(text));
+  EXPECT_THAT(UnpackSnappyFrames(framed, 99'999), StatusIs(StatusCode::kResourceExhausted));
+  const std::string small = SnappyFramed("hello");
+  EXPECT_TRUE(IsSnappyFramed(small));
+  for (size_t size = 11; size < small.size(); ++size) {
+    EXPECT_THAT(UnpackSnappyFrames(small.substr(0, size), 1 << 20), StatusIs(StatusCode::kDataLoss));
+  }
+  EXPECT_THAT(UnpackSnappyFrames(std::string("\x02\x00\x00\x00", 4), 10), StatusIs(StatusCode::kDataLoss));
 }
 
 class CountingObserver : public CallObserver {
