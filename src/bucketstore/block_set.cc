@@ -80,7 +80,7 @@ BlockSet::BlockSet(Bucket* bucket, BlockSetOptions options, base::Logger logger,
     : bucket_(bucket),
       options_(std::move(options)),
       logger_(std::move(logger)),
-      serving_(std::make_shared<const std::vector<bucketblocks::MetaRef>>()) {
+      serving_(std::make_shared<const std::vector<ServingBlock>>()) {
   if (registry == nullptr) return;
   const std::string prefix = "thanos_bucket_store_";
   loads_ = registry->AddCounter(prefix + "block_loads_total",
@@ -105,11 +105,11 @@ BlockSet::~BlockSet() = default;
 
 // Called with the lock held.
 void BlockSet::Changed() {
-  auto serving = std::make_shared<std::vector<bucketblocks::MetaRef>>();
+  auto serving = std::make_shared<std::vector<ServingBlock>>();
   size_t aside = 0;
   for (const auto& [id, entry] : entries_) {
     if (entry.quarantine.ok()) {
-      serving->push_back(entry.meta);
+      serving->push_back({entry.meta, entry.labels});
     } else {
       ++aside;
     }
@@ -121,7 +121,7 @@ void BlockSet::Changed() {
 
 void BlockSet::Add(bucketblocks::MetaRef meta) {
   std::lock_guard lock(mutex_);
-  entries_.try_emplace(meta->ulid).first->second.meta = meta;
+  entries_[meta->ulid].Take(std::move(meta));
   Changed();
 }
 
@@ -139,8 +139,8 @@ void BlockSet::Sync(const bucketblocks::MetaMap& metas, bool complete) {
   {
     std::lock_guard lock(mutex_);
     for (const auto& [id, meta] : metas) {
-      Entry& entry = entries_.try_emplace(id).first->second;
-      entry.meta = meta;
+      Entry& entry = entries_[id];
+      entry.Take(meta);
       entry.quarantine = OkStatus();
     }
     for (auto it = entries_.begin(); complete && it != entries_.end();) {
@@ -320,7 +320,7 @@ std::vector<BlockStatus> BlockSet::Snapshot() const {
   return out;
 }
 
-std::shared_ptr<const std::vector<bucketblocks::MetaRef>> BlockSet::Serving() const {
+ServingBlocks BlockSet::Serving() const {
   std::lock_guard lock(mutex_);
   return serving_;
 }

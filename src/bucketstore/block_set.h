@@ -42,6 +42,13 @@ struct BlockStatus {
   std::string reason;  // Of a quarantine.
 };
 
+/// A block that queries may ask.
+struct ServingBlock {
+  bucketblocks::MetaRef meta;
+  Labels labels;  // External.
+};
+using ServingBlocks = std::shared_ptr<const std::vector<ServingBlock>>;
+
 /// Thread-safe. The bucket outlives it and every Block that came from it.
 class BlockSet {
  public:
@@ -68,15 +75,22 @@ class BlockSet {
 
   /// Everything in the set, by id.
   std::vector<BlockStatus> Snapshot() const;
-  /// Metas of the blocks that are not quarantined, by id. Cheap; shared until the set changes.
-  std::shared_ptr<const std::vector<bucketblocks::MetaRef>> Serving() const;
+  /// The blocks that are not quarantined, by id. Cheap; shared until the set changes.
+  ServingBlocks Serving() const;
 
  private:
   struct Entry {
     bucketblocks::MetaRef meta;
+    Labels labels;
     block::BlockRef block;  // Once open.
     bool opening = false;
     Status quarantine;  // Not OK: put aside.
+
+    void Take(bucketblocks::MetaRef found) {
+      if (found == meta) return;
+      labels = found->ExternalLabels();
+      meta = std::move(found);
+    }
   };
   Result<block::BlockRef> Load(const CallContext& context, const block::BlockMeta& meta);
   Result<std::shared_ptr<const block::IndexHeader>> LoadHeader(const CallContext& context,
@@ -94,8 +108,8 @@ class BlockSet {
   metrics::Histogram load_seconds_;
   mutable std::mutex mutex_;
   std::condition_variable opened_;
-  std::map<base::Ulid, Entry> entries_;                                // Guarded by mutex_.
-  std::shared_ptr<const std::vector<bucketblocks::MetaRef>> serving_;  // Guarded by mutex_.
+  std::map<base::Ulid, Entry> entries_;  // Guarded by mutex_.
+  ServingBlocks serving_;                // Guarded by mutex_.
 };
 
 }  // namespace thanos::bucketstore

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 
 #include "block/block_labels.h"
 #include "block/block_select.h"
+#include "block/block_source.h"
 #include "series/filter.h"
 
 namespace thanos::bucketstore {
@@ -29,6 +29,13 @@ bool ConcernsAll(const Status& status) {
     default:
       return false;
   }
+}
+
+std::vector<block::BlockCandidate> CandidatesOf(const std::vector<ServingBlock>& blocks) {
+  std::vector<block::BlockCandidate> out;
+  out.reserve(blocks.size());
+  for (const ServingBlock& block : blocks) out.push_back({block.meta.get(), block.labels.view()});
+  return out;
 }
 
 }  // namespace
@@ -148,7 +155,9 @@ class BucketStore::Cursor : public SeriesCursor {
       state.reset();  // What it opened ends before the store may.
       in_flight->End();
     };
-    if (executor_ == nullptr || !executor_->TrySubmit(run)) std::function<void()>(run)();
+    if (executor_ != nullptr && executor_->TrySubmit(run)) return;
+    std::function<void()> here = run;
+    here();
   }
 
   base::Executor* executor_;
@@ -190,55 +199,21 @@ void BucketStore::Clip(int64_t* min_ms, int64_t* max_ms) const {
 }
 
 SourceInfo BucketStore::Info() const {
-  const auto serving = blocks_->Serving();
-  SourceInfo info;
-  info.name = options_.name;
-  info.min_ms = INT64_MAX;
-  info.max_ms = INT64_MIN;
-  std::map<std::string, std::pair<Labels, std::vector<const block::BlockMeta*>>> by_labels;
-  for (const auto& meta : *serving) {
-    info.min_ms = std::min(info.min_ms, meta->min_ms);
-    info.max_ms = std::max(info.max_ms, meta->max_ms);
-    Labels labels = meta->ExternalLabels();
-    auto& group = by_labels[labels.ToString()];
-    group.first = std::move(labels);
-    group.second.push_back(meta.get());
-  }
+  const ServingBlocks serving = blocks_->Serving();
+  SourceInfo info = block::InfoOfBlocks(options_.name, CandidatesOf(*serving));
   Clip(&info.min_ms, &info.max_ms);
-  for (auto& [text, group] : by_labels) {
-    info.label_sets.push_back(group.first);
-    auto& list = group.second;
-    std::sort(list.begin(), list.end(),
-              [](const auto* a, const auto* b) { return a->min_ms < b->min_ms; });
-    bool open = false;
-    for (const block::BlockMeta* meta : list) {
-      if (open && meta->min_ms <= info.tsdbs.back().max_ms) {
-        info.tsdbs.back().max_ms = std::max(info.tsdbs.back().max_ms, meta->max_ms);
-      } else {
-        info.tsdbs.push_back({group.first, meta->min_ms, meta->max_ms});
-      }
-      open = true;
-    }
-  }
   return info;
 }
 
 std::vector<BucketStore::Choice> BucketStore::Choose(
     std::span<const model::Matcher> matchers, int64_t min_ms, int64_t max_ms,
     int64_t max_resolution_ms, std::span<const model::Matcher> block_matchers) const {
-  const auto serving = blocks_->Serving();
-  std::vector<Labels> labels;
-  labels.reserve(serving->size());
-  std::vector<block::BlockCandidate> candidates;
-  for (const auto& meta : *serving) {
-    labels.push_back(meta->ExternalLabels());
-    candidates.push_back({meta.get(), labels.back().view()});
-  }
+  const ServingBlocks serving = blocks_->Serving();
   Clip(&min_ms, &max_ms);
   std::vector<Choice> out;
   for (auto& chosen : block::ChooseBlocks(
-           candidates, {matchers, min_ms, max_ms, max_resolution_ms, block_matchers})) {
-    out.push_back({(*serving)[chosen.index]->ulid, std::move(chosen.matchers)});
+           CandidatesOf(*serving), {matchers, min_ms, max_ms, max_resolution_ms, block_matchers})) {
+    out.push_back({(*serving)[chosen.index].meta->ulid, std::move(chosen.matchers)});
   }
   return out;
 }

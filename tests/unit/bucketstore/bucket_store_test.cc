@@ -37,7 +37,9 @@ Result<std::string> Dump(SeriesSource& source, const SelectRequest& request,
     if (!batch) break;
     EXPECT_LE(batch->series().size(), request.batch_series);
     for (const SeriesView& series : batch->series()) {
-      if (!first) EXPECT_LT(Compare(LabelsView(last), series.labels), 0);
+      if (!first) {
+        EXPECT_LT(Compare(LabelsView(last), series.labels), 0);
+      }
       first = false;
       last = series.labels.encoded();
       out += series.labels.ToString() + "\n";
