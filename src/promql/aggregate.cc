@@ -386,6 +386,9 @@ OperatorPtr MakeAggregate(AggregateSpec spec, OperatorPtr input, ScalarPtr param
     case TokenKind::kTopk:
     case TokenKind::kBottomk:
       return MakeTopk(std::move(spec), std::move(input), std::move(param), std::move(state));
+    case TokenKind::kLimitk:
+    case TokenKind::kLimitRatio:
+      return MakeLimit(std::move(spec), std::move(input), std::move(param), std::move(state));
     case TokenKind::kQuantile:
       return MakeQuantile(std::move(spec), std::move(input), std::move(param), std::move(state));
     case TokenKind::kCountValues:

@@ -35,6 +35,9 @@ OperatorPtr MakeTopk(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
                      std::shared_ptr<QueryState> state);
 OperatorPtr MakeQuantile(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
                          std::shared_ptr<QueryState> state);
+/// limitk and limit_ratio.
+OperatorPtr MakeLimit(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
+                      std::shared_ptr<QueryState> state);
 OperatorPtr MakeCountValues(AggregateSpec spec, OperatorPtr input,
                             std::shared_ptr<QueryState> state);
 
@@ -56,6 +59,9 @@ class GroupIndex {
   std::vector<bool> drop_;
   std::string key_;
 };
+
+/// How many elements topk and its kin keep at each step; empty when no step keeps any.
+Result<std::vector<int64_t>> ReadLimits(Scalar& param);
 
 /// Memory charged bit by bit.
 class GrowingLease {

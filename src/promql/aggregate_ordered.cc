@@ -1,12 +1,14 @@
-// Aggregations that need more of a group than a running value: topk, bottomk, quantile,
-// count_values.
+// Aggregations that need more of a group than a running value: topk, bottomk, limitk, limit_ratio,
+// quantile, count_values.
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <deque>
+#include <span>
 #include <utility>
 
 #include "base/json_text.h"
 #include "base/number_text.h"
+#include "codec/hash.h"
 #include "model/go_quote.h"
 #include "promql/aggregate.h"
 #include "promql/histogram_math.h"
@@ -36,8 +38,8 @@ class Topk final : public Operator {
 
   Result<RowBatchRef> Next() override {
     if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
-    THANOS_ASSIGN_OR_RETURN(const bool wanted, ReadParameter());
-    if (!wanted) return RowBatchRef();
+    THANOS_ASSIGN_OR_RETURN(k_, ReadLimits(*param_));
+    if (k_.empty()) return RowBatchRef();
     THANOS_RETURN_IF_ERROR(input_->ForEachRow([this](const Row& row) { return Add(row); }));
     return grid_.count == 1 ? EmitOrdered() : EmitRows();
   }
@@ -52,31 +54,6 @@ class Topk final : public Operator {
     std::string labels;
     bool drop_name;
   };
-
-  // False: no step wants anything.
-  Result<bool> ReadParameter() {
-    THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param_->Values());
-    double most = -kInf;
-    double least = kInf;
-    bool nan = false;
-    for (const double v : values) {
-      nan |= std::isnan(v);
-      most = std::fmax(most, v);
-      least = std::fmin(least, v);
-    }
-    if (nan) return FailedPreconditionError("Parameter value is NaN");
-    if (most < 1) return false;
-    if (least <= -9223372036854775808.0) {
-      return FailedPreconditionError("Scalar value " + base::FormatFloatG(least) +
-                                     " underflows int64");
-    }
-    if (most >= 9223372036854774784.0) {
-      return FailedPreconditionError("Scalar value " + base::FormatFloatG(most) +
-                                     " overflows int64");
-    }
-    for (const double v : values) k_.push_back(v < 1 ? 0 : static_cast<int64_t>(v));
-    return true;
-  }
 
   // True when `a` is worse than `b`: it leaves the heap first.
   bool Worse(double a, double b) const {
@@ -358,8 +335,150 @@ class CountValues final : public Operator {
   bool done_ = false;
 };
 
+// The first k rows of each group at every step, or the share of them that a hash picks.
+class Limit final : public Operator {
+ public:
+  Limit(AggregateSpec spec, OperatorPtr input, ScalarPtr param, std::shared_ptr<QueryState> state)
+      : Operator(input->grid(), AggregateTraits(spec, 8)),
+        state_(std::move(state)),
+        ratio_(spec.op == TokenKind::kLimitRatio),
+        param_place_(spec.param_place),
+        input_(std::move(input)),
+        param_(std::move(param)),
+        index_(spec),
+        lease_(state_->context.budget()) {
+    traits_.order = RowOrder::kInput;
+    traits_.unique_without_name = input_->traits().unique_without_name;
+    traits_.fragments = input_->traits().fragments;
+    if (ratio_) traits_.holds = Holds::kNothing;
+  }
+  std::vector<const Operator*> children() const override { return {input_.get()}; }
+
+  Result<RowBatchRef> Next() override {
+    if (!std::exchange(prepared_, true)) THANOS_RETURN_IF_ERROR(Prepare());
+    while (!nothing_) {
+      THANOS_ASSIGN_OR_RETURN(RowBatchRef input, input_->Next());
+      if (input == nullptr) return RowBatchRef();
+      RowBatchBuilder builder(state_, grid_);
+      std::deque<HistogramColumn> columns;
+      for (const Row& row : input->rows()) {
+        THANOS_RETURN_IF_ERROR(state_->Check());
+        uint64_t* kept = builder.NewBits();
+        for (size_t w = 0; w < grid_.words(); ++w) kept[w] = row.PointsWord(w);
+        THANOS_RETURN_IF_ERROR(ratio_ ? KeepShare(row, kept) : KeepFirst(row, kept));
+        Row out = row;
+        uint64_t* floats = builder.NewBits();
+        for (size_t w = 0; w < grid_.words(); ++w) floats[w] = kept[w] & row.present[w];
+        out.present = floats;
+        if (row.histograms != nullptr) {
+          for (size_t w = 0; w < grid_.words(); ++w) kept[w] &= row.histograms->present[w];
+          columns.push_back({row.histograms->at, kept});
+          out.histograms = builder.CopyHistograms(&columns.back());
+        }
+        builder.Add(out);
+      }
+      if (builder.empty()) continue;
+      builder.Pin(std::move(input));
+      return builder.Finish();
+    }
+    return RowBatchRef();
+  }
+
+ private:
+  Status Prepare() {
+    if (grid_.count == 0) {
+      nothing_ = true;
+      return OkStatus();
+    }
+    if (!ratio_) {
+      THANOS_ASSIGN_OR_RETURN(k_, ReadLimits(*param_));
+      nothing_ = k_.empty();
+      return OkStatus();
+    }
+    THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param_->Values());
+    nothing_ = std::all_of(values.begin(), values.end(), [](double r) { return r == 0; });
+    for (const double r : values) {
+      if (std::isnan(r)) return FailedPreconditionError("Ratio value is NaN");
+      const double capped = std::clamp(r, -1.0, 1.0);
+      if (capped != r) {
+        state_->Annotate(AnnotationKind::kWarning,
+                         "ratio value should be between -1 and 1, got " + base::FormatFloatG(r) +
+                             ", capping to " + base::FormatFloatG(capped),
+                         param_place_);
+      }
+      ratios_.push_back(capped);
+    }
+    return OkStatus();
+  }
+
+  Status KeepFirst(const Row& row, uint64_t* kept) {
+    const size_t group = index_.Find(row);
+    if (group == taken_.size()) {
+      taken_.emplace_back(grid_.count);
+      THANOS_RETURN_IF_ERROR(lease_.Grow(grid_.count * sizeof(int64_t)));
+    }
+    for (size_t i = 0; i < grid_.count; ++i) {
+      if (TestBit(kept, i) && taken_[group][i]++ >= k_[i]) ClearBit(kept, i);
+    }
+    return OkStatus();
+  }
+
+  // The hash is that of the label set's bytes, so that all queries pick the same series.
+  Status KeepShare(const Row& row, uint64_t* kept) const {
+    const double place = static_cast<double>(codec::Xxh64(row.labels.encoded())) /
+                         static_cast<double>(UINT64_MAX);
+    for (size_t i = 0; i < grid_.count; ++i) {
+      const double r = ratios_[i];
+      const bool keep = r >= 0 ? place < r : place >= 1 + r;
+      if (!keep) ClearBit(kept, i);
+    }
+    return OkStatus();
+  }
+
+  const std::shared_ptr<QueryState> state_;
+  const bool ratio_;
+  const SourceRange param_place_;
+  const OperatorPtr input_;
+  const ScalarPtr param_;
+  GroupIndex index_;
+  GrowingLease lease_;
+  std::vector<int64_t> k_;
+  std::vector<double> ratios_;
+  std::vector<std::vector<int64_t>> taken_;  // By group and step.
+  bool prepared_ = false;
+  bool nothing_ = false;
+};
+
 }  // namespace
 
+Result<std::vector<int64_t>> ReadLimits(Scalar& param) {
+  THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param.Values());
+  double most = -kInf;
+  double least = kInf;
+  for (const double v : values) {
+    if (std::isnan(v)) return FailedPreconditionError("Parameter value is NaN");
+    most = std::fmax(most, v);
+    least = std::fmin(least, v);
+  }
+  std::vector<int64_t> limits;
+  if (most < 1) return limits;
+  if (least <= -9223372036854775808.0) {
+    return FailedPreconditionError("Scalar value " + base::FormatFloatG(least) +
+                                   " underflows int64");
+  }
+  if (most >= 9223372036854774784.0) {
+    return FailedPreconditionError("Scalar value " + base::FormatFloatG(most) +
+                                   " overflows int64");
+  }
+  for (const double v : values) limits.push_back(v < 1 ? 0 : static_cast<int64_t>(v));
+  return limits;
+}
+
+OperatorPtr MakeLimit(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
+                      std::shared_ptr<QueryState> state) {
+  return std::make_unique<Limit>(std::move(spec), std::move(input), std::move(param),
+                                 std::move(state));
+}
 OperatorPtr MakeTopk(AggregateSpec spec, OperatorPtr input, ScalarPtr param,
                      std::shared_ptr<QueryState> state) {
   return std::make_unique<Topk>(std::move(spec), std::move(input), std::move(param),

@@ -24,7 +24,7 @@ class BucketFunction final : public Operator {
   BucketFunction(BucketSpec spec, std::vector<ScalarPtr> params, OperatorPtr input,
                  std::shared_ptr<QueryState> state)
       : Operator(input->grid(), OperatorTraits()),
-        spec_(spec),
+        spec_(std::move(spec)),
         state_(std::move(state)),
         params_(std::move(params)),
         input_(std::move(input)) {
@@ -51,14 +51,10 @@ class BucketFunction final : public Operator {
       THANOS_RETURN_IF_ERROR(state_->Check());
       std::sort(group->rows.begin(), group->rows.end(),
                 [](const BucketRow& a, const BucketRow& b) { return a.upper < b.upper; });
-      double* values = builder.NewValues();
-      uint64_t* bits = builder.NewBits();
-      Compute(*group, values, bits);
-      LabelsView labels(group->labels);
-      std::string scratch;
-      if (spec_.drop_now) labels = WithoutMetadata(labels, &scratch);
-      if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(labels, bits));
-      builder.Add({builder.CopyLabels(labels), !spec_.drop_now, values, bits});
+      const size_t rows = spec_.fraction ? 1 : values_.size();
+      for (size_t q = 0; q < rows; ++q) {
+        THANOS_RETURN_IF_ERROR(AddRow(*group, q, &builder));
+      }
     }
     AnnotateFixes();
     return builder.Finish();
@@ -80,12 +76,60 @@ class BucketFunction final : public Operator {
     int64_t first_ms = 0, last_ms = 0;
   };
 
+  Status AddRow(const Group& group, size_t q, RowBatchBuilder* builder) {
+    double* values = builder->NewValues();
+    uint64_t* bits = builder->NewBits();
+    Compute(group, q, values, bits);
+    LabelsView labels(group.labels);
+    std::string scratch;
+    if (spec_.drop_now) labels = WithoutMetadata(labels, &scratch);
+    if (!spec_.quantiles_label) return AddRow(labels, values, bits, builder);
+    // The quantile may change from step to step: a row for each that occurs.
+    std::vector<bool> done(grid_.count);
+    for (size_t first = 0; first < grid_.count; ++first) {
+      if (done[first] || !TestBit(bits, first)) continue;
+      const std::string text = QuantileText(values_[q][first]);
+      uint64_t* mine = builder->NewBits();
+      for (size_t i = first; i < grid_.count; ++i) {
+        if (done[i] || !TestBit(bits, i) || QuantileText(values_[q][i]) != text) continue;
+        done[i] = true;
+        SetBit(mine, i);
+      }
+      LabelsBuilder with_label(labels);
+      with_label.Set(*spec_.quantiles_label, text);
+      const Labels full = with_label.Build();
+      THANOS_RETURN_IF_ERROR(AddRow(full, values, mine, builder));
+    }
+    return OkStatus();
+  }
+
+  Status AddRow(LabelsView labels, const double* values, const uint64_t* bits,
+                RowBatchBuilder* builder) {
+    if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(labels, bits));
+    Row row;
+    row.labels = builder->CopyLabels(labels);
+    row.drop_name = !spec_.drop_now;
+    row.values = values;
+    row.present = bits;
+    builder->Add(row);
+    return OkStatus();
+  }
+
+  // As OpenMetrics writes it: 1.0 for 1.
+  static std::string QuantileText(double q) {
+    std::string text = base::FormatFloatG(q);
+    if (std::isfinite(q) && text.find_first_of(".e") == std::string::npos) text += ".0";
+    return text;
+  }
+
   void AnnotateQuantiles() {
-    for (const double q : values_[0]) {
-      if (q >= 0 && q <= 1) continue;
-      state_->Annotate(AnnotationKind::kWarning,
-                       "quantile value should be between 0 and 1, got " + base::FormatFloatG(q),
-                       spec_.quantile_place);
+    for (size_t k = 0; k < values_.size(); ++k) {
+      for (const double q : values_[k]) {
+        if (q >= 0 && q <= 1) continue;
+        state_->Annotate(AnnotationKind::kWarning,
+                         "quantile value should be between 0 and 1, got " + base::FormatFloatG(q),
+                         spec_.quantile_places[k]);
+      }
     }
   }
 
@@ -139,12 +183,12 @@ class BucketFunction final : public Operator {
     return nullptr;
   }
 
-  double NativeValue(const FloatHistogram& histogram, size_t i, LabelsView labels) {
+  double NativeValue(const FloatHistogram& histogram, size_t q, size_t i, LabelsView labels) {
     HistogramIssue issue = HistogramIssue::kNone;
     const double value =
         spec_.fraction
             ? HistogramFraction(values_[0][i], values_[1][i], histogram, &issue)
-            : HistogramQuantile(values_[0][i], histogram, &issue);
+            : HistogramQuantile(values_[q][i], histogram, &issue);
     const auto note = [&](const char* text) {
       state_->Annotate(AnnotationKind::kInfo, text + NameSuffix(labels), spec_.place);
     };
@@ -164,7 +208,7 @@ class BucketFunction final : public Operator {
     return value;
   }
 
-  void Compute(const Group& group, double* values, uint64_t* bits) {
+  void Compute(const Group& group, size_t q, double* values, uint64_t* bits) {
     std::vector<Bucket> buckets;
     for (size_t i = 0; i < grid_.count; ++i) {
       buckets.clear();
@@ -182,7 +226,7 @@ class BucketFunction final : public Operator {
         continue;
       }
       if (native != nullptr) {
-        values[i] = NativeValue(*native, i, LabelsView(group.labels));
+        values[i] = NativeValue(*native, q, i, LabelsView(group.labels));
         SetBit(bits, i);
         continue;
       }
@@ -193,7 +237,7 @@ class BucketFunction final : public Operator {
         continue;
       }
       MonotonicityFix fix;
-      values[i] = BucketQuantile(values_[0][i], &buckets, &fix);
+      values[i] = BucketQuantile(values_[q][i], &buckets, &fix);
       if (fix.forced) NoteFix(LabelsView(group.labels), fix, grid_.At(i));
     }
   }
@@ -247,7 +291,7 @@ class BucketFunction final : public Operator {
 
 OperatorPtr MakeBucketFunction(BucketSpec spec, std::vector<ScalarPtr> params, OperatorPtr input,
                                std::shared_ptr<QueryState> state) {
-  return std::make_unique<BucketFunction>(spec, std::move(params), std::move(input),
+  return std::make_unique<BucketFunction>(std::move(spec), std::move(params), std::move(input),
                                           std::move(state));
 }
 

@@ -20,15 +20,16 @@ enum class FunctionId : uint8_t {
   kRate, kIncrease, kDelta, kIrate, kIdelta, kDeriv, kPredictLinear, kChanges, kResets,
   kAvgOverTime, kSumOverTime, kCountOverTime, kPresentOverTime, kMinOverTime, kMaxOverTime,
   kStddevOverTime, kStdvarOverTime, kQuantileOverTime, kFirstOverTime, kLastOverTime,
-  kAbsentOverTime,
+  kAbsentOverTime, kMadOverTime, kTsOfFirstOverTime, kTsOfLastOverTime, kTsOfMaxOverTime,
+  kTsOfMinOverTime, kDoubleExponentialSmoothing,
   // Whole vectors, labels, scalars.
-  kAbsent, kHistogramQuantile, kHistogramFraction, kLabelJoin, kLabelReplace, kSort, kSortDesc,
-  kPi, kTime, kVector, kScalar,
+  kAbsent, kHistogramQuantile, kHistogramQuantiles, kHistogramFraction, kHistogramAvg,
+  kHistogramCount, kHistogramStddev, kHistogramStdvar, kHistogramSum, kLabelJoin, kLabelReplace,
+  kSort, kSortDesc, kSortByLabel, kSortByLabelDesc, kPi, kTime, kVector, kScalar, kMaxOf, kMinOf,
+  // Numbers before evaluation begins.
+  kStart, kEnd, kRange, kStep,
   // Known to the parser, refused by this engine.
-  kDoubleExponentialSmoothing, kEnd, kHistogramAvg, kHistogramCount, kHistogramQuantiles,
-  kHistogramStddev, kHistogramStdvar, kHistogramSum, kInfo, kMadOverTime, kMaxOf, kMinOf, kRange,
-  kSortByLabel, kSortByLabelDesc, kStart, kStartTimestamp, kStep, kTsOfFirstOverTime,
-  kTsOfLastOverTime, kTsOfMaxOverTime, kTsOfMinOverTime,
+  kInfo, kStartTimestamp,
 };
 
 struct FunctionSignature {

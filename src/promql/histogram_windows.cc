@@ -27,7 +27,11 @@ HistogramRule RuleOf(FunctionId id) {
     case FunctionId::kStdvarOverTime:
     case FunctionId::kQuantileOverTime:
     case FunctionId::kDeriv:
-    case FunctionId::kPredictLinear: return HistogramRule::kIgnore;
+    case FunctionId::kPredictLinear:
+    case FunctionId::kMadOverTime:
+    case FunctionId::kTsOfMaxOverTime:
+    case FunctionId::kTsOfMinOverTime:
+    case FunctionId::kDoubleExponentialSmoothing: return HistogramRule::kIgnore;
     case FunctionId::kRate:
     case FunctionId::kIncrease:
     case FunctionId::kDelta:
@@ -109,6 +113,14 @@ void WindowFunction::MixedStep(const MixedWindow& window, WindowScratch* scratch
       if (floats && window.t.back() > window.histogram_t.back()) return;
       ClearBit(present, i);
       return scratch->cells.Borrow(i, window.h.back());
+    case FunctionId::kTsOfFirstOverTime: {
+      const int64_t first = window.histogram_t.front();
+      return give(static_cast<double>(floats ? std::min(first, window.t.front()) : first) / 1000);
+    }
+    case FunctionId::kTsOfLastOverTime: {
+      const int64_t last = window.histogram_t.back();
+      return give(static_cast<double>(floats ? std::max(last, window.t.back()) : last) / 1000);
+    }
     default: return give(1);  // present_over_time, absent_over_time.
   }
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/number_text.h"
 #include "promql/histogram_math.h"
 #include "promql/label_sets.h"
 
@@ -168,10 +169,11 @@ class SubqueryOperator final : public Operator {
 
 class Sort final : public Operator {
  public:
-  Sort(bool descending, OperatorPtr input, std::shared_ptr<QueryState> state)
-      : Operator(input->grid(), Named(descending ? "sort_desc" : "sort", Holds::kInput)),
+  Sort(SortSpec spec, OperatorPtr input, std::shared_ptr<QueryState> state)
+      : Operator(input->grid(), Named(spec.descending ? "sort, descending" : "sort",
+                                      Holds::kInput)),
         state_(std::move(state)),
-        descending_(descending),
+        spec_(std::move(spec)),
         input_(std::move(input)) {
     traits_.order = RowOrder::kValues;
     traits_.bytes_per_row_step = 8.125;
@@ -187,38 +189,75 @@ class Sort final : public Operator {
       THANOS_ASSIGN_OR_RETURN(RowBatchRef batch, input_->Next());
       if (batch == nullptr) break;
       for (const Row& row : batch->rows()) {
-        if (!AnyBit(row.present, grid_.words())) continue;  // Histograms have no order.
+        if (!spec_.by_labels && !AnyBit(row.present, grid_.words())) continue;
         rows.push_back(row);
-        rows.back().histograms = nullptr;
+        if (!spec_.by_labels) rows.back().histograms = nullptr;  // They have no order.
       }
       builder.Pin(std::move(batch));
     }
-    // NaN last in both directions.
     std::stable_sort(rows.begin(), rows.end(), [this](const Row& a, const Row& b) {
-      const double x = a.values[0];
-      const double y = b.values[0];
-      if (std::isnan(x)) return false;
-      if (std::isnan(y)) return true;
-      return descending_ ? x > y : x < y;
+      return spec_.by_labels ? LabelsBefore(a.labels, b.labels)
+                             : ValueBefore(a.values[0], b.values[0]);
     });
     for (const Row& row : rows) builder.Add(row);
     return builder.Finish();
   }
 
  private:
+  // NaN last in both directions.
+  bool ValueBefore(double a, double b) const {
+    if (std::isnan(a)) return false;
+    if (std::isnan(b)) return true;
+    return spec_.descending ? a > b : a < b;
+  }
+  bool LabelsBefore(LabelsView a, LabelsView b) const {
+    int order = 0;
+    for (const std::string& label : spec_.labels) {
+      order = CompareNaturally(a.Get(label), b.Get(label));
+      if (order != 0) break;
+    }
+    if (order == 0) order = Compare(a, b);
+    return spec_.descending ? order > 0 : order < 0;
+  }
+
   const std::shared_ptr<QueryState> state_;
-  const bool descending_;
+  const SortSpec spec_;
   const OperatorPtr input_;
   bool done_ = false;
 };
 
+// A run of digits, or of other bytes, from the front.
+std::string_view TakeRun(std::string_view* text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  size_t n = 1;
+  while (n < text->size() && is_digit((*text)[n]) == is_digit((*text)[0])) ++n;
+  const std::string_view run = text->substr(0, n);
+  text->remove_prefix(n);
+  return run;
+}
+
 }  // namespace
+
+int CompareNaturally(std::string_view a, std::string_view b) {
+  while (!a.empty() && !b.empty()) {
+    const std::string_view x = TakeRun(&a);
+    const std::string_view y = TakeRun(&b);
+    const Result<int64_t> p = base::ParseGoInt(x);
+    const Result<int64_t> q = base::ParseGoInt(y);
+    if (p.ok() && q.ok()) {
+      if (*p != *q) return *p < *q ? -1 : 1;
+    } else if (const int order = x.compare(y); order != 0) {
+      return order;
+    }
+  }
+  return a.empty() ? (b.empty() ? 0 : -1) : 1;
+}
 
 OperatorPtr MakeSubquery(SubquerySpec spec, OperatorPtr inner, std::shared_ptr<QueryState> state) {
   return std::make_unique<SubqueryOperator>(std::move(spec), std::move(inner), std::move(state));
 }
-OperatorPtr MakeSort(bool descending, OperatorPtr input, std::shared_ptr<QueryState> state) {
-  return std::make_unique<Sort>(descending, std::move(input), std::move(state));
+OperatorPtr MakeSort(SortSpec spec, OperatorPtr input, std::shared_ptr<QueryState> state) {
+  return std::make_unique<Sort>(std::move(spec), std::move(input), std::move(state));
 }
 
 }  // namespace thanos::promql

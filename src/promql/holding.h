@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "promql/aggregate.h"
@@ -49,17 +50,25 @@ struct SubquerySpec {
 };
 OperatorPtr MakeSubquery(SubquerySpec spec, OperatorPtr inner, std::shared_ptr<QueryState> state);
 
-/// sort() and sort_desc() of one step.
-OperatorPtr MakeSort(bool descending, OperatorPtr input, std::shared_ptr<QueryState> state);
+/// sort(), sort_by_label() and their opposites, of one step.
+struct SortSpec {
+  bool descending = false;
+  bool by_labels = false;           // By the natural order of these labels' values,
+  std::vector<std::string> labels;  // then by the whole label set.
+};
+OperatorPtr MakeSort(SortSpec spec, OperatorPtr input, std::shared_ptr<QueryState> state);
+/// Strings in natural order: runs of digits by their number. Less than 0, 0, greater.
+int CompareNaturally(std::string_view a, std::string_view b);
 
-/// histogram_quantile() and histogram_fraction() over classic buckets.
+/// histogram_quantile(), histogram_quantiles() and histogram_fraction().
 struct BucketSpec {
   bool fraction = false;
   bool drop_now = false;           // The name goes at once; else the rows are marked.
   SourceRange place;               // Of the call's arguments.
-  SourceRange quantile_place;
+  std::vector<SourceRange> quantile_places;
+  std::optional<std::string> quantiles_label;  // A row per quantile, told apart by this label.
 };
-/// `params`: the quantile, or the two bounds.
+/// `params`: the quantiles, or the two bounds.
 OperatorPtr MakeBucketFunction(BucketSpec spec, std::vector<ScalarPtr> params, OperatorPtr input,
                                std::shared_ptr<QueryState> state);
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/number_text.h"
 #include "promql/aggregate.h"
 #include "promql/functions.h"
 #include "promql/holding.h"
@@ -81,8 +82,8 @@ class SupportChecker {
  public:
   Status Check(const Expr& expr) {
     switch (expr.kind) {
-      case ExprKind::kVector: return CheckSelector(As<VectorSelector>(expr));
-      case ExprKind::kMatrix: return CheckSelector(*As<MatrixSelector>(expr).selector);
+      case ExprKind::kVector:
+      case ExprKind::kMatrix: return OkStatus();
       case ExprKind::kSubquery: return Check(*As<Subquery>(expr).inner);
       case ExprKind::kCall: {
         const Call& call = As<Call>(expr);
@@ -95,10 +96,6 @@ class SupportChecker {
       }
       case ExprKind::kAggregate: {
         const Aggregate& aggregate = As<Aggregate>(expr);
-        if (aggregate.op == TokenKind::kLimitk || aggregate.op == TokenKind::kLimitRatio) {
-          return UnimplementedError("aggregation \"" + std::string(Spelling(aggregate.op)) +
-                                    "\" is not supported yet");
-        }
         if (aggregate.param != nullptr) THANOS_RETURN_IF_ERROR(Check(*aggregate.param));
         return Check(*aggregate.inner);
       }
@@ -114,26 +111,10 @@ class SupportChecker {
   }
 
  private:
-  static Status CheckSelector(const VectorSelector& selector) {
-    if (selector.extension == Extension::kNone) return OkStatus();
-    return UnimplementedError(selector.extension == Extension::kAnchored
-                                  ? "anchored modifier is not supported yet"
-                                  : "smoothed modifier is not supported yet");
-  }
-
   static bool IsBuilt(FunctionId id) {
     switch (id) {
-      case FunctionId::kDoubleExponentialSmoothing:
-      case FunctionId::kHistogramQuantiles:
       case FunctionId::kInfo:
-      case FunctionId::kMadOverTime:
-      case FunctionId::kSortByLabel:
-      case FunctionId::kSortByLabelDesc:
-      case FunctionId::kStartTimestamp:
-      case FunctionId::kTsOfFirstOverTime:
-      case FunctionId::kTsOfLastOverTime:
-      case FunctionId::kTsOfMaxOverTime:
-      case FunctionId::kTsOfMinOverTime: return false;
+      case FunctionId::kStartTimestamp: return false;
       default: return true;
     }
   }
@@ -204,6 +185,11 @@ OperatorPtr Planner::LatestScan(const VectorSelector& selector, const Grid& grid
   function.name = name;
   function.window = {grid, state_->lookback_ms, selector.time.offset_ms, selector.time.at_ms};
   function.place = selector.range;
+  if (selector.extension == Extension::kSmoothed && kind == WindowKind::kLatest) {
+    function.window.range_ms = 0;
+    Extend(selector.extension, &function);
+    function.window.range_ms = 2 * state_->lookback_ms;
+  }
   ScanSpec spec = Scan(selector, std::move(function), 0, hint);
   if (kind == WindowKind::kLatestTime) {
     spec.drop_metadata = !delayed();
@@ -216,6 +202,7 @@ ScanSpec Planner::PlanRange(const MatrixSelector& matrix, const Grid& grid) {
   const TimeModifiers& time = matrix.selector->time;
   WindowFunction::Spec function;
   function.window = {grid, matrix.window_ms, time.offset_ms, time.at_ms};
+  function.extension = matrix.selector->extension;
   return Scan(*matrix.selector, std::move(function), matrix.window_ms, {});
 }
 
@@ -240,6 +227,19 @@ Grid Planner::SubqueryGrid(const Subquery& subquery, const Grid& grid) const {
 
 OperatorPtr Planner::PlanSubqueryPoints(const Subquery& subquery, const Grid& grid) {
   return Vector(*subquery.inner, SubqueryGrid(subquery, grid), {});
+}
+
+// What anchored and smoothed read beyond the window.
+void Planner::Extend(Extension extension, WindowFunction::Spec* function) const {
+  function->extension = extension;
+  if (extension == Extension::kNone) return;
+  WindowSpec& window = function->window;
+  function->inner_range_ms = window.range_ms;
+  window.range_ms += state_->lookback_ms;
+  if (extension == Extension::kAnchored) return;
+  window.range_ms += state_->lookback_ms;
+  window.offset_ms -= state_->lookback_ms;
+  function->window_past_end_ms = state_->lookback_ms;
 }
 
 // Vectors.
@@ -330,7 +330,7 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
       return MakeAbsent("absent", Vector(*call.args[0], grid, HintOf(call)),
                         AbsentLabels(*call.args[0]), state_);
     case FunctionId::kAbsentOverTime:
-      return MakeAbsent("absent_over_time", WindowCall(call, grid, 0, -1),
+      return MakeAbsent("absent_over_time", WindowCall(call, grid, 0, {}),
                         AbsentLabels(*call.args[0]), state_);
     case FunctionId::kTimestamp: return TimestampCall(call, grid);
     case FunctionId::kHistogramAvg:
@@ -342,16 +342,36 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
     case FunctionId::kLabelReplace:
     case FunctionId::kLabelJoin: return LabelCall(call, grid);
     case FunctionId::kSort:
-    case FunctionId::kSortDesc: {
+    case FunctionId::kSortDesc:
+    case FunctionId::kSortByLabel:
+    case FunctionId::kSortByLabelDesc: {
       OperatorPtr inner = Vector(*call.args[0], grid, HintOf(call));
       if (state_->params.step_ms == 0 && grid.count == 1) {
-        return MakeSort(id == FunctionId::kSortDesc, std::move(inner), state_);
+        SortSpec spec;
+        spec.descending = id == FunctionId::kSortDesc || id == FunctionId::kSortByLabelDesc;
+        spec.by_labels = id == FunctionId::kSortByLabel || id == FunctionId::kSortByLabelDesc;
+        for (size_t i = 1; i < call.args.size(); ++i) spec.labels.push_back(TextOf(*call.args[i]));
+        return MakeSort(std::move(spec), std::move(inner), state_);
       }
       state_->Annotate(AnnotationKind::kWarning,
                        "sort is ineffective for range queries since results are always ordered "
                        "by labels",
                        call.range);
       return inner;
+    }
+    case FunctionId::kHistogramQuantiles: {
+      explicit_hints_ = false;
+      BucketSpec spec;
+      spec.drop_now = !delayed();
+      spec.place = call.args[0]->range;
+      spec.quantiles_label = TextOf(*call.args[1]);
+      std::vector<ScalarPtr> params;
+      for (size_t i = 2; i < call.args.size(); ++i) {
+        spec.quantile_places.push_back(call.args[i]->range);
+        params.push_back(ScalarOf(*call.args[i], grid, HintOf(call)));
+      }
+      return MakeBucketFunction(std::move(spec), std::move(params),
+                                Vector(*call.args[0], grid, HintOf(call)), state_);
     }
     case FunctionId::kHistogramQuantile:
     case FunctionId::kHistogramFraction: {
@@ -360,20 +380,21 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
       spec.fraction = id == FunctionId::kHistogramFraction;
       spec.drop_now = !delayed();
       spec.place = call.args.back()->range;
-      spec.quantile_place = call.args[0]->range;
+      spec.quantile_places = {call.args[0]->range};
       std::vector<ScalarPtr> params;
       for (size_t i = 0; i + 1 < call.args.size(); ++i) {
         params.push_back(ScalarOf(*call.args[i], grid, HintOf(call)));
       }
-      return MakeBucketFunction(spec, std::move(params),
+      return MakeBucketFunction(std::move(spec), std::move(params),
                                 Vector(*call.args.back(), grid, HintOf(call)), state_);
     }
-    case FunctionId::kQuantileOverTime: return WindowCall(call, grid, 1, 0);
-    case FunctionId::kPredictLinear: return WindowCall(call, grid, 0, 1);
+    case FunctionId::kQuantileOverTime: return WindowCall(call, grid, 1, {0});
+    case FunctionId::kPredictLinear: return WindowCall(call, grid, 0, {1});
+    case FunctionId::kDoubleExponentialSmoothing: return WindowCall(call, grid, 0, {1, 2});
     default: break;
   }
   if (!call.args.empty() && call.args[0]->type == ValueType::kMatrix) {
-    return WindowCall(call, grid, 0, -1);
+    return WindowCall(call, grid, 0, {});
   }
   return ElementwiseCall(call, grid);
 }
@@ -425,14 +446,16 @@ OperatorPtr Planner::ElementwiseCall(const Call& call, const Grid& grid) {
 
 namespace {
 
-// A window function whose scalar argument is known only when the query runs.
-class WithParameter final : public Operator {
+// A window function whose scalar arguments are known only when the query runs.
+class WithParameters final : public Operator {
  public:
-  using Factory = std::function<OperatorPtr(std::vector<double>)>;
-  WithParameter(const Grid& grid, OperatorTraits traits, ScalarPtr param, SourceRange place,
-                bool quantile, Factory factory, std::shared_ptr<QueryState> state)
+  using Columns = std::vector<std::vector<double>>;
+  using Factory = std::function<OperatorPtr(Columns)>;
+  WithParameters(const Grid& grid, OperatorTraits traits, std::vector<ScalarPtr> params,
+                 SourceRange place, bool quantile, Factory factory,
+                 std::shared_ptr<QueryState> state)
       : Operator(grid, std::move(traits)),
-        param_(std::move(param)),
+        params_(std::move(params)),
         place_(place),
         quantile_(quantile),
         factory_(std::move(factory)),
@@ -450,23 +473,22 @@ class WithParameter final : public Operator {
  private:
   Status Prepare() {
     if (inner_ != nullptr) return OkStatus();
-    THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param_->Values());
-    for (const double q : values) {
-      if (!quantile_ || (q >= 0 && q <= 1)) continue;
-      char text[40];
-      std::snprintf(text, sizeof(text), "%g", q);
-      std::string shown = text;
-      if (shown == "nan" || shown == "-nan") shown = "NaN";
-      if (shown == "inf") shown = "+Inf";
-      if (shown == "-inf") shown = "-Inf";
-      state_->Annotate(AnnotationKind::kWarning,
-                       "quantile value should be between 0 and 1, got " + shown, place_);
+    Columns columns;
+    for (const ScalarPtr& param : params_) {
+      THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param->Values());
+      columns.emplace_back(values.begin(), values.end());
     }
-    inner_ = factory_(std::vector<double>(values.begin(), values.end()));
+    for (const double q : columns[0]) {
+      if (!quantile_ || (q >= 0 && q <= 1)) continue;
+      state_->Annotate(AnnotationKind::kWarning,
+                       "quantile value should be between 0 and 1, got " + base::FormatFloatG(q),
+                       place_);
+    }
+    inner_ = factory_(std::move(columns));
     return OkStatus();
   }
 
-  const ScalarPtr param_;
+  const std::vector<ScalarPtr> params_;
   const SourceRange place_;
   const bool quantile_;
   const Factory factory_;
@@ -474,32 +496,71 @@ class WithParameter final : public Operator {
   OperatorPtr inner_;
 };
 
+// Says what is wrong when the query runs.
+class Refusal final : public Operator {
+ public:
+  Refusal(const Grid& grid, Status status)
+      : Operator(grid, OperatorTraits()), status_(std::move(status)) {
+    traits_.name = "refused: " + std::string(status_.message());
+  }
+  Result<RowBatchRef> Next() override { return status_; }
+
+ private:
+  const Status status_;
+};
+
+Status CheckExtension(Extension extension, const FunctionSignature& function) {
+  if (extension == Extension::kNone) return OkStatus();
+  const bool anchored = extension == Extension::kAnchored;
+  const std::string_view name = function.name;
+  if (name == "delta" || name == "increase" || name == "rate" ||
+      (anchored && (name == "changes" || name == "resets"))) {
+    return OkStatus();
+  }
+  return FailedPreconditionError(
+      (anchored ? "anchored modifier can only be used with: changes, delta, increase, rate, "
+                  "resets - not with "
+                : "smoothed modifier can only be used with: delta, increase, rate - not with ") +
+      std::string(name));
+}
+
+void SetParams(WithParameters::Columns params, WindowFunction::Spec* spec) {
+  if (!params.empty()) spec->param = std::move(params[0]);
+  if (params.size() > 1) spec->second_param = std::move(params[1]);
+}
+
 }  // namespace
 
 OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matrix_arg,
-                                int scalar_arg) {
+                                std::vector<size_t> scalar_args) {
   const FunctionId id = call.function->id;
   const Expr& arg = Unwrap(*call.args[matrix_arg]);
-  const bool drops = !KeepsName(id);
+  // absent_over_time() has no rows of its own that could become equal.
+  const bool drops = !KeepsName(id) && id != FunctionId::kAbsentOverTime;
   WindowFunction::Spec function;
   function.kind = WindowKind::kFunction;
   function.id = id;
   function.name = call.function->name;
   function.place = id == FunctionId::kQuantileOverTime ? call.args[0]->range : arg.range;
   function.delayed_name_removal = delayed();
-  WithParameter::Factory factory;
+  WithParameters::Factory factory;
   OperatorTraits traits;
   if (arg.kind == ExprKind::kMatrix) {
     const MatrixSelector& matrix = As<MatrixSelector>(arg);
     const TimeModifiers& time = matrix.selector->time;
     function.window = {grid, matrix.window_ms, time.offset_ms, time.at_ms};
+    const Extension extension = matrix.selector->extension;
+    if (Status status = CheckExtension(extension, *call.function); !status.ok()) {
+      return std::make_unique<Refusal>(grid, std::move(status));
+    }
+    Extend(extension, &function);
     ScanSpec spec =
         Scan(*matrix.selector, std::move(function), matrix.window_ms, HintOf(call));
     spec.drop_metadata = drops && !delayed();
     spec.mark_drop = drops && delayed();
-    factory = [spec, state = state_](std::vector<double> param) {
+    factory = [spec, state = state_](WithParameters::Columns params) {
       ScanSpec mine = spec;
-      mine.function.param = std::move(param);
+      SetParams(std::move(params), &mine.function);
       return MakeScan(std::move(mine), state);
     };
   } else {
@@ -511,21 +572,23 @@ OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matri
                       drops && !delayed(), drops && delayed()};
     const Grid inner_grid = SubqueryGrid(subquery, grid);
     factory = [spec, &subquery, inner_grid, hint = HintOf(call),
-               state = state_](std::vector<double> param) {
+               state = state_](WithParameters::Columns params) {
       SubquerySpec mine = spec;
-      mine.function.param = std::move(param);
+      SetParams(std::move(params), &mine.function);
       // The planner may be gone when a parameter comes late.
       return MakeSubquery(std::move(mine), Planner(state).Vector(*subquery.inner, inner_grid, hint),
                           state);
     };
   }
-  if (scalar_arg < 0) return factory({});
-  const Expr& scalar = *call.args[static_cast<size_t>(scalar_arg)];
-  const OperatorPtr shape = factory(std::vector<double>(grid.count));
-  return std::make_unique<WithParameter>(grid, shape->traits(),
-                                         ScalarOf(scalar, grid, HintOf(call)), scalar.range,
-                                         id == FunctionId::kQuantileOverTime, std::move(factory),
-                                         state_);
+  if (scalar_args.empty()) return factory({});
+  std::vector<ScalarPtr> params;
+  for (const size_t i : scalar_args) params.push_back(ScalarOf(*call.args[i], grid, HintOf(call)));
+  const OperatorPtr shape =
+      factory(WithParameters::Columns(params.size(), std::vector<double>(grid.count)));
+  return std::make_unique<WithParameters>(grid, shape->traits(), std::move(params),
+                                          call.args[scalar_args[0]]->range,
+                                          id == FunctionId::kQuantileOverTime,
+                                          std::move(factory), state_);
 }
 
 // Scalars.

@@ -42,7 +42,8 @@ class Planner {
   ScalarPtr ScalarOf(const Expr& expr, const Grid& grid, const SelectorHint& hint);
   ScalarPtr VariantScalar(const Expr& expr, const Grid& grid, const SelectorHint& hint);
   OperatorPtr CallVector(const Call& call, const Grid& grid);
-  OperatorPtr WindowCall(const Call& call, const Grid& grid, size_t matrix_arg, int scalar_arg);
+  OperatorPtr WindowCall(const Call& call, const Grid& grid, size_t matrix_arg,
+                         std::vector<size_t> scalar_args);
   OperatorPtr LabelCall(const Call& call, const Grid& grid);
   OperatorPtr ElementwiseCall(const Call& call, const Grid& grid);
   OperatorPtr HistogramCall(const Call& call, const Grid& grid);
@@ -53,6 +54,7 @@ class Planner {
                          const SelectorHint& hint, WindowKind kind, std::string_view name);
   ScanSpec Scan(const VectorSelector& selector, WindowFunction::Spec function, int64_t hint_range,
                 const SelectorHint& hint);
+  void Extend(Extension extension, WindowFunction::Spec* function) const;
   Grid SubqueryGrid(const Subquery& subquery, const Grid& grid) const;
   SelectorHint HintOf(const Call& call) const;
   bool delayed() const { return state_->options.delayed_name_removal; }

@@ -86,6 +86,10 @@ Status ReadAll(const ScanSpec& spec, QueryState& state, RangeSamples* samples) {
 }  // namespace
 
 Status ReadRange(const ScanSpec& spec, std::shared_ptr<QueryState> state, QueryResult* result) {
+  if (spec.function.extension != Extension::kNone) {
+    return UnimplementedError(
+        "anchored and smoothed are not supported yet for a range selector without a function");
+  }
   auto samples = std::make_shared<RangeSamples>(state);
   if (Status status = ReadAll(spec, *state, samples.get()); !status.ok()) {
     if (Status mine = state->Check(); !mine.ok()) return mine;

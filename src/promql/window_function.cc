@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdio>
 
 #include "model/go_quote.h"
 #include "promql/numerics.h"
@@ -27,6 +29,57 @@ bool AnyStale(std::span<const double> v) {
 
 }  // namespace
 
+namespace {
+
+double MedianDeviation(std::span<const double> v) {
+  if (std::any_of(v.begin(), v.end(), [](double x) { return std::isnan(x); })) return kNaN;
+  std::vector<double> values(v.begin(), v.end());
+  std::sort(values.begin(), values.end());
+  const double median = QuantileOfSorted(0.5, values);
+  for (double& value : values) value = std::fabs(value - median);
+  std::sort(values.begin(), values.end());
+  return QuantileOfSorted(0.5, values);
+}
+
+// Where the extreme lies for the last time.
+size_t LastExtreme(bool maximum, std::span<const double> v) {
+  size_t best = 0;
+  for (size_t i = 1; i < v.size(); ++i) {
+    if ((maximum ? v[i] >= v[best] : v[i] <= v[best]) || std::isnan(v[best])) best = i;
+  }
+  return best;
+}
+
+double Smoothed(std::span<const double> v, double smoothing, double trend) {
+  double level = v[0];
+  double before = 0;
+  double slope = v[1] - v[0];
+  for (size_t i = 1; i < v.size(); ++i) {
+    if (i > 1) slope = trend * (level - before) + (1 - trend) * slope;
+    before = level;
+    level = smoothing * v[i] + (1 - smoothing) * (level + slope);
+  }
+  return level;
+}
+
+}  // namespace
+
+// Factors lie between 0 and 1. The first step that is wrong is told.
+Status WindowFunction::CheckSmoothing() const {
+  for (size_t i = 0; i < spec_.param.size(); ++i) {
+    const std::pair<const char*, double> factors[] = {
+        {"invalid smoothing factor. Expected: 0 < sf < 1, got: ", spec_.param[i]},
+        {"invalid trend factor. Expected: 0 < tf < 1, got: ", spec_.second_param[i]}};
+    for (const auto& [text, factor] : factors) {
+      if (!(factor <= 0 || factor >= 1)) continue;
+      char number[400];
+      std::snprintf(number, sizeof(number), "%f", factor);
+      return FailedPreconditionError(std::string(text) + number);
+    }
+  }
+  return OkStatus();
+}
+
 bool KeepsName(FunctionId id) {
   return id == FunctionId::kFirstOverTime || id == FunctionId::kLastOverTime;
 }
@@ -34,7 +87,8 @@ bool KeepsName(FunctionId id) {
 Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels,
                                 WindowScratch* scratch, double* out, uint64_t* present) const {
   scratch->cells.Clear(spec_.window.grid.count);
-  if (spec_.kind != WindowKind::kFunction) {
+  const bool extended = spec_.extension != Extension::kNone;
+  if (spec_.kind != WindowKind::kFunction && !extended) {
     return EvaluateLatest(columns, labels, scratch, out, present);
   }
   std::span<const int64_t> t = columns.t;
@@ -53,7 +107,19 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
   const bool histograms = std::any_of(columns.histograms.begin(), columns.histograms.end(),
                                       [](const auto& h) { return !h.is_stale(); });
   if (v.empty() && !histograms) return OkStatus();
-  if (!v.empty()) EvaluateFloats(t, v, scratch, out, present);
+  if (spec_.id == FunctionId::kDoubleExponentialSmoothing) {
+    THANOS_RETURN_IF_ERROR(CheckSmoothing());
+  }
+  if (extended) {
+    if (histograms) {
+      return UnimplementedError(
+          "anchored and smoothed are not supported yet for native histograms, as of " +
+          labels.ToString());
+    }
+    EvaluateExtended(t, v, scratch, out, present);
+  } else if (!v.empty()) {
+    EvaluateFloats(t, v, scratch, out, present);
+  }
   if (histograms) {
     scratch->histogram_t.clear();
     scratch->histogram_v.clear();
@@ -180,7 +246,9 @@ void WindowFunction::EvaluateInstantRate(const WindowGeometry& geometry,
 void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
                                        std::span<const double> v, double* out,
                                        uint64_t* present) const {
-  const bool regression = spec_.id == FunctionId::kDeriv || spec_.id == FunctionId::kPredictLinear;
+  const bool regression = spec_.id == FunctionId::kDeriv ||
+                          spec_.id == FunctionId::kPredictLinear ||
+                          spec_.id == FunctionId::kDoubleExponentialSmoothing;
   const std::vector<uint64_t>& valid = regression ? geometry.two : geometry.any;
   ForEachBit(valid.data(), valid.size(), [&](size_t i) {
     const uint32_t begin = geometry.begin[i];
@@ -200,6 +268,23 @@ void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span
         LinearRegression(t.subspan(begin, n), v.subspan(begin, n), spec_.window.grid.At(i),
                          &slope, &intercept);
         out[i] = slope * spec_.param[i] + intercept;
+        break;
+      case FunctionId::kMadOverTime: out[i] = MedianDeviation(v.subspan(begin, n)); break;
+      case FunctionId::kTsOfFirstOverTime:
+        out[i] = static_cast<double>(t[begin]) / 1000;
+        break;
+      case FunctionId::kTsOfLastOverTime:
+        out[i] = static_cast<double>(t[begin + n - 1]) / 1000;
+        break;
+      case FunctionId::kTsOfMaxOverTime:
+      case FunctionId::kTsOfMinOverTime: {
+        const bool maximum = spec_.id == FunctionId::kTsOfMaxOverTime;
+        const size_t at = LastExtreme(maximum, v.subspan(begin, n));
+        out[i] = static_cast<double>(t[begin + at]) / 1000;
+        break;
+      }
+      case FunctionId::kDoubleExponentialSmoothing:
+        out[i] = Smoothed(v.subspan(begin, n), spec_.param[i], spec_.second_param[i]);
         break;
       default: out[i] = 1; break;  // present_over_time, absent_over_time.
     }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,14 @@ class WindowFunction {
     FunctionId id = FunctionId::kLastOverTime;
     std::string_view name;
     WindowSpec window;
-    std::vector<double> param;     // One per step, of functions that take a scalar.
+    // One per step, of functions that take scalars.
+    std::vector<double> param, second_param;
     SourceRange place;             // Where annotations point.
+    // With anchored and smoothed `window` is what is read; the function's own window ends
+    // window_past_end_ms before it, and is inner_range_ms long.
+    Extension extension = Extension::kNone;
+    int64_t inner_range_ms = 0;
+    int64_t window_past_end_ms = 0;
     bool explicit_hints = false;   // Of histograms: resets are found while reading.
     bool name_is_gone = false;     // Over a subquery: no complaint about names of counters.
     bool delayed_name_removal = false;
@@ -65,6 +72,13 @@ class WindowFunction {
  private:
   Status EvaluateLatest(const chunk::Columns& columns, LabelsView labels, WindowScratch* scratch,
                         double* out, uint64_t* present) const;
+  Status CheckSmoothing() const;
+  void EvaluateExtended(std::span<const int64_t> t, std::span<const double> v,
+                        WindowScratch* scratch, double* out, uint64_t* present) const;
+  std::optional<double> SmoothedAt(std::span<const int64_t> t, std::span<const double> v,
+                                   int64_t at_ms) const;
+  std::optional<double> ExtendedStep(std::span<const int64_t> t, std::span<const double> v,
+                                     int64_t end_ms) const;
   void EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
                       WindowScratch* scratch, double* out, uint64_t* present) const;
   void EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "promql/numerics.h"
 
@@ -110,6 +111,82 @@ double KahanAverage(const double* v, size_t n) {
   return sum / count + c / count;
 }
 
+// Windows are computed a few at a time: each is one chain of dependent additions, and together they
+// keep the machine busy. The order of additions within a window does not change.
+constexpr size_t kLanes = 4;
+
+struct Lanes {
+  double sum[kLanes] = {};
+  double c[kLanes] = {};
+
+  // KahanAdd() for every lane, with selects for branches.
+  void Add(const double* x) {
+    for (size_t l = 0; l < kLanes; ++l) {
+      const double s = sum[l];
+      const double t = s + x[l];
+      const bool keep = std::fabs(s) >= std::fabs(x[l]);
+      const double big = keep ? s : x[l];
+      const double small = keep ? x[l] : s;
+      const double next = c[l] + ((big - t) + small);
+      c[l] = std::fabs(t) > std::numeric_limits<double>::max() ? 0 : next;
+      sum[l] = t;
+    }
+  }
+};
+
+// The number of samples that windows i to i + kLanes - 1 have alike; 0 when they differ.
+size_t CommonLength(const WindowGeometry& geometry, size_t i) {
+  if (i + kLanes > geometry.begin.size()) return 0;
+  const uint32_t n = geometry.end[i] - geometry.begin[i];
+  for (size_t l = 1; l < kLanes; ++l) {
+    if (geometry.end[i + l] - geometry.begin[i + l] != n) return 0;
+  }
+  return n;
+}
+
+// False: a lane needs the scalar path, for sums that are not finite.
+bool SumLanes(bool average, const WindowGeometry& geometry, const double* v, size_t i, size_t n,
+              double* out) {
+  Lanes lanes;
+  const uint32_t* begin = geometry.begin.data() + i;
+  for (size_t k = 0; k < n; ++k) {
+    double x[kLanes];
+    for (size_t l = 0; l < kLanes; ++l) x[l] = v[begin[l] + k];
+    lanes.Add(x);
+  }
+  const double count = static_cast<double>(n);
+  bool finite = true;
+  for (size_t l = 0; l < kLanes; ++l) {
+    finite &= std::isfinite(lanes.sum[l]);
+    out[i + l] = average ? lanes.sum[l] / count + lanes.c[l] / count : lanes.sum[l] + lanes.c[l];
+  }
+  return finite;
+}
+
+void VarianceLanes(bool root, const WindowGeometry& geometry, const double* v, size_t i, size_t n,
+                   double* out) {
+  Lanes mean, squares;
+  const uint32_t* begin = geometry.begin.data() + i;
+  for (size_t k = 0; k < n; ++k) {
+    const double count = static_cast<double>(k + 1);
+    double x[kLanes], delta[kLanes], term[kLanes];
+    for (size_t l = 0; l < kLanes; ++l) {
+      x[l] = v[begin[l] + k];
+      delta[l] = x[l] - (mean.sum[l] + mean.c[l]);
+      term[l] = delta[l] / count;
+    }
+    mean.Add(term);
+    for (size_t l = 0; l < kLanes; ++l) {
+      term[l] = delta[l] * (x[l] - (mean.sum[l] + mean.c[l]));
+    }
+    squares.Add(term);
+  }
+  for (size_t l = 0; l < kLanes; ++l) {
+    const double variance = (squares.sum[l] + squares.c[l]) / static_cast<double>(n);
+    out[i + l] = root ? std::sqrt(variance) : variance;
+  }
+}
+
 }  // namespace
 
 void RateKernel(RateKind kind, const WindowGeometry& geometry, std::span<const double> v,
@@ -136,6 +213,11 @@ void SumKernel(bool average, const WindowGeometry& geometry, std::span<const dou
     return;
   }
   for (size_t i = 0; i < steps; ++i) {
+    if (const size_t n = CommonLength(geometry, i);
+        n > 0 && SumLanes(average, geometry, v.data(), i, n, out)) {
+      i += kLanes - 1;
+      continue;
+    }
     const double* window = v.data() + geometry.begin[i];
     const size_t n = geometry.end[i] - geometry.begin[i];
     if (n > 0) out[i] = average ? KahanAverage(window, n) : KahanSum(window, n);
@@ -183,6 +265,11 @@ void QuantileKernel(const WindowGeometry& geometry, std::span<const double> v,
 void VarianceKernel(bool root, const WindowGeometry& geometry, std::span<const double> v,
                     double* out) {
   for (size_t i = 0; i < geometry.begin.size(); ++i) {
+    if (const size_t n = CommonLength(geometry, i); n > 0) {
+      VarianceLanes(root, geometry, v.data(), i, n, out);
+      i += kLanes - 1;
+      continue;
+    }
     double count = 0;
     double mean = 0, mean_c = 0;
     double squares = 0, squares_c = 0;

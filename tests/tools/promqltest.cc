@@ -1,4 +1,4 @@
-// promqltest [--skip LIST] FILE…: runs PromQL conformance scripts against the engine, in the way of
+// promqltest [--skip LIST] [--immediate-name-removal] FILE…: runs PromQL conformance scripts against the engine, in the way of
 // the conformance data's README. Lines of LIST: "file:line reason" or "file reason"; an eval that
 // is listed and passes is a failure, so that the list only shrinks.
 #include <cmath>
@@ -172,12 +172,12 @@ bool LooksAtTime(const promql::Expr& expr) {
 
 class Runner {
  public:
-  Runner() : engine_(Options()) {}
+  explicit Runner(bool immediate) : engine_(Options(immediate)) {}
 
-  static promql::EngineOptions Options() {
+  static promql::EngineOptions Options(bool immediate) {
     promql::EngineOptions options;
     options.samples_max = 10000;
-    options.delayed_name_removal = true;
+    options.delayed_name_removal = !immediate;
     options.parser.experimental_functions = true;
     options.parser.extended_range_selectors = true;
     options.parser.fill_modifiers = true;
@@ -325,7 +325,7 @@ class Runner {
   }
 
   std::string CheckPinned(const Eval& eval) {
-    Result<promql::ExprPtr> parsed = promql::Parse(eval.expr, Options().parser);
+    Result<promql::ExprPtr> parsed = promql::Parse(eval.expr, engine_.options().parser);
     if (!parsed.ok() || LooksAtTime(**parsed)) return "";
     PinTo(eval.start_ms, **parsed);
     const std::string expr = promql::Print(**parsed);
@@ -502,7 +502,7 @@ struct Totals {
   int passed = 0, failed = 0, skipped = 0;
 };
 
-void RunFile(const std::string& path, SkipList* skip, Totals* totals) {
+void RunFile(const std::string& path, bool immediate, SkipList* skip, Totals* totals) {
   const std::string name = std::filesystem::path(path).filename().string();
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -513,7 +513,7 @@ void RunFile(const std::string& path, SkipList* skip, Totals* totals) {
     return;
   }
   const bool skip_file = skip->Has(name);
-  Runner runner;
+  Runner runner(immediate);
   for (const Command& command : *commands) {
     switch (command.kind) {
       case Command::Kind::kClear: runner.Clear(); break;
@@ -543,6 +543,7 @@ int Main(int argc, char** argv) {
   SkipList skip;
   Totals totals;
   std::vector<std::string> files;
+  bool immediate = false;
   for (int i = 1; i < argc; ++i) {
     if (std::string_view(argv[i]) == "--skip" && i + 1 < argc) {
       std::ifstream list(argv[++i]);
@@ -552,15 +553,17 @@ int Main(int argc, char** argv) {
         skip.reasons[line.substr(0, space)] =
             space == std::string::npos ? "" : line.substr(space + 1);
       }
+    } else if (std::string_view(argv[i]) == "--immediate-name-removal") {
+      immediate = true;
     } else {
       files.emplace_back(argv[i]);
     }
   }
   if (files.empty()) {
-    std::fprintf(stderr, "usage: promqltest [--skip LIST] FILE...\n");
+    std::fprintf(stderr, "usage: promqltest [--skip LIST] [--immediate-name-removal] FILE...\n");
     return 2;
   }
-  for (const std::string& file : files) RunFile(file, &skip, &totals);
+  for (const std::string& file : files) RunFile(file, immediate, &skip, &totals);
   if (totals.skipped > 0) std::printf("%d skipped\n", totals.skipped);
   std::printf("%d passed, %d failed\n", totals.passed, totals.failed);
   return totals.failed == 0 ? 0 : 1;

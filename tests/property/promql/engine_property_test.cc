@@ -199,6 +199,31 @@ double PlainSum(const Window& w) {
   return std::isinf(sum) ? sum : sum + c;
 }
 
+double PlainAverage(const Window& w) {
+  double sum = 0, c = 0, count = 0;
+  bool mean = false;
+  for (const double x : w.v) {
+    ++count;
+    if (!mean) {
+      double next = sum, next_c = c;
+      KahanAdd(x, next, next_c);
+      if (count == 1 || !std::isinf(next)) {
+        sum = next;
+        c = next_c;
+        continue;
+      }
+      mean = true;
+      sum /= count - 1;
+      c /= count - 1;
+    }
+    const double q = (count - 1) / count;
+    sum *= q;
+    c *= q;
+    KahanAdd(x / count, sum, c);
+  }
+  return mean ? sum + c : sum / count + c / count;
+}
+
 std::optional<double> PlainRate(const Window& w, bool counter, bool per_second) {
   if (w.v.size() < 2) return std::nullopt;
   double value = w.v.back() - w.v.front();
@@ -240,6 +265,17 @@ std::vector<std::pair<std::string, Plain>> PlainFunctions() {
       {"increase(m[R])", [](const Window& w) { return PlainRate(w, true, false); }},
       {"delta(m[R])", [](const Window& w) { return PlainRate(w, false, false); }},
       {"sum_over_time(m[R])", some(PlainSum)},
+      {"stdvar_over_time(m[R])", some([](const Window& w) {
+         double count = 0, mean = 0, mean_c = 0, squares = 0, squares_c = 0;
+         for (const double x : w.v) {
+           ++count;
+           const double delta = x - (mean + mean_c);
+           KahanAdd(delta / count, mean, mean_c);
+           KahanAdd(delta * (x - (mean + mean_c)), squares, squares_c);
+         }
+         return (squares + squares_c) / count;
+       })},
+      {"avg_over_time(m[R])", some(PlainAverage)},
       {"count_over_time(m[R])",
        some([](const Window& w) { return static_cast<double>(w.v.size()); })},
       {"max_over_time(m[R])", some([](const Window& w) { return PlainExtreme(w, true); })},

@@ -130,6 +130,7 @@ TEST_F(EngineTest, RefusesEqualLabelSetsOnceNamesAreDropped) {
   // The name stays, or is one for all.
   EXPECT_THAT(Run("last_over_time({__name__=~\"[ab]_total\"}[1m])"), testing::IsOk());
   EXPECT_THAT(Run("abs(a_total)"), testing::IsOk());
+  EXPECT_THAT(Run("absent_over_time({__name__=~\"[ab]_total\"}[1m])"), testing::IsOk());
 }
 
 TEST_F(EngineTest, StopsWhenCancelledOrLate) {
@@ -172,8 +173,14 @@ TEST_F(EngineTest, RefusesWhatIsNotBuiltByName) {
   options_.parser.experimental_functions = true;
   options_.parser.extended_range_selectors = true;
   EXPECT_THAT(Run("info(a_total)"), StatusIs(StatusCode::kUnimplemented, HasSubstr("info")));
-  EXPECT_THAT(Run("rate(a_total[1m] smoothed)"),
+  EXPECT_THAT(Run("start_timestamp(a_total)"),
+              StatusIs(StatusCode::kUnimplemented, HasSubstr("start_timestamp")));
+  EXPECT_THAT(Run("a_total[1m] smoothed"),
               StatusIs(StatusCode::kUnimplemented, HasSubstr("smoothed")));
+  EXPECT_THAT(Run("irate(a_total[1m] smoothed)"),
+              StatusIs(StatusCode::kFailedPrecondition,
+                       "smoothed modifier can only be used with: delta, increase, rate - not "
+                       "with irate"));
 }
 
 TEST_F(EngineTest, CarriesNativeHistograms) {
