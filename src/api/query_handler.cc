@@ -252,9 +252,16 @@ void AppendResult(const promql::QueryResult& result, std::string* out) {
     case promql::ValueType::kVector:
       *out += "{\"resultType\":\"vector\",\"result\":[";
       for (const promql::ResultSeries& series : result.series) {
-        if (!series.Has(0)) continue;
+        const bool histogram = !series.histograms.empty() && series.histograms[0] != nullptr;
+        if (!series.Has(0) && !histogram) continue;
         if (out->back() != '[') *out += ',';
-        promapi::AppendVectorSampleJson(series.labels, result.grid.start_ms, series.values[0], out);
+        if (histogram) {
+          promapi::AppendVectorHistogramJson(series.labels, result.grid.start_ms,
+                                             *series.histograms[0], out);
+        } else {
+          promapi::AppendVectorSampleJson(series.labels, result.grid.start_ms, series.values[0],
+                                          out);
+        }
       }
       *out += ']';
       return;
@@ -265,9 +272,11 @@ void AppendResult(const promql::QueryResult& result, std::string* out) {
   for (size_t i = 0; i < grid_times.size(); ++i) grid_times[i] = result.grid.At(i);
   promapi::MatrixWriter writer(out);
   for (const promql::ResultSeries& series : result.series) {
-    const bool own_times = !series.times.empty();
+    const bool own_times = !series.times.empty() || !series.histogram_times.empty();
     writer.AddSeries(series.labels, own_times ? series.times : std::span<const int64_t>(grid_times),
-                     series.values, own_times ? nullptr : series.present);
+                     series.values, own_times ? nullptr : series.present,
+                     own_times ? series.histogram_times : std::span<const int64_t>(grid_times),
+                     series.histograms);
   }
   writer.Finish();
 }

@@ -66,12 +66,18 @@ Result<BlockRef> Block::OpenDirectory(const CallContext& context, const std::str
   parts.symbols = &index->symbols();
   parts.postings = &index->postings_table();
   parts.owner = index;
-  THANOS_ASSIGN_OR_RETURN(auto segments,
+  THANOS_ASSIGN_OR_RETURN(const auto segments,
                           ListSegments(path + "/" + std::string(kChunksDirectory)));
-  parts.open_segment = [segments = std::move(segments), path](
-                           const CallContext& call,
+  // All are opened now: whoever deletes the block later does not break what is being read.
+  std::vector<std::shared_ptr<base::RangeReader>> files;
+  for (const std::string& segment : segments) {
+    THANOS_ASSIGN_OR_RETURN(auto file, OpenSegment(context, segment));
+    files.push_back(std::move(file));
+  }
+  parts.open_segment = [segments = std::move(files), path](
+                           const CallContext&,
                            uint32_t i) -> Result<std::shared_ptr<base::RangeReader>> {
-    if (i < segments.size()) return OpenSegment(call, segments[i]);
+    if (i < segments.size()) return segments[i];
     return DataLossError(path + ": a chunk lies in segment " + std::to_string(i) + " of " +
                          std::to_string(segments.size()));
   };

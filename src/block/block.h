@@ -21,7 +21,7 @@
 
 namespace thanos::block {
 
-/// Immutable but for the segments, which open on first use. Thread-safe.
+/// Immutable; the segments of a block in a bucket are looked up on first use. Thread-safe.
 class Block {
  public:
   /// The reader of segment `index`; kOutOfRange when there is no such segment.

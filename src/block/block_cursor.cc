@@ -173,11 +173,13 @@ void BlockCursor::LoadAhead() {
 // blocks of one query are few, and those of one time range hold the same series.
 Result<bool> BlockCursor::CollectSeries(std::vector<Pending>* pending,
                                         std::vector<ChunkTask>* tasks, size_t* bytes) {
-  const SeriesHead* smallest = nullptr;
+  SeriesHead* smallest = nullptr;
   for (const Input& input : inputs_) {
     if (input.head == nullptr) continue;
-    if (smallest == nullptr ||
-        Compare(LabelsView(input.head->labels), LabelsView(smallest->labels)) < 0) {
+    // Mostly all blocks have the same series next: equal bytes are equal sets.
+    if (smallest == nullptr || (input.head->labels != smallest->labels &&
+                                Compare(LabelsView(input.head->labels),
+                                        LabelsView(smallest->labels)) < 0)) {
       smallest = input.head;
     }
   }
@@ -307,10 +309,12 @@ namespace {
 // Blocks that overlap may hold the same chunk: sorted by time, copies stand close together.
 void SortAcrossBlocks(std::span<ChunkTask> tasks) {
   if (tasks.empty() || tasks.front().stream == tasks.back().stream) return;
-  std::stable_sort(tasks.begin(), tasks.end(), [](const ChunkTask& a, const ChunkTask& b) {
+  const auto before = [](const ChunkTask& a, const ChunkTask& b) {
     const auto &x = a.wanted.meta, &y = b.wanted.meta;
     return x.min_ms != y.min_ms ? x.min_ms < y.min_ms : x.max_ms < y.max_ms;
-  });
+  };
+  if (std::is_sorted(tasks.begin(), tasks.end(), before)) return;
+  std::stable_sort(tasks.begin(), tasks.end(), before);
 }
 
 bool IsCopy(std::span<const ChunkTask> tasks, size_t at) {
@@ -346,7 +350,13 @@ Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask>
       if (task.encoding == ChunkEncoding::kNone) continue;  // Its block failed.
       any = true;
       if (IsCopy(own, at)) continue;
-      const Status status = AddChunk(builder, series, task);
+      Status status = AddChunk(builder, series, task);
+      if (status.code() == StatusCode::kDataLoss) {
+        // Written wrong, for its checksum holds: a fault of the block, as any other.
+        THANOS_RETURN_IF_ERROR(
+            Fail(inputs_[task.stream], status.WithContext("block " + task.block->id())));
+        continue;
+      }
       if (!status.ok()) {
         return status.WithContext("block " + task.block->id() + ", series " +
                                   LabelsView(series.labels).ToString());

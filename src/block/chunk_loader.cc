@@ -81,16 +81,29 @@ Status RunJob(const CallContext& context, std::span<ChunkTask> tasks, const File
   return OkStatus();
 }
 
-std::vector<FileJob> JobsOf(std::span<const ChunkTask> tasks, std::vector<size_t>* order) {
+// Tasks come series by series, those of one stream mostly in order of their place: they are dealt
+// out by stream, and sorted only where that does not hold.
+void OrderTasks(std::span<const ChunkTask> tasks, std::vector<size_t>* order) {
+  uint32_t streams = 0;
+  for (const ChunkTask& task : tasks) streams = std::max(streams, task.stream + 1);
+  std::vector<size_t> next(streams + 1);
+  for (const ChunkTask& task : tasks) ++next[task.stream + 1];
+  std::partial_sum(next.begin(), next.end(), next.begin());
+  const std::vector<size_t> begins = next;
   order->resize(tasks.size());
-  std::iota(order->begin(), order->end(), size_t{0});
-  const auto key = [&](size_t i) {
-    return std::make_pair(tasks[i].stream, tasks[i].wanted.meta.ref);
+  for (size_t i = 0; i < tasks.size(); ++i) (*order)[next[tasks[i].stream]++] = i;
+  const auto before = [&](size_t a, size_t b) {
+    return tasks[a].wanted.meta.ref < tasks[b].wanted.meta.ref;
   };
-  if (!std::is_sorted(order->begin(), order->end(),
-                      [&](size_t a, size_t b) { return key(a) < key(b); })) {
-    std::sort(order->begin(), order->end(), [&](size_t a, size_t b) { return key(a) < key(b); });
+  for (uint32_t stream = 0; stream < streams; ++stream) {
+    const auto begin = order->begin() + static_cast<ptrdiff_t>(begins[stream]);
+    const auto end = order->begin() + static_cast<ptrdiff_t>(begins[stream + 1]);
+    if (!std::is_sorted(begin, end, before)) std::sort(begin, end, before);
   }
+}
+
+std::vector<FileJob> JobsOf(std::span<const ChunkTask> tasks, std::vector<size_t>* order) {
+  OrderTasks(tasks, order);
   std::vector<FileJob> jobs;
   size_t begin = 0;
   for (size_t i = 1; i <= order->size(); ++i) {

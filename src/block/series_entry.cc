@@ -1,5 +1,7 @@
 #include "block/series_entry.h"
 
+#include <cstring>
+
 #include "codec/byte_reader.h"
 #include "codec/hash.h"
 #include "thanos/labels.h"
@@ -84,6 +86,36 @@ Status ReadChunks(VarintReader& in, std::vector<ChunkMeta>* out) {
   return in.Check();
 }
 
+// LabelsEncoder's format, written through a buffer: one growth of the string a set.
+class LabelsWriter {
+ public:
+  explicit LabelsWriter(std::string* out) : out_(out) {}
+  void Add(std::string_view name, std::string_view value) {
+    const size_t size = name.size() + value.size();
+    if (name.size() >= 255 || value.size() >= 255 || used_ + size + 2 > sizeof buffer_) [[unlikely]] {
+      Finish();
+      LabelsEncoder(out_).Add(name, value);
+      return;
+    }
+    AddShort(name);
+    AddShort(value);
+  }
+  void Finish() {
+    out_->append(buffer_, used_);
+    used_ = 0;
+  }
+
+ private:
+  void AddShort(std::string_view text) {
+    buffer_[used_++] = static_cast<char>(text.size());
+    std::memcpy(buffer_ + used_, text.data(), text.size());
+    used_ += text.size();
+  }
+  std::string* out_;
+  size_t used_ = 0;
+  char buffer_[1024];
+};
+
 }  // namespace
 
 Result<SeriesBytes> ReadSeriesBytes(std::span<const std::byte> bytes) {
@@ -115,7 +147,13 @@ Status DecodeSeries(std::span<const std::byte> payload, SeriesEntry* out) {
 
 Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbols,
                     std::string* out) {
-  LabelsEncoder encoder(out);
+  return AppendLabels(labels, symbols, LabelsView(), out);
+}
+
+Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbols, LabelsView add,
+                    std::string* out) {
+  LabelsWriter writer(out);
+  auto added = add.begin();
   std::string_view before;
   for (size_t i = 0; i < labels.size(); ++i) {
     std::string_view name, value;
@@ -129,9 +167,14 @@ Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbo
     if (name.size() > kLabelBytesMax || value.size() > kLabelBytesMax) {
       return DataLossError("index series entry: a label of over 16 MiB");
     }
-    encoder.Add(name, value);
+    for (; added != add.end() && added->name < name; ++added) {
+      writer.Add(added->name, added->value);
+    }
+    writer.Add(name, value);
     before = name;
   }
+  for (; added != add.end(); ++added) writer.Add(added->name, added->value);
+  writer.Finish();
   return OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "block/symbol_table.h"
+#include "thanos/labels.h"
 #include "thanos/status.h"
 
 namespace thanos::block {
@@ -48,6 +49,9 @@ Status DecodeSeries(std::span<const std::byte> payload, SeriesEntry* out);
 /// Appends the label set of an entry, in the encoding of LabelsView. kDataLoss for unknown symbols,
 /// names out of order, texts too long for a set.
 Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbols,
+                    std::string* out);
+/// The same with the labels of `add` merged in, none of whose names the entry has.
+Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbols, LabelsView add,
                     std::string* out);
 
 }  // namespace thanos::block

@@ -215,10 +215,13 @@ Status SeriesStream::LoadBatch() {
   return OkStatus();
 }
 
-// Deferred matchers are checked on the series' own labels; then the final ones are made.
+// Labels that are only added have names that no series has and no matcher asks for: they may stand
+// in the set when deferred matchers are checked.
 bool SeriesStream::State::KeepLabels(const SeriesEntry& series, Status* status) {
   labels_scratch.clear();
-  *status = AppendLabels(series.labels, block->symbols(), &labels_scratch);
+  *status = order == kStacked
+                ? AppendLabels(series.labels, block->symbols(), request.add, &labels_scratch)
+                : AppendLabels(series.labels, block->symbols(), &labels_scratch);
   return status->ok() && model::AllMatch(deferred, LabelsView(labels_scratch));
 }
 
@@ -247,7 +250,7 @@ Status SeriesStream::State::AddHead(uint32_t reference, const SeriesEntry& serie
     if (!deferred.empty()) THANOS_RETURN_IF_ERROR(options.limiter->ReserveSeries(1));
     THANOS_RETURN_IF_ERROR(options.limiter->ReserveChunks(head.chunks.size()));
   }
-  if (order == kPlain) {
+  if (order != kSorted) {
     head.labels = labels_scratch;
   } else {
     builder.Reset(LabelsView(labels_scratch));

@@ -32,15 +32,37 @@ bool ConcernsAll(const Status& status) {
 
 }  // namespace
 
+// Reads that run on the executor: they use the store, which therefore waits for them at its end.
+struct BucketStore::InFlight {
+  std::mutex mutex;
+  std::condition_variable changed;
+  size_t count = 0;  // Guarded by mutex.
+
+  void Begin() {
+    std::lock_guard lock(mutex);
+    ++count;
+  }
+  void End() {
+    std::lock_guard lock(mutex);
+    --count;
+    changed.notify_all();
+  }
+  void Wait() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [this] { return count == 0; });
+  }
+};
+
 // Opens the blocks and reads one batch ahead on the executor. What runs there holds the state, not
 // the cursor: the cursor's end cancels it and waits for nothing.
 class BucketStore::Cursor : public SeriesCursor {
  public:
   using Open = std::function<Result<std::unique_ptr<SeriesCursor>>(const CallContext& context,
                                                                    Warnings* warnings)>;
-  Cursor(const CallContext& context, base::Executor* executor, Open open,
+  Cursor(const CallContext& context, base::Executor* executor,
+         std::shared_ptr<InFlight> in_flight, Open open,
          std::function<void(const SelectEnd&)> at_end)
-      : executor_(executor), state_(std::make_shared<State>()), at_end_(std::move(at_end)) {
+      : executor_(executor), in_flight_(std::move(in_flight)), state_(std::make_shared<State>()), at_end_(std::move(at_end)) {
     state_->context = context.WithCancel();
     state_->open = std::move(open);
   }
@@ -117,11 +139,17 @@ class BucketStore::Cursor : public SeriesCursor {
       if (state_->running || state_->ready || finished_) return;
       state_->running = true;
     }
-    const auto run = [state = state_] { state->Run(); };
-    if (executor_ == nullptr || !executor_->TrySubmit(run)) run();
+    in_flight_->Begin();
+    const auto run = [state = state_, in_flight = in_flight_]() mutable {
+      state->Run();
+      state.reset();  // What it opened ends before the store may.
+      in_flight->End();
+    };
+    if (executor_ == nullptr || !executor_->TrySubmit(run)) std::function<void()>(run)();
   }
 
   base::Executor* executor_;
+  std::shared_ptr<InFlight> in_flight_;
   std::shared_ptr<State> state_;
   std::function<void(const SelectEnd&)> at_end_;
   std::optional<Result<SeriesBatchRef>> finished_;
@@ -130,7 +158,8 @@ class BucketStore::Cursor : public SeriesCursor {
 
 BucketStore::BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Executor* executor,
                          metrics::Registry* registry)
-    : blocks_(blocks), options_(std::move(options)), executor_(executor) {
+    : in_flight_(std::make_shared<InFlight>()), blocks_(blocks), options_(std::move(options)),
+      executor_(executor) {
   if (registry == nullptr) return;
   dropped_ = registry->AddCounterFamily(
       "thanos_bucket_store_queries_dropped_total",
@@ -148,6 +177,8 @@ BucketStore::BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Exe
       "Size of all items of a data type in a block were fetched for a single series request.",
       metrics::ExponentialBounds(1024, 2, 15));
 }
+
+BucketStore::~BucketStore() { in_flight_->Wait(); }
 
 void BucketStore::Clip(int64_t* min_ms, int64_t* max_ms) const {
   if (options_.min_ms) *min_ms = std::max(*min_ms, options_.min_ms());
@@ -294,7 +325,7 @@ Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContex
         .Observe(static_cast<double>(limiter->bytes()));
   };
   return std::unique_ptr<SeriesCursor>(
-      std::make_unique<Cursor>(context, executor_, std::move(open), std::move(at_end)));
+      std::make_unique<Cursor>(context, executor_, in_flight_, std::move(open), std::move(at_end)));
 }
 
 Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,

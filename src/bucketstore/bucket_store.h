@@ -36,13 +36,15 @@ struct StoreSelect {
   model::Matchers block_matchers;
 };
 
-/// Thread-safe. `blocks` and `executor` outlive it and its cursors. In PartialStrategy::kWarn a
+/// Thread-safe. `blocks` and `executor` outlive it, it outlives its cursors. In PartialStrategy::kWarn a
 /// block that fails is named in a warning and the others answer; one whose bytes are wrong is
 /// quarantined in either case.
 class BucketStore : public SeriesSource {
  public:
   BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Executor* executor,
               metrics::Registry* registry);
+  /// Waits for reads that cancelled cursors left behind on the executor.
+  ~BucketStore() override;
 
   SourceInfo Info() const override;
   Result<std::unique_ptr<SeriesCursor>> Select(const CallContext& context,
@@ -74,6 +76,7 @@ class BucketStore : public SeriesSource {
     model::Matchers matchers;
   };
   class Cursor;
+  struct InFlight;
   std::vector<Choice> Choose(std::span<const model::Matcher> matchers, int64_t min_ms,
                              int64_t max_ms, int64_t max_resolution_ms,
                              std::span<const model::Matcher> block_matchers) const;
@@ -83,6 +86,7 @@ class BucketStore : public SeriesSource {
                     PartialStrategy partial, std::vector<block::BlockSelection>* selections,
                     Warnings* warnings) const;
 
+  std::shared_ptr<InFlight> in_flight_;
   BlockSet* const blocks_;
   const BucketStoreOptions options_;
   base::Executor* const executor_;

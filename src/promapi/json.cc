@@ -5,6 +5,7 @@
 
 #include "base/json_text.h"
 #include "base/number_text.h"
+#include "model/histogram_buckets.h"
 
 namespace thanos::promapi {
 namespace {
@@ -115,8 +116,48 @@ void MatrixWriter::RenderTimes(std::span<const int64_t> times) {
   }
 }
 
+void AppendHistogramJson(const model::FloatHistogram& histogram, std::string* out) {
+  const auto number = [out](double value) {
+    *out += '"';
+    base::AppendFloatApi(value, out);
+    *out += '"';
+  };
+  *out += "{\"count\":";
+  number(histogram.count);
+  *out += ",\"sum\":";
+  number(histogram.sum);
+  bool any = false;
+  for (const model::HistogramBucket& bucket : model::AllBuckets(histogram)) {
+    if (bucket.count == 0) continue;
+    *out += any ? ",[" : ",\"buckets\":[[";
+    any = true;
+    // Which bounds belong to it: 0 the upper, 1 the lower, 2 none, 3 both.
+    const char kind = bucket.lower_inclusive ? (bucket.upper_inclusive ? '3' : '1')
+                                             : (bucket.upper_inclusive ? '0' : '2');
+    *out += kind;
+    for (const double value : {bucket.lower, bucket.upper, bucket.count}) {
+      *out += ',';
+      number(value);
+    }
+    *out += ']';
+  }
+  *out += any ? "]}" : "}";
+}
+
+void AppendVectorHistogramJson(LabelsView labels, int64_t ms,
+                               const model::FloatHistogram& histogram, std::string* out) {
+  *out += "{\"metric\":";
+  AppendLabelsJson(labels, out);
+  *out += ",\"histogram\":[";
+  AppendTimeJson(ms, out);
+  *out += ',';
+  AppendHistogramJson(histogram, out);
+  *out += "]}";
+}
+
 void MatrixWriter::AddSeries(LabelsView labels, std::span<const int64_t> times,
-                             std::span<const double> values, const uint64_t* present) {
+                             std::span<const double> values, const uint64_t* present,
+                             std::span<const int64_t> histogram_times, Histograms histograms) {
   RenderTimes(times);
   if (!first_) *out_ += ',';
   first_ = false;
@@ -131,6 +172,17 @@ void MatrixWriter::AddSeries(LabelsView labels, std::span<const int64_t> times,
     out_->append(time_text_, begin, time_ends_[i] - begin);
     base::AppendFloatApi(values[i], out_);
     *out_ += "\"]";
+  }
+  if (any) *out_ += ']';
+  any = false;
+  for (size_t i = 0; i < histograms.size(); ++i) {
+    if (histograms[i] == nullptr) continue;
+    *out_ += any ? ",[" : ",\"histograms\":[[";
+    any = true;
+    AppendTimeJson(histogram_times[i], out_);
+    *out_ += ',';
+    AppendHistogramJson(*histograms[i], out_);
+    *out_ += ']';
   }
   *out_ += any ? "]}" : "}";
 }

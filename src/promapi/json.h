@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "model/histogram.h"
 #include "thanos/labels.h"
 #include "thanos/series.h"
 #include "thanos/status.h"
@@ -29,13 +31,19 @@ void AppendStringResultJson(int64_t ms, std::string_view text, std::string* out)
 /// ["a","b"], HTML-escaped.
 void AppendTextListJson(const std::vector<std::string>& texts, std::string* out);
 
+/// {"count":"2","sum":"3","buckets":[[0,"0.5","1","2"]]}
+void AppendHistogramJson(const model::FloatHistogram& histogram, std::string* out);
+
 /// The points of a series of a matrix. Times that recur in every series are rendered once.
 class MatrixWriter {
  public:
   explicit MatrixWriter(std::string* out) : out_(out) { *out_ += '['; }
-  /// Points i with present bit i (null: all); times[i] is its time.
+  using Histograms = std::span<const std::shared_ptr<const model::FloatHistogram>>;
+  /// Points i with present bit i (null: all); times[i] is its time. Histograms, one per time of
+  /// theirs, may be null.
   void AddSeries(LabelsView labels, std::span<const int64_t> times, std::span<const double> values,
-                 const uint64_t* present);
+                 const uint64_t* present, std::span<const int64_t> histogram_times = {},
+                 Histograms histograms = {});
   void Finish() { *out_ += ']'; }
 
  private:
@@ -49,6 +57,8 @@ class MatrixWriter {
 
 /// One element of a vector.
 void AppendVectorSampleJson(LabelsView labels, int64_t ms, double value, std::string* out);
+void AppendVectorHistogramJson(LabelsView labels, int64_t ms,
+                               const model::FloatHistogram& histogram, std::string* out);
 
 /// errorType, which decides the HTTP code.
 enum class ErrorKind : uint8_t { kBadData, kExecution, kCanceled, kTimeout, kInternal, kUnavailable,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "promql/binary_kernels.h"
+#include "promql/histogram_math.h"
 #include "promql/numerics.h"
 
 namespace thanos::promql {
@@ -48,10 +49,17 @@ OperatorTraits AggregateTraits(const AggregateSpec& spec, double bytes_per_group
 
 namespace {
 
+// Histograms of a group at one step.
+struct HistogramGroup {
+  std::unique_ptr<HistogramAverage> sum;
+  bool incompatible = false;
+};
+
 // State of one group: up to three columns and the steps seen.
 struct Group {
   std::vector<double> a, b, c;
   std::vector<uint64_t> seen;
+  std::vector<HistogramGroup> histograms;  // By step; empty until one comes.
 };
 
 bool IsFull(const uint64_t* bits, size_t count) {
@@ -242,6 +250,8 @@ class Reduce final : public Operator {
          std::shared_ptr<QueryState> state)
       : Operator(input->grid(), AggregateTraits(spec, reducer->bytes_per_group_step())),
         state_(std::move(state)),
+        op_(spec.op),
+        place_(spec.inner_place),
         reducer_(std::move(reducer)),
         input_(std::move(input)),
         index_(spec),
@@ -260,8 +270,10 @@ class Reduce final : public Operator {
       uint64_t* bits = builder.NewBits();
       reducer_->Finish(&group, values);
       std::copy(group.seen.begin(), group.seen.end(), bits);
+      cells_.Clear(grid_.count);
+      if (!group.histograms.empty()) FinishHistograms(&group, bits);
       builder.Add({builder.CopyLabels(index_.labels(emitted_)), index_.drop_name(emitted_),
-                   values, bits});
+                   values, bits, builder.CopyHistograms(cells_.column())});
       group = Group();
     }
     return builder.Finish();
@@ -282,15 +294,80 @@ class Reduce final : public Operator {
     Group& group = groups_[number];
     for (size_t w = 0; w < grid_.words(); ++w) group.seen[w] |= row.present[w];
     reducer_->Add(&group, row);
+    if (row.histograms != nullptr) AddHistograms(*row.histograms, &group);
     return OkStatus();
   }
 
+  void AddHistograms(const HistogramColumn& column, Group* group) {
+    switch (op_) {
+      case TokenKind::kCount:
+      case TokenKind::kGroup:
+        ForEachBit(column.present, grid_.words(), [&](size_t i) {
+          if (op_ == TokenKind::kCount) ++group->a[i];
+          SetBit(group->seen.data(), i);
+        });
+        return;
+      case TokenKind::kSum:
+      case TokenKind::kAvg: break;
+      default:
+        if (AnyBit(column.present, grid_.words())) {
+          state_->Annotate(AnnotationKind::kInfo,
+                           "ignored histogram in " + std::string(Spelling(op_)) + " aggregation",
+                           place_);
+        }
+        return;
+    }
+    if (group->histograms.empty()) group->histograms.resize(grid_.count);
+    ForEachBit(column.present, grid_.words(), [&](size_t i) {
+      HistogramGroup& state = group->histograms[i];
+      if (state.sum == nullptr) {
+        state.sum =
+            std::make_unique<HistogramAverage>(*column.at[i], op_ == TokenKind::kAvg);
+      } else if (!state.sum->Add(*column.at[i])) {
+        state.incompatible = true;
+      }
+    });
+  }
+
+  // Steps with both kinds, or with buckets of both layouts, give nothing.
+  void FinishHistograms(Group* group, uint64_t* bits) {
+    for (size_t i = 0; i < grid_.count; ++i) {
+      HistogramGroup& state = group->histograms[i];
+      if (state.sum == nullptr) continue;
+      if (TestBit(bits, i)) {
+        ClearBit(bits, i);
+        state_->Annotate(AnnotationKind::kWarning,
+                         "encountered a mix of histograms and floats for aggregation", place_);
+        continue;
+      }
+      if (state.incompatible) {
+        state_->Annotate(AnnotationKind::kWarning,
+                         "vector contains a mix of histograms with exponential and custom buckets "
+                         "schemas for metric name \"\"",
+                         place_);
+        continue;
+      }
+      if (state.sum->hint_collision()) {
+        state_->Annotate(AnnotationKind::kWarning,
+                         "conflicting counter resets during histogram aggregation", place_);
+      }
+      if (state.sum->bounds_reconciled()) {
+        state_->Annotate(AnnotationKind::kInfo,
+                         "mismatched custom buckets were reconciled during aggregation", place_);
+      }
+      cells_.Set(i, state.sum->Result());
+    }
+  }
+
   const std::shared_ptr<QueryState> state_;
+  const TokenKind op_;
+  const SourceRange place_;
   const std::unique_ptr<Reducer> reducer_;
   const OperatorPtr input_;
   GroupIndex index_;
   GrowingLease lease_;
   std::vector<Group> groups_;
+  HistogramCells cells_;
   bool drained_ = false;
   size_t emitted_ = 0;
 };

@@ -20,6 +20,8 @@ struct AggregateSpec {
   std::string text;           // "sum by (job)", for EXPLAIN.
   std::string values_label;   // count_values.
   SourceRange param_place;
+  SourceRange inner_place;    // Of the operand, and
+  SourceRange place;          // of the whole.
 };
 
 /// `param` is null unless the aggregator takes a number.

@@ -9,6 +9,7 @@
 #include "base/number_text.h"
 #include "model/go_quote.h"
 #include "promql/aggregate.h"
+#include "promql/histogram_math.h"
 #include "promql/numerics.h"
 
 namespace thanos::promql {
@@ -21,6 +22,7 @@ class Topk final : public Operator {
   Topk(AggregateSpec spec, OperatorPtr input, ScalarPtr param, std::shared_ptr<QueryState> state)
       : Operator(input->grid(), AggregateTraits(spec, 24)),
         state_(std::move(state)),
+        place_(spec.place),
         largest_(spec.op == TokenKind::kTopk),
         input_(std::move(input)),
         param_(std::move(param)),
@@ -84,6 +86,13 @@ class Topk final : public Operator {
 
   Status Add(const Row& row) {
     THANOS_RETURN_IF_ERROR(state_->Check());
+    if (row.histograms != nullptr) {
+      state_->Annotate(AnnotationKind::kInfo,
+                       std::string("ignored histogram in ") + (largest_ ? "topk" : "bottomk") +
+                           " aggregation",
+                       place_);
+      if (!AnyBit(row.present, grid_.words())) return OkStatus();
+    }
     const size_t group = index_.Find(row);
     if (group == heaps_.size()) {
       heaps_.emplace_back(grid_.count);
@@ -171,6 +180,7 @@ class Topk final : public Operator {
   }
 
   const std::shared_ptr<QueryState> state_;
+  const SourceRange place_;
   const bool largest_;
   const OperatorPtr input_;
   const ScalarPtr param_;
@@ -189,6 +199,7 @@ class QuantileOf final : public Operator {
       : Operator(input->grid(), AggregateTraits(spec, 8)),
         state_(std::move(state)),
         param_place_(spec.param_place),
+        inner_place_(spec.inner_place),
         input_(std::move(input)),
         param_(std::move(param)),
         index_(spec),
@@ -231,6 +242,10 @@ class QuantileOf final : public Operator {
 
  private:
   Status Add(const Row& row) {
+    if (row.histograms != nullptr) {
+      state_->Annotate(AnnotationKind::kInfo, "ignored histogram in quantile aggregation",
+                       inner_place_);
+    }
     const size_t group = index_.Find(row);
     if (group == values_.size()) values_.emplace_back(grid_.count);
     size_t points = 0;
@@ -243,6 +258,7 @@ class QuantileOf final : public Operator {
 
   const std::shared_ptr<QueryState> state_;
   const SourceRange param_place_;
+  const SourceRange inner_place_;
   const OperatorPtr input_;
   const ScalarPtr param_;
   GroupIndex index_;
@@ -302,19 +318,33 @@ class CountValues final : public Operator {
       if (last_group == SIZE_MAX || bits != last_bits) {
         text_.clear();
         base::AppendFloatF(row.values[i], &text_);
-        builder_.Reset(row.labels);
-        builder_.Set(label_, text_);
-        builder_.BuildTo(&labels_);
-        last_group = index_.Find({LabelsView(labels_), row.drop_name, nullptr, nullptr});
+        status = FindGroup(row, &last_group);
         last_bits = bits;
-        if (last_group == counts_.size()) {
-          counts_.emplace_back(grid_.count);
-          status = lease_.Grow(grid_.count * sizeof(double) + labels_.size());
-        }
       }
       ++counts_[last_group][i];
     });
+    if (row.histograms == nullptr) return status;
+    ForEachBit(row.histograms->present, grid_.words(), [&](size_t i) {
+      if (!status.ok()) return;
+      text_ = HistogramText(*row.histograms->at[i]);
+      status = FindGroup(row, &last_group);
+      ++counts_[last_group][i];
+    });
     return status;
+  }
+
+  // Of the row with text_ as the label.
+  Status FindGroup(const Row& row, size_t* group) {
+    builder_.Reset(row.labels);
+    builder_.Set(label_, text_);
+    builder_.BuildTo(&labels_);
+    Row labelled;
+    labelled.labels = LabelsView(labels_);
+    labelled.drop_name = row.drop_name;
+    *group = index_.Find(labelled);
+    if (*group < counts_.size()) return OkStatus();
+    counts_.emplace_back(grid_.count);
+    return lease_.Grow(grid_.count * sizeof(double) + labels_.size());
   }
 
   const std::shared_ptr<QueryState> state_;

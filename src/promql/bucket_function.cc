@@ -9,6 +9,7 @@
 #include "base/time_text.h"
 #include "model/go_quote.h"
 #include "promql/classic_buckets.h"
+#include "promql/histogram_math.h"
 #include "promql/holding.h"
 #include "promql/label_sets.h"
 #include "promql/numerics.h"
@@ -71,6 +72,7 @@ class BucketFunction final : public Operator {
   struct Group {
     std::string labels;  // Without le.
     std::vector<BucketRow> rows;
+    std::vector<Row> natives;
   };
   struct Fixes {
     MonotonicityFix worst;
@@ -99,6 +101,10 @@ class BucketFunction final : public Operator {
       THANOS_ASSIGN_OR_RETURN(RowBatchRef batch, input_->Next());
       if (batch == nullptr) return OkStatus();
       for (const Row& row : batch->rows()) {
+        if (row.histograms != nullptr) {
+          GroupOf(std::string(row.labels.encoded())).natives.push_back(row);
+        }
+        if (!AnyBit(row.present, grid_.words())) continue;
         const std::string_view bound = row.labels.Get(kBucketLabel);
         const Result<double> upper = base::ParseGoFloat(bound);
         if (!upper.ok()) {
@@ -111,15 +117,51 @@ class BucketFunction final : public Operator {
         builder.Reset(row.labels);
         builder.Remove(kBucketLabel);
         builder.BuildTo(&key);
-        const auto [at, added] = groups_.try_emplace(key);
-        if (added) {
-          at->second.labels = key;
-          order_.push_back(&at->second);
-        }
-        at->second.rows.push_back({*upper, row});
+        GroupOf(key).rows.push_back({*upper, row});
       }
       held_.push_back(std::move(batch));
     }
+  }
+
+  Group& GroupOf(const std::string& key) {
+    const auto [at, added] = groups_.try_emplace(key);
+    if (added) {
+      at->second.labels = key;
+      order_.push_back(&at->second);
+    }
+    return at->second;
+  }
+
+  const FloatHistogram* NativeOf(const Group& group, size_t i) const {
+    for (const Row& row : group.natives) {
+      if (TestBit(row.histograms->present, i)) return row.histograms->at[i];
+    }
+    return nullptr;
+  }
+
+  double NativeValue(const FloatHistogram& histogram, size_t i, LabelsView labels) {
+    HistogramIssue issue = HistogramIssue::kNone;
+    const double value =
+        spec_.fraction
+            ? HistogramFraction(values_[0][i], values_[1][i], histogram, &issue)
+            : HistogramQuantile(values_[0][i], histogram, &issue);
+    const auto note = [&](const char* text) {
+      state_->Annotate(AnnotationKind::kInfo, text + NameSuffix(labels), spec_.place);
+    };
+    switch (issue) {
+      case HistogramIssue::kNone: break;
+      case HistogramIssue::kNanResult:
+        note("input to histogram_quantile has NaN observations, result is NaN");
+        break;
+      case HistogramIssue::kNanSkew:
+        note("input to histogram_quantile has NaN observations, result is skewed higher");
+        break;
+      case HistogramIssue::kNanFraction:
+        note("input to histogram_fraction has NaN observations, which are excluded from all "
+             "fractions");
+        break;
+    }
+    return value;
   }
 
   void Compute(const Group& group, double* values, uint64_t* bits) {
@@ -130,6 +172,19 @@ class BucketFunction final : public Operator {
         if (TestBit(bucket.row.present, i)) {
           buckets.push_back({bucket.upper, bucket.row.values[i]});
         }
+      }
+      const FloatHistogram* native = NativeOf(group, i);
+      if (native != nullptr && !buckets.empty()) {
+        state_->Annotate(AnnotationKind::kWarning,
+                         "vector contains a mix of classic and native histograms" +
+                             NameSuffix(LabelsView(group.labels)),
+                         spec_.place);
+        continue;
+      }
+      if (native != nullptr) {
+        values[i] = NativeValue(*native, i, LabelsView(group.labels));
+        SetBit(bits, i);
+        continue;
       }
       if (buckets.empty()) continue;
       SetBit(bits, i);

@@ -119,7 +119,7 @@ class Query final : public PreparedQuery {
     }
     auto held = std::make_shared<GridResult>(state, grid_);
     held->scalars.assign(values.begin(), values.end());
-    result->series.push_back({LabelsView(), {}, held->scalars, nullptr});
+    result->series.push_back({LabelsView(), {}, held->scalars, nullptr, {}, {}});
     result->owner = std::move(held);
     return OkStatus();
   }
@@ -138,7 +138,8 @@ class Query final : public PreparedQuery {
     }));
     result->grid = rows.grid();
     for (const MergedRows::Series& series : held->rows.series()) {
-      result->series.push_back({series.labels, {}, series.values, series.present.data()});
+      result->series.push_back({series.labels, {}, series.values, series.present.data(),
+                                series.histograms, {}});
     }
     if (ordered_by_labels) {
       std::sort(result->series.begin(), result->series.end(),

@@ -82,8 +82,12 @@ struct ResultSeries {
   std::span<const int64_t> times;
   /// One per time, or one per step of the grid.
   std::span<const double> values;
-  /// Which steps have a point; null: all.
+  /// Which steps have a float; null: all.
   const uint64_t* present = nullptr;
+  /// Native histograms: one per step of the grid (null where there is none), or one per time of
+  /// histogram_times. Empty when the series has none.
+  std::span<const std::shared_ptr<const model::FloatHistogram>> histograms;
+  std::span<const int64_t> histogram_times;
 
   bool Has(size_t i) const { return present == nullptr || TestBit(present, i); }
 };

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "promql/histogram_math.h"
 #include "promql/label_sets.h"
 
 namespace thanos::promql {
@@ -15,7 +16,12 @@ MergedRows::MergedRows(std::shared_ptr<QueryState> state, const Grid& grid)
 MergedRows::~MergedRows() { state_->LetGo(points_); }
 
 Status MergedRows::Add(const Row& row) {
-  const size_t points = CountBits(row.present, grid_.words());
+  size_t points = CountBits(row.present, grid_.words());
+  if (row.histograms != nullptr) {
+    ForEachBit(row.histograms->present, grid_.words(),
+               [&](size_t i) { points += SizeInSamples(*row.histograms->at[i]); });
+    THANOS_RETURN_IF_ERROR(lease_.Grow(points * 16));
+  }
   THANOS_RETURN_IF_ERROR(state_->Hold(points));
   points_ += points;
   const auto [at, added] = index_.try_emplace(std::string(row.labels.encoded()), series_.size());
@@ -25,16 +31,32 @@ Status MergedRows::Add(const Row& row) {
     series.drop_name = row.drop_name;
     series.values.assign(row.values, row.values + grid_.count);
     series.present.assign(row.present, row.present + grid_.words());
+    AddHistograms(row, &series);
     return lease_.Grow(2 * row.labels.encoded().size() + 160 + grid_.count * sizeof(double));
   }
   Series& series = series_[at->second];
   for (size_t w = 0; w < grid_.words(); ++w) {
-    if ((series.present[w] & row.present[w]) != 0) return DuplicateLabelsError();
-    series.present[w] |= row.present[w];
+    if ((series.present[w] & row.PointsWord(w)) != 0) return DuplicateLabelsError();
   }
+  for (size_t i = 0; i < series.histograms.size(); ++i) {
+    if (series.histograms[i] != nullptr && (row.PointsWord(i / 64) >> (i % 64) & 1) != 0) {
+      return DuplicateLabelsError();
+    }
+  }
+  for (size_t w = 0; w < grid_.words(); ++w) series.present[w] |= row.present[w];
+  AddHistograms(row, &series);
   series.drop_name |= row.drop_name;
   ForEachBit(row.present, grid_.words(), [&](size_t i) { series.values[i] = row.values[i]; });
   return OkStatus();
+}
+
+void MergedRows::AddHistograms(const Row& row, Series* series) {
+  if (row.histograms == nullptr) return;
+  if (series->histograms.empty()) series->histograms.resize(grid_.count);
+  ForEachBit(row.histograms->present, grid_.words(), [&](size_t i) {
+    series->histograms[i] =
+        std::make_shared<const model::FloatHistogram>(*row.histograms->at[i]);
+  });
 }
 
 namespace {
@@ -87,9 +109,14 @@ class SubqueryOperator final : public Operator {
     THANOS_RETURN_IF_ERROR(
         inner_->ForEachRow([&merged](const Row& row) { return merged.Add(row); }));
     RowBatchBuilder builder(state_, grid_);
+    HistogramCells cells;
     for (const MergedRows::Series& series : merged.series()) {
+      cells.Clear(inner_->grid().count);
+      for (size_t i = 0; i < series.histograms.size(); ++i) {
+        if (series.histograms[i] != nullptr) cells.Borrow(i, series.histograms[i].get());
+      }
       THANOS_RETURN_IF_ERROR(Evaluate({series.labels, series.drop_name, series.values.data(),
-                                       series.present.data()},
+                                       series.present.data(), cells.column()},
                                       &builder));
     }
     return builder.Finish();
@@ -103,6 +130,15 @@ class SubqueryOperator final : public Operator {
       columns.t.push_back(inner_->grid().At(i));
       columns.v.push_back(row.values[i]);
     });
+    if (row.histograms != nullptr) {
+      ForEachBit(row.histograms->present, inner_->grid().words(), [&](size_t i) {
+        columns.histogram_t.push_back(inner_->grid().At(i));
+        columns.histograms.push_back(*row.histograms->at[i]);
+        // What was known of resets held between the samples, not between these points.
+        model::CounterResetHint& hint = columns.histograms.back().hint;
+        if (hint != model::CounterResetHint::kGauge) hint = model::CounterResetHint::kUnknown;
+      });
+    }
     double* values = builder->NewValues();
     uint64_t* bits = builder->NewBits();
     // A name that is to be dropped is none for annotations.
@@ -110,12 +146,13 @@ class SubqueryOperator final : public Operator {
     THANOS_RETURN_IF_ERROR(function_.Evaluate(columns, seen, &scratch_, values, bits));
     state_->samples_queryable.fetch_add(std::exchange(scratch_.visited, 0),
                                         std::memory_order_relaxed);
-    if (!AnyBit(bits, grid_.words())) return OkStatus();
-    LabelsView labels =
-        spec_.drop_metadata ? WithoutMetadata(row.labels, &labels_) : row.labels;
-    if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(labels, bits));
-    builder->Add(
-        {builder->CopyLabels(labels), row.drop_name || spec_.mark_drop, values, bits});
+    Row out{spec_.drop_metadata ? WithoutMetadata(row.labels, &labels_) : row.labels,
+            row.drop_name || spec_.mark_drop, values, bits, scratch_.cells.column()};
+    if (!out.HasPoints(grid_.words())) return OkStatus();
+    if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(out.labels, out));
+    out.labels = builder->CopyLabels(out.labels);
+    out.histograms = builder->CopyHistograms(out.histograms);
+    builder->Add(out);
     return OkStatus();
   }
 
@@ -149,7 +186,11 @@ class Sort final : public Operator {
     while (true) {
       THANOS_ASSIGN_OR_RETURN(RowBatchRef batch, input_->Next());
       if (batch == nullptr) break;
-      rows.insert(rows.end(), batch->rows().begin(), batch->rows().end());
+      for (const Row& row : batch->rows()) {
+        if (!AnyBit(row.present, grid_.words())) continue;  // Histograms have no order.
+        rows.push_back(row);
+        rows.back().histograms = nullptr;
+      }
       builder.Pin(std::move(batch));
     }
     // NaN last in both directions.

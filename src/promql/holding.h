@@ -20,6 +20,8 @@ class MergedRows {
     bool drop_name = false;
     std::vector<double> values;
     std::vector<uint64_t> present;
+    /// By step; empty when the series has none.
+    std::vector<std::shared_ptr<const model::FloatHistogram>> histograms;
   };
   MergedRows(std::shared_ptr<QueryState> state, const Grid& grid);
   ~MergedRows();
@@ -28,6 +30,8 @@ class MergedRows {
   std::vector<Series>& series() { return series_; }
 
  private:
+  void AddHistograms(const Row& row, Series* series);
+
   const std::shared_ptr<QueryState> state_;
   const Grid grid_;
   GrowingLease lease_;

@@ -50,6 +50,13 @@ Status DuplicateLabelsError() {
   return FailedPreconditionError("vector cannot contain metrics with the same labelset");
 }
 
+Status DuplicateGuard::Add(LabelsView labels, const Row& row) {
+  if (row.histograms == nullptr) return Add(labels, row.present);
+  std::vector<uint64_t> points(grid_.words());
+  for (size_t w = 0; w < points.size(); ++w) points[w] = row.PointsWord(w);
+  return Add(labels, points.data());
+}
+
 Status DuplicateGuard::Add(LabelsView labels, const uint64_t* present) {
   const auto found = seen_.find(labels.encoded());
   const size_t words = grid_.words();

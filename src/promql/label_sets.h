@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "promql/grid.h"
+#include "promql/row.h"
 #include "thanos/call_context.h"
 #include "thanos/labels.h"
 #include "thanos/status.h"
@@ -51,6 +52,8 @@ class DuplicateGuard {
   DuplicateGuard(std::shared_ptr<Budget> budget, const Grid& grid, bool whole_series);
   /// "vector cannot contain metrics with the same labelset".
   Status Add(LabelsView labels, const uint64_t* present);
+  /// The row's points of both kinds, under other labels.
+  Status Add(LabelsView labels, const Row& row);
 
  private:
   const std::shared_ptr<Budget> budget_;

@@ -222,11 +222,10 @@ class Parser {
   }
   void Adopt(Expr& parent, const Expr& child) {
     parent.depth = std::max(parent.depth, child.depth + 1);
-    if (parent.depth > kNestingMax) TooDeep(parent.range.begin);
+    if (parent.depth > kTreeDepthMax) TooDeep(parent.range.begin, kTreeDepthMax);
   }
-  std::nullptr_t TooDeep(size_t at) {
-    Record(at, "expression is nested too deeply: more than " + std::to_string(kNestingMax) +
-                   " levels");
+  std::nullptr_t TooDeep(size_t at, size_t limit = kNestingMax) {
+    Record(at, "expression is nested too deeply: more than " + std::to_string(limit) + " levels");
     failed_ = true;
     return nullptr;
   }

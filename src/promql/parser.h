@@ -20,8 +20,10 @@ struct ParserOptions {
   bool fill_modifiers = false;
 };
 
-/// Levels of nesting that a query may have.
-inline constexpr size_t kNestingMax = 1000;
+/// Levels that a query's tree may have; a chain of operators has as many as it has operands.
+inline constexpr size_t kTreeDepthMax = 1000;
+/// Levels of parentheses, calls and signs: what costs the parser its own stack.
+inline constexpr size_t kNestingMax = 300;
 
 /// kInvalidArgument with "LINE:COL: parse error: TEXT".
 Result<ExprPtr> Parse(std::string_view text, const ParserOptions& options);

@@ -124,12 +124,7 @@ class SupportChecker {
   static bool IsBuilt(FunctionId id) {
     switch (id) {
       case FunctionId::kDoubleExponentialSmoothing:
-      case FunctionId::kHistogramAvg:
-      case FunctionId::kHistogramCount:
       case FunctionId::kHistogramQuantiles:
-      case FunctionId::kHistogramStddev:
-      case FunctionId::kHistogramStdvar:
-      case FunctionId::kHistogramSum:
       case FunctionId::kInfo:
       case FunctionId::kMadOverTime:
       case FunctionId::kSortByLabel:
@@ -161,6 +156,7 @@ SelectorHint Planner::HintOf(const Call& call) const {
 ScanSpec Planner::Scan(const VectorSelector& selector, WindowFunction::Spec function,
                        int64_t hint_range, const SelectorHint& hint) {
   const SelectOptions& select = state_->params.select;
+  function.explicit_hints = explicit_hints_;
   ScanSpec spec;
   spec.text = Print(selector);
   if (hint_range > 0) spec.text += "[" + std::to_string(hint_range) + "ms]";
@@ -308,6 +304,8 @@ OperatorPtr Planner::AggregateVector(const Aggregate& aggregate, const Grid& gri
     spec.text += (i > 0 ? ", " : "") + aggregate.grouping[i];
   }
   spec.text += ")";
+  spec.place = aggregate.range;
+  spec.inner_place = aggregate.inner->range;
   ScalarPtr param;
   if (aggregate.param != nullptr) {
     spec.param_place = aggregate.param->range;
@@ -335,6 +333,12 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
       return MakeAbsent("absent_over_time", WindowCall(call, grid, 0, -1),
                         AbsentLabels(*call.args[0]), state_);
     case FunctionId::kTimestamp: return TimestampCall(call, grid);
+    case FunctionId::kHistogramAvg:
+    case FunctionId::kHistogramCount:
+    case FunctionId::kHistogramStddev:
+    case FunctionId::kHistogramStdvar:
+    case FunctionId::kHistogramSum:
+      return HistogramCall(call, grid);
     case FunctionId::kLabelReplace:
     case FunctionId::kLabelJoin: return LabelCall(call, grid);
     case FunctionId::kSort:
@@ -351,6 +355,7 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
     }
     case FunctionId::kHistogramQuantile:
     case FunctionId::kHistogramFraction: {
+      explicit_hints_ = false;
       BucketSpec spec;
       spec.fraction = id == FunctionId::kHistogramFraction;
       spec.drop_now = !delayed();
@@ -371,6 +376,15 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
     return WindowCall(call, grid, 0, -1);
   }
   return ElementwiseCall(call, grid);
+}
+
+OperatorPtr Planner::HistogramCall(const Call& call, const Grid& grid) {
+  const FunctionId id = call.function->id;
+  const bool whole = id == FunctionId::kHistogramStddev || id == FunctionId::kHistogramStdvar;
+  const bool before = std::exchange(explicit_hints_, !whole);
+  OperatorPtr input = Vector(*call.args[0], grid, HintOf(call));
+  explicit_hints_ = before;
+  return MakeHistogramStatistic(id, call.function->name, std::move(input), DropRule(), state_);
 }
 
 OperatorPtr Planner::TimestampCall(const Call& call, const Grid& grid) {

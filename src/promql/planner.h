@@ -45,6 +45,7 @@ class Planner {
   OperatorPtr WindowCall(const Call& call, const Grid& grid, size_t matrix_arg, int scalar_arg);
   OperatorPtr LabelCall(const Call& call, const Grid& grid);
   OperatorPtr ElementwiseCall(const Call& call, const Grid& grid);
+  OperatorPtr HistogramCall(const Call& call, const Grid& grid);
   OperatorPtr TimestampCall(const Call& call, const Grid& grid);
   OperatorPtr AggregateVector(const Aggregate& aggregate, const Grid& grid);
   OperatorPtr BinaryVector(const Binary& binary, const Grid& grid, const SelectorHint& hint);
@@ -58,6 +59,8 @@ class Planner {
   NameRule DropRule() const;
 
   const std::shared_ptr<QueryState> state_;
+  // Under histogram_count(), histogram_sum() or histogram_avg(), which look at no bucket.
+  bool explicit_hints_ = false;
 };
 
 /// The operators below, indented, one a line.

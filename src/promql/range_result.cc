@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "promql/aggregate.h"
+#include "promql/histogram_math.h"
 
 namespace thanos::promql {
 namespace {
@@ -22,25 +23,31 @@ class RangeSamples {
     Labels labels;
     std::vector<int64_t> t;
     std::vector<double> v;
+    std::vector<int64_t> histogram_t;
+    std::vector<std::shared_ptr<const model::FloatHistogram>> histograms;
   };
 
   Status Add(LabelsView labels, const chunk::Columns& columns) {
-    for (const model::FloatHistogram& histogram : columns.histograms) {
-      if (histogram.is_stale()) continue;
-      return UnimplementedError("native histograms are not supported yet: range selector met "
-                                "histogram samples of " + labels.ToString());
-    }
     Series series;
+    uint64_t points = 0;
+    for (size_t i = 0; i < columns.histograms.size(); ++i) {
+      if (columns.histograms[i].is_stale()) continue;
+      points += SizeInSamples(columns.histograms[i]);
+      series.histogram_t.push_back(columns.histogram_t[i]);
+      series.histograms.push_back(
+          std::make_shared<const model::FloatHistogram>(columns.histograms[i]));
+    }
     for (size_t i = 0; i < columns.t.size(); ++i) {
       if (model::IsStaleNan(columns.v[i])) continue;
       series.t.push_back(columns.t[i]);
       series.v.push_back(columns.v[i]);
     }
-    if (series.t.empty()) return OkStatus();
+    points += series.t.size();
+    if (points == 0) return OkStatus();
     series.labels = Labels(labels);
-    THANOS_RETURN_IF_ERROR(state_->Hold(series.t.size()));
-    points_ += series.t.size();
-    THANOS_RETURN_IF_ERROR(lease_.Grow(series.t.capacity() * 16 + labels.encoded().size() + 96));
+    THANOS_RETURN_IF_ERROR(state_->Hold(points));
+    points_ += points;
+    THANOS_RETURN_IF_ERROR(lease_.Grow(points * 16 + labels.encoded().size() + 96));
     series_.push_back(std::move(series));
     return OkStatus();
   }
@@ -82,11 +89,11 @@ Status ReadRange(const ScanSpec& spec, std::shared_ptr<QueryState> state, QueryR
   auto samples = std::make_shared<RangeSamples>(state);
   if (Status status = ReadAll(spec, *state, samples.get()); !status.ok()) {
     if (Status mine = state->Check(); !mine.ok()) return mine;
-    if (status.code() == StatusCode::kUnimplemented) return status;
     return status.WithContext("expanding series");
   }
   for (const RangeSamples::Series& series : samples->series()) {
-    result->series.push_back({series.labels, series.t, series.v, nullptr});
+    result->series.push_back({series.labels, series.t, series.v, nullptr, series.histograms,
+                              series.histogram_t});
   }
   std::sort(result->series.begin(), result->series.end(),
             [](const ResultSeries& a, const ResultSeries& b) { return a.labels < b.labels; });

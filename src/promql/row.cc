@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "promql/operator.h"
+#include "promql/histogram_math.h"
 #include "promql/query_state.h"
 
 namespace thanos::promql {
@@ -32,10 +33,54 @@ uint64_t* RowBatchBuilder::NewBits() {
   return bits;
 }
 
+void HistogramCells::Clear(size_t steps) {
+  if (!any_ && at_.size() == steps) return;
+  at_.assign(steps, nullptr);
+  present_.assign((steps + 63) / 64, 0);
+  pool_.clear();
+  column_ = {at_.data(), present_.data()};
+  any_ = false;
+}
+
+void HistogramCells::Borrow(size_t i, const model::FloatHistogram* histogram) {
+  at_[i] = histogram;
+  SetBit(present_.data(), i);
+  any_ = true;
+}
+
+void HistogramCells::Set(size_t i, model::FloatHistogram histogram) {
+  pool_.push_back(std::move(histogram));
+  Borrow(i, &pool_.back());
+}
+
+const HistogramColumn* RowBatchBuilder::CopyHistograms(const HistogramColumn* column) {
+  if (column == nullptr) return nullptr;
+  auto* at = reinterpret_cast<const model::FloatHistogram**>(
+      batch_->arena_.Allocate(grid_.count * sizeof(void*)));
+  uint64_t* bits = NewBits();
+  const model::FloatHistogram* last = nullptr;
+  ForEachBit(column->present, grid_.words(), [&](size_t i) {
+    // Neighbouring steps often share one.
+    if (column->at[i] != last || batch_->histograms_.empty()) {
+      last = column->at[i];
+      batch_->histograms_.push_back(*last);
+      batch_->histogram_bytes_ += 16 * SizeInSamples(*last);
+    }
+    at[i] = &batch_->histograms_.back();
+    SetBit(bits, i);
+  });
+  batch_->columns_.push_back({at, bits});
+  return &batch_->columns_.back();
+}
+
 void RowBatchBuilder::Pin(RowBatchRef batch) { batch_->pins_.push_back(std::move(batch)); }
 
 void RowBatchBuilder::Add(const Row& row) {
-  const size_t points = CountBits(row.present, grid_.words());
+  size_t points = CountBits(row.present, grid_.words());
+  if (row.histograms != nullptr) {
+    ForEachBit(row.histograms->present, grid_.words(),
+               [&](size_t i) { points += SizeInSamples(*row.histograms->at[i]); });
+  }
   if (points == 0) return;
   batch_->points_ += points;
   batch_->rows_.push_back(row);
@@ -48,7 +93,8 @@ Result<RowBatchRef> RowBatchBuilder::Finish() {
   batch_->points_ = points;
   if (const auto& budget = state.context.budget(); budget != nullptr) {
     const size_t bytes =
-        batch_->arena_.allocated_bytes() + batch_->rows_.capacity() * sizeof(Row);
+        batch_->arena_.allocated_bytes() + batch_->rows_.capacity() * sizeof(Row) +
+        batch_->histogram_bytes_;
     THANOS_ASSIGN_OR_RETURN(batch_->lease_, BudgetLease::Take(budget, bytes));
   }
   return RowBatchRef(std::move(batch_));

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "model/histogram.h"
 #include "promql/grid.h"
 #include "series/batch_builder.h"
 #include "thanos/call_context.h"
@@ -17,6 +19,12 @@ namespace thanos::promql {
 
 class QueryState;
 
+/// Native histograms of a row: at[i] where bit i is set. No step has a float as well.
+struct HistogramColumn {
+  const model::FloatHistogram* const* at = nullptr;
+  const uint64_t* present = nullptr;
+};
+
 /// One series over every step of the grid. A view: the batch it came in owns the memory.
 /// A series may come in several rows (fragments) whose steps do not overlap.
 struct Row {
@@ -24,6 +32,36 @@ struct Row {
   bool drop_name = false;             // Delayed removal of the metric name.
   const double* values = nullptr;     // One per step; of no meaning where not present.
   const uint64_t* present = nullptr;  // A bit per step.
+  const HistogramColumn* histograms = nullptr;  // Null: none.
+
+  /// Points of either kind, 64 steps at a time.
+  uint64_t PointsWord(size_t w) const {
+    return present[w] | (histograms == nullptr ? 0 : histograms->present[w]);
+  }
+  bool HasPoints(size_t words) const {
+    return AnyBit(present, words) ||
+           (histograms != nullptr && AnyBit(histograms->present, words));
+  }
+};
+
+/// A column of histograms in the making; memory is kept from row to row. Pointers that it hands out
+/// live until the next Clear().
+class HistogramCells {
+ public:
+  void Clear(size_t steps);
+  /// The histogram is somebody else's.
+  void Borrow(size_t i, const model::FloatHistogram* histogram);
+  void Set(size_t i, model::FloatHistogram histogram);
+  void Remove(size_t i) { ClearBit(present_.data(), i); }
+  /// Null when empty.
+  const HistogramColumn* column() const { return any_ ? &column_ : nullptr; }
+
+ private:
+  std::vector<const model::FloatHistogram*> at_;
+  std::vector<uint64_t> present_;
+  std::deque<model::FloatHistogram> pool_;
+  HistogramColumn column_;
+  bool any_ = false;
 };
 
 /// Immutable, free-threaded; holds its budget lease and the batches it borrows from.
@@ -37,6 +75,9 @@ class RowBatch {
   RowBatch() = default;
   std::vector<Row> rows_;
   series::Arena arena_;
+  std::deque<model::FloatHistogram> histograms_;
+  std::deque<HistogramColumn> columns_;
+  size_t histogram_bytes_ = 0;
   std::vector<std::shared_ptr<const RowBatch>> pins_;
   BudgetLease lease_;
   std::shared_ptr<QueryState> state_;
@@ -55,6 +96,8 @@ class RowBatchBuilder {
   double* NewValues();
   /// Zeroed bits.
   uint64_t* NewBits();
+  /// Null stays null.
+  const HistogramColumn* CopyHistograms(const HistogramColumn* column);
   /// Keeps a batch whose memory rows borrow.
   void Pin(RowBatchRef batch);
   /// Rows without any point are left out.

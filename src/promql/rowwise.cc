@@ -7,6 +7,8 @@
 
 #include "promql/binary_kernels.h"
 #include "promql/elementwise.h"
+#include "promql/histogram_math.h"
+#include "promql/mixed_binary.h"
 #include "promql/numerics.h"
 
 namespace thanos::promql {
@@ -28,10 +30,11 @@ RowwiseOperator::RowwiseOperator(OperatorTraits traits, NameRule name, OperatorP
 
 Status RowwiseOperator::Apply(const Row& in, Scratch* scratch, Row* out) {
   *out = in;
+  scratch->cells.Clear(grid_.count);
   if (name_ == NameRule::kDropNow) out->labels = WithoutMetadata(in.labels, &name_scratch_);
   if (name_ == NameRule::kMarkDrop) out->drop_name = true;
   THANOS_RETURN_IF_ERROR(Transform(in, scratch, out));
-  if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(out->labels, out->present));
+  if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(out->labels, *out));
   return OkStatus();
 }
 
@@ -52,7 +55,10 @@ Result<RowBatchRef> RowwiseOperator::Next() {
         out.labels = builder.CopyLabels(out.labels);
       }
       // What a row did not use serves the next; what an empty row wrote is wiped.
-      const bool empty = !AnyBit(out.present, grid_.words());
+      const bool empty = !out.HasPoints(grid_.words());
+      if (out.histograms == scratch.cells.column()) {
+        out.histograms = builder.CopyHistograms(out.histograms);
+      }
       if (out.present == scratch.bits) {
         if (!empty) scratch.bits = nullptr;
       }
@@ -70,13 +76,13 @@ Status RowwiseOperator::ForEachRow(const RowSink& sink) {
   if (!std::exchange(prepared_, true)) THANOS_RETURN_IF_ERROR(Prepare());
   std::vector<double> values(grid_.count);
   std::vector<uint64_t> bits(grid_.words());
-  Scratch scratch{values.data(), bits.data(), {}};
+  Scratch scratch{values.data(), bits.data(), {}, {}};
   return input_->ForEachRow([&](const Row& row) {
     THANOS_RETURN_IF_ERROR(state_->Check());
     std::fill(bits.begin(), bits.end(), 0);
     Row out;
     THANOS_RETURN_IF_ERROR(Apply(row, &scratch, &out));
-    return AnyBit(out.present, grid_.words()) ? sink(out) : OkStatus();
+    return out.HasPoints(grid_.words()) ? sink(out) : OkStatus();
   });
 }
 
@@ -106,6 +112,7 @@ class Elementwise final : public RowwiseOperator {
   }
   Status Transform(const Row& in, Scratch* scratch, Row* out) override {
     out->values = scratch->values;
+    out->histograms = nullptr;
     if (id_ == FunctionId::kClamp) {  // Nothing at steps where max < min.
       std::memcpy(scratch->bits, in.present, grid_.words() * sizeof(uint64_t));
       for (size_t i = 0; i < grid_.count; ++i) {
@@ -132,6 +139,13 @@ class UnaryMinus final : public RowwiseOperator {
   Status Transform(const Row& in, Scratch* scratch, Row* out) override {
     for (size_t i = 0; i < grid_.count; ++i) scratch->values[i] = -in.values[i];
     out->values = scratch->values;
+    if (in.histograms == nullptr) return OkStatus();
+    ForEachBit(in.histograms->present, grid_.words(), [&](size_t i) {
+      model::FloatHistogram histogram = *in.histograms->at[i];
+      Scale(-1, &histogram);
+      scratch->cells.Set(i, std::move(histogram));
+    });
+    out->histograms = scratch->cells.column();
     return OkStatus();
   }
 };
@@ -142,11 +156,15 @@ class StepTime final : public RowwiseOperator {
       : RowwiseOperator(Named("timestamp of steps"), rule, std::move(input), std::move(state)) {}
 
  protected:
-  Status Transform(const Row&, Scratch* scratch, Row* out) override {
+  Status Transform(const Row& in, Scratch* scratch, Row* out) override {
     for (size_t i = 0; i < grid_.count; ++i) {
       scratch->values[i] = static_cast<double>(grid_.At(i)) / 1000;
     }
     out->values = scratch->values;
+    if (in.histograms == nullptr) return OkStatus();
+    for (size_t w = 0; w < grid_.words(); ++w) scratch->bits[w] = in.PointsWord(w);
+    out->present = scratch->bits;
+    out->histograms = nullptr;
     return OkStatus();
   }
 };
@@ -173,13 +191,8 @@ class VectorScalar final : public RowwiseOperator {
   Status Transform(const Row& in, Scratch* scratch, Row* out) override {
     const double* lhs = scalar_is_left_ ? values_.data() : in.values;
     const double* rhs = scalar_is_left_ ? in.values : values_.data();
-    if (IsTrim(op_)) {
-      const std::string op(Spelling(op_));
-      state_->Annotate(AnnotationKind::kInfo,
-                       "incompatible sample types encountered for binary operator \"" + op +
-                           "\": float " + op + " float",
-                       place_);
-      out->present = scratch->bits;
+    if (IsTrim(op_) || in.histograms != nullptr) {
+      TransformMixed(in, scratch, out);
       return OkStatus();
     }
     if (filter_) {
@@ -194,6 +207,30 @@ class VectorScalar final : public RowwiseOperator {
   }
 
  private:
+  // Step by step: either kind may be at any.
+  void TransformMixed(const Row& in, Scratch* scratch, Row* out) {
+    const MixedBinary apply(op_, !filter_, place_, state_.get());
+    for (size_t i = 0; i < grid_.count; ++i) {
+      const MixedValue vector = MixedValue::Of(in, i);
+      if (!vector.present()) continue;
+      const MixedValue scalar{true, values_[i], nullptr, nullptr};
+      MixedValue result =
+          scalar_is_left_ ? apply.Apply(scalar, vector) : apply.Apply(vector, scalar);
+      if (!result.present()) continue;
+      // A filter keeps the vector's value on whichever side it stands.
+      if (filter_ && scalar_is_left_) result = vector;
+      if (result.is_float) {
+        scratch->values[i] = result.value;
+        SetBit(scratch->bits, i);
+      } else {
+        scratch->cells.Set(i, *result.histogram);
+      }
+    }
+    out->values = scratch->values;
+    out->present = scratch->bits;
+    out->histograms = scratch->cells.column();
+  }
+
   const TokenKind op_;
   const bool filter_;
   const bool scalar_is_left_;
@@ -220,7 +257,12 @@ class Repeat final : public Operator {
       uint64_t* bits = builder.NewBits();
       std::fill(values, values + grid_.count, row.values[0]);
       if (TestBit(row.present, 0)) SetAllBits(bits, grid_.count);
-      builder.Add({builder.CopyLabels(row.labels), row.drop_name, values, bits});
+      cells_.Clear(grid_.count);
+      if (row.histograms != nullptr && TestBit(row.histograms->present, 0)) {
+        for (size_t i = 0; i < grid_.count; ++i) cells_.Borrow(i, row.histograms->at[0]);
+      }
+      builder.Add({builder.CopyLabels(row.labels), row.drop_name, values, bits,
+                   builder.CopyHistograms(cells_.column())});
     }
     return builder.Finish();
   }
@@ -228,6 +270,40 @@ class Repeat final : public Operator {
  private:
   const std::shared_ptr<QueryState> state_;
   const OperatorPtr input_;
+  HistogramCells cells_;
+};
+
+class HistogramStatistic final : public RowwiseOperator {
+ public:
+  HistogramStatistic(FunctionId id, std::string_view name, OperatorPtr input, NameRule rule,
+                     std::shared_ptr<QueryState> state)
+      : RowwiseOperator(Named(std::string(name)), rule, std::move(input), std::move(state)),
+        id_(id) {}
+
+ protected:
+  Status Transform(const Row& in, Scratch* scratch, Row* out) override {
+    out->values = scratch->values;
+    out->present = scratch->bits;
+    out->histograms = nullptr;
+    if (in.histograms == nullptr) return OkStatus();
+    ForEachBit(in.histograms->present, grid_.words(), [&](size_t i) {
+      scratch->values[i] = ValueOf(*in.histograms->at[i]);
+      SetBit(scratch->bits, i);
+    });
+    return OkStatus();
+  }
+
+ private:
+  double ValueOf(const model::FloatHistogram& histogram) const {
+    switch (id_) {
+      case FunctionId::kHistogramCount: return histogram.count;
+      case FunctionId::kHistogramSum: return histogram.sum;
+      case FunctionId::kHistogramAvg: return histogram.sum / histogram.count;
+      case FunctionId::kHistogramStddev: return std::sqrt(HistogramVariance(histogram));
+      default: return HistogramVariance(histogram);
+    }
+  }
+  const FunctionId id_;
 };
 
 class VectorOf final : public Operator {
@@ -274,7 +350,7 @@ class Absent final : public Operator {
     if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
     std::vector<uint64_t> seen(grid_.words());
     THANOS_RETURN_IF_ERROR(input_->ForEachRow([&](const Row& row) {
-      for (size_t w = 0; w < seen.size(); ++w) seen[w] |= row.present[w];
+      for (size_t w = 0; w < seen.size(); ++w) seen[w] |= row.PointsWord(w);
       return OkStatus();
     }));
     RowBatchBuilder builder(state_, grid_);
@@ -311,6 +387,11 @@ OperatorPtr MakeVectorScalar(TokenKind op, bool return_bool, bool scalar_is_left
                              SourceRange place, std::shared_ptr<QueryState> state) {
   return std::make_unique<VectorScalar>(op, return_bool, scalar_is_left, std::move(vector),
                                         std::move(scalar), rule, place, std::move(state));
+}
+OperatorPtr MakeHistogramStatistic(FunctionId id, std::string_view name, OperatorPtr input,
+                                   NameRule rule, std::shared_ptr<QueryState> state) {
+  return std::make_unique<HistogramStatistic>(id, name, std::move(input), rule,
+                                              std::move(state));
 }
 OperatorPtr MakeStepTime(OperatorPtr input, NameRule rule, std::shared_ptr<QueryState> state) {
   return std::make_unique<StepTime>(std::move(input), rule, std::move(state));

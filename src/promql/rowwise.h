@@ -35,6 +35,7 @@ class RowwiseOperator : public Operator {
   struct Scratch {
     double* values = nullptr;    // Room for a row.
     uint64_t* bits = nullptr;    // Zeroed.
+    HistogramCells cells;        // Empty.
     std::string labels;
   };
   /// Once, before the first row: operands that are drained first.
@@ -66,6 +67,10 @@ OperatorPtr MakeUnaryMinus(OperatorPtr input, NameRule rule, std::shared_ptr<Que
 OperatorPtr MakeVectorScalar(TokenKind op, bool return_bool, bool scalar_is_left,
                              OperatorPtr vector, ScalarPtr scalar, NameRule rule,
                              SourceRange place, std::shared_ptr<QueryState> state);
+
+/// histogram_count() and its kin: a number of each native histogram.
+OperatorPtr MakeHistogramStatistic(FunctionId id, std::string_view name, OperatorPtr input,
+                                   NameRule rule, std::shared_ptr<QueryState> state);
 
 /// timestamp() of what is not a selector: the step's time.
 OperatorPtr MakeStepTime(OperatorPtr input, NameRule rule, std::shared_ptr<QueryState> state);

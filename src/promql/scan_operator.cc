@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/executor.h"
+#include "promql/histogram_math.h"
 #include "promql/label_sets.h"
 
 namespace thanos::promql {
@@ -22,6 +23,19 @@ struct Worker {
   WindowScratch scratch;
   std::string labels;
 };
+
+// What is not known of counter resets is found out: a sample against the one before.
+void FindResets(std::vector<model::FloatHistogram>* histograms) {
+  using Hint = model::CounterResetHint;
+  const model::FloatHistogram* previous = nullptr;
+  for (model::FloatHistogram& histogram : *histograms) {
+    if (histogram.is_stale()) continue;
+    if (histogram.hint == Hint::kUnknown && previous != nullptr) {
+      histogram.hint = DetectsReset(histogram, *previous) ? Hint::kReset : Hint::kNotReset;
+    }
+    previous = &histogram;
+  }
+}
 
 // What batches are computed with. Shared with tasks, which may outlive the operator.
 class ScanCore {
@@ -56,6 +70,7 @@ class ScanCore {
     if (Status status = worker->reader.Read(series, spec_.read, &columns); !status.ok()) {
       return status.WithContext("expanding series");
     }
+    if (spec_.function.explicit_hints) FindResets(&columns.histograms);
     state_->samples_decoded.fetch_add(columns.t.size() + columns.histogram_t.size(),
                                       std::memory_order_relaxed);
     THANOS_RETURN_IF_ERROR(
@@ -80,9 +95,10 @@ class ScanCore {
       if (values == nullptr) values = builder.NewValues();
       if (bits == nullptr) bits = builder.NewBits();
       THANOS_RETURN_IF_ERROR(ReadSeries(series, worker.get(), values, bits));
-      if (!AnyBit(bits, grid().words())) continue;
+      const HistogramColumn* histograms = worker->scratch.cells.column();
+      if (!AnyBit(bits, grid().words()) && histograms == nullptr) continue;
       const LabelsView labels = builder.CopyLabels(OutputLabels(series.labels, worker.get()));
-      builder.Add({labels, spec_.mark_drop, values, bits});
+      builder.Add({labels, spec_.mark_drop, values, bits, builder.CopyHistograms(histograms)});
       values = nullptr;
       bits = nullptr;
     }
@@ -166,7 +182,7 @@ class ScanOperator final : public Operator {
           state_->options.executor != nullptr ? NextOfRing() : NextInline();
       if (!batch.ok() || *batch == nullptr) return batch;
       for (const Row& row : (*batch)->rows()) {
-        if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(row.labels, row.present));
+        if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(row.labels, row));
       }
       if (!(*batch)->rows().empty()) return batch;
     }
@@ -186,11 +202,11 @@ class ScanOperator final : public Operator {
         std::fill(bits.begin(), bits.end(), 0);
         THANOS_RETURN_IF_ERROR(
             core_->ReadSeries(series, worker.get(), values.data(), bits.data()));
-        if (!AnyBit(bits.data(), bits.size())) continue;
-        const LabelsView labels = core_->OutputLabels(series.labels, worker.get());
-        if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(labels, bits.data()));
-        THANOS_RETURN_IF_ERROR(
-            sink({labels, core_->spec().mark_drop, values.data(), bits.data()}));
+        const Row row{core_->OutputLabels(series.labels, worker.get()), core_->spec().mark_drop,
+                      values.data(), bits.data(), worker->scratch.cells.column()};
+        if (!row.HasPoints(bits.size())) continue;
+        if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(row.labels, row));
+        THANOS_RETURN_IF_ERROR(sink(row));
       }
     }
     core_->GiveBack(std::move(worker));

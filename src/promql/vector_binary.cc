@@ -11,6 +11,7 @@
 #include "promql/aggregate.h"
 #include "promql/binary_kernels.h"
 #include "promql/label_sets.h"
+#include "promql/mixed_binary.h"
 
 namespace thanos::promql {
 namespace {
@@ -114,7 +115,7 @@ class VectorBinary final : public Operator {
           order_.push_back(&*at);
           THANOS_RETURN_IF_ERROR(lease_.Grow(key_.size() + 200));
         }
-        for (size_t w = 0; w < one_any_.size(); ++w) one_any_[w] |= row.present[w];
+        for (size_t w = 0; w < one_any_.size(); ++w) one_any_[w] |= row.PointsWord(w);
         for (const Row& other : at->second.rows) NoteConflicts(other, row);
         at->second.rows.push_back(row);
       }
@@ -124,7 +125,7 @@ class VectorBinary final : public Operator {
 
   void NoteConflicts(const Row& a, const Row& b) {
     for (size_t w = 0; w < one_any_.size(); ++w) {
-      const uint64_t both = a.present[w] & b.present[w];
+      const uint64_t both = a.PointsWord(w) & b.PointsWord(w);
       if (both == 0) continue;
       ForEachBit(&both, 1, [&](size_t bit) {
         conflicts_.try_emplace(w * 64 + bit,
@@ -151,7 +152,7 @@ class VectorBinary final : public Operator {
 
   Status Probe(const Row& many, RowBatchBuilder* builder) {
     THANOS_RETURN_IF_ERROR(state_->Check());
-    for (size_t w = 0; w < many_any_.size(); ++w) many_any_[w] |= many.present[w];
+    for (size_t w = 0; w < many_any_.size(); ++w) many_any_[w] |= many.PointsWord(w);
     keyer_.KeyOf(many.labels, &key_);
     auto found = table_.find(key_);
     if (found == table_.end()) {
@@ -161,22 +162,23 @@ class VectorBinary final : public Operator {
       THANOS_RETURN_IF_ERROR(lease_.Grow(key_.size() + 200));
     }
     KeyGroup& group = found->second;
-    std::vector<uint64_t> left_over(many.present, many.present + many_any_.size());
+    std::vector<uint64_t> left_over(many_any_.size());
+    for (size_t w = 0; w < left_over.size(); ++w) left_over[w] = many.PointsWord(w);
     for (const Row& one : group.rows) {
       uint64_t* bits = builder->NewBits();
       for (size_t w = 0; w < left_over.size(); ++w) {
-        bits[w] = many.present[w] & one.present[w];
-        left_over[w] &= ~one.present[w];
+        bits[w] = many.PointsWord(w) & one.PointsWord(w);
+        left_over[w] &= ~one.PointsWord(w);
       }
       if (!AnyBit(bits, left_over.size())) continue;
       THANOS_RETURN_IF_ERROR(
-          Emit(group, many, one.values, one.labels, one.drop_name, bits, builder));
+          Emit(group, many, one, bits, builder));
     }
     if (one_fill_ && AnyBit(left_over.data(), left_over.size())) {
       uint64_t* bits = builder->NewBits();
       std::copy(left_over.begin(), left_over.end(), bits);
-      return Emit(group, many, one_fill_values_.data(), LabelsView(found->first), false, bits,
-                  builder);
+      const Row one{LabelsView(found->first), false, one_fill_values_.data(), bits, nullptr};
+      return Emit(group, many, one, bits, builder);
     }
     return OkStatus();
   }
@@ -189,31 +191,29 @@ class VectorBinary final : public Operator {
       for (const Row& one : group.rows) {
         uint64_t* bits = builder->NewBits();
         for (size_t w = 0; w < many_any_.size(); ++w) {
-          bits[w] = one.present[w] & ~(group.taken.empty() ? 0 : group.taken[w]);
+          bits[w] = one.PointsWord(w) & ~(group.taken.empty() ? 0 : group.taken[w]);
         }
         if (!AnyBit(bits, many_any_.size())) continue;
-        const Row many{key, false, many_fill_values_.data(), bits};
-        THANOS_RETURN_IF_ERROR(
-            Emit(group, many, one.values, one.labels, one.drop_name, bits, builder, true));
+        const Row many{key, false, many_fill_values_.data(), bits, nullptr};
+        THANOS_RETURN_IF_ERROR(Emit(group, many, one, bits, builder, true));
       }
     }
     return OkStatus();
   }
 
   // Computes one row at the steps of `bits`, which become those of the result.
-  Status Emit(KeyGroup& group, const Row& many, const double* one_values, LabelsView one_labels,
-              bool one_drop, uint64_t* bits, RowBatchBuilder* builder, bool filled_many = false) {
-    if (IsTrim(spec_.op)) {
-      const std::string op(Spelling(spec_.op));
-      state_->Annotate(AnnotationKind::kInfo,
-                       "incompatible sample types encountered for binary operator \"" + op +
-                           "\": float " + op + " float",
-                       spec_.place);
-      return OkStatus();
-    }
-    const double* lhs = many_is_left_ ? many.values : one_values;
-    const double* rhs = many_is_left_ ? one_values : many.values;
-    const LabelsView labels = ResultLabels(many.labels, one_labels);
+  Status Emit(KeyGroup& group, const Row& many, const Row& one, uint64_t* bits,
+              RowBatchBuilder* builder, bool filled_many = false) {
+    const Row& left = many_is_left_ ? many : one;
+    const Row& right = many_is_left_ ? one : many;
+    const double* lhs = left.values;
+    const double* rhs = right.values;
+    const LabelsView labels = ResultLabels(many.labels, one.labels);
+    const bool mixed = IsTrim(spec_.op) || many.histograms != nullptr || one.histograms != nullptr;
+    double* values = builder->NewValues();
+    std::vector<uint64_t> floats;
+    if (mixed) floats = ComputeMixed(left, right, values, bits);
+    if (!AnyBit(bits, grid_.words())) return OkStatus();
     if (!filled_many) {
       if (Status status = CheckMatches(group, labels, bits); !status.ok()) {
         // Duplicates of the unique side are found first where both occur.
@@ -222,25 +222,50 @@ class VectorBinary final : public Operator {
       }
     }
     Row out;
-    out.drop_name = many.drop_name || (many_is_left_ ? false : one_drop) ||
+    out.drop_name = many.drop_name || (many_is_left_ ? false : one.drop_name) ||
                     (spec_.return_bool && state_->options.delayed_name_removal);
-    if (filter_) {
+    if (mixed) {
+      std::copy(floats.begin(), floats.end(), bits);
+      out.values = values;
+      out.histograms = builder->CopyHistograms(cells_.column());
+    } else if (filter_) {
       FilterKernel(spec_.op, lhs, rhs, grid_.count, bits);
       // The original left side's value. A copy: the batch then pins neither side.
-      double* values = builder->NewValues();
       std::memcpy(values, lhs, grid_.count * sizeof(double));
       out.values = values;
     } else {
-      double* values = builder->NewValues();
       BinaryKernel(spec_.op, lhs, rhs, grid_.count, values);
       out.values = values;
     }
-    if (!AnyBit(bits, grid_.words())) return OkStatus();
-    if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(labels, bits));
-    out.labels = builder->CopyLabels(labels);
     out.present = bits;
+    if (!out.HasPoints(grid_.words())) return OkStatus();
+    if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(labels, out));
+    out.labels = builder->CopyLabels(labels);
     builder->Add(out);
     return OkStatus();
+  }
+
+  // Step by step, for rows that hold histograms. Returns the steps with float results; histograms
+  // are in cells_. Steps whose kinds do not go together leave `bits`.
+  std::vector<uint64_t> ComputeMixed(const Row& left, const Row& right, double* values,
+                                     uint64_t* bits) {
+    const MixedBinary apply(spec_.op, !filter_, spec_.place, state_.get());
+    std::vector<uint64_t> floats(grid_.words());
+    cells_.Clear(grid_.count);
+    for (size_t i = 0; i < grid_.count; ++i) {
+      if (!TestBit(bits, i)) continue;
+      bool failed = false;
+      const MixedValue result =
+          apply.Apply(MixedValue::Of(left, i), MixedValue::Of(right, i), &failed);
+      if (failed) ClearBit(bits, i);
+      if (result.is_float) {
+        values[i] = result.value;
+        SetBit(floats.data(), i);
+      } else if (result.histogram != nullptr) {
+        cells_.Set(i, *result.histogram);
+      }
+    }
+    return floats;
   }
 
   // No key may give two results at a step (one-to-one), or two of equal labels (grouped).
@@ -316,6 +341,7 @@ class VectorBinary final : public Operator {
   std::vector<uint64_t> many_any_, one_any_;
   std::string key_, result_labels_;
   LabelsBuilder labels_;
+  HistogramCells cells_;
   bool built_ = false;
   bool ended_ = false;
 };
@@ -369,12 +395,13 @@ class SetOperator final : public Operator {
       at->second.assign(grid_.words(), 0);
       THANOS_RETURN_IF_ERROR(lease_.Grow(key_.size() + grid_.words() * 8 + 96));
     }
-    for (size_t w = 0; w < grid_.words(); ++w) at->second[w] |= row.present[w];
+    for (size_t w = 0; w < grid_.words(); ++w) at->second[w] |= row.PointsWord(w);
     return OkStatus();
   }
 
   Result<RowBatchRef> Pass(RowBatchRef batch) {
     RowBatchBuilder builder(state_, grid_);
+    std::deque<HistogramColumn> columns;
     for (const Row& row : batch->rows()) {
       Row out = row;
       if (op_ == TokenKind::kOr && !lhs_ended_) {
@@ -391,10 +418,19 @@ class SetOperator final : public Operator {
             bits[w] = row.present[w] & (keep_matches ? found->second[w] : ~found->second[w]);
           }
           out.present = bits;
+          if (row.histograms != nullptr) {
+            uint64_t* kept = builder.NewBits();
+            for (size_t w = 0; w < grid_.words(); ++w) {
+              kept[w] = row.histograms->present[w] &
+                        (keep_matches ? found->second[w] : ~found->second[w]);
+            }
+            columns.push_back({row.histograms->at, kept});
+            out.histograms = builder.CopyHistograms(&columns.back());
+          }
         }
       }
-      if (guard_ && AnyBit(out.present, grid_.words())) {
-        THANOS_RETURN_IF_ERROR(guard_->Add(out.labels, out.present));
+      if (guard_ && out.HasPoints(grid_.words())) {
+        THANOS_RETURN_IF_ERROR(guard_->Add(out.labels, out));
       }
       builder.Add(out);
     }

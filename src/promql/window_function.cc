@@ -9,35 +9,6 @@
 namespace thanos::promql {
 namespace {
 
-// What a function does with histograms among the samples of a window.
-enum class HistogramRule : uint8_t {
-  kIgnore,   // With an info where both kinds meet.
-  kExclude,  // Windows of both kinds give nothing and a warning; histograms alone are refused.
-  kCount,    // A sample like any other.
-  kRefuse,
-};
-
-HistogramRule RuleOf(FunctionId id) {
-  switch (id) {
-    case FunctionId::kMinOverTime:
-    case FunctionId::kMaxOverTime:
-    case FunctionId::kStddevOverTime:
-    case FunctionId::kStdvarOverTime:
-    case FunctionId::kQuantileOverTime:
-    case FunctionId::kDeriv:
-    case FunctionId::kPredictLinear: return HistogramRule::kIgnore;
-    case FunctionId::kRate:
-    case FunctionId::kIncrease:
-    case FunctionId::kDelta:
-    case FunctionId::kSumOverTime:
-    case FunctionId::kAvgOverTime: return HistogramRule::kExclude;
-    case FunctionId::kCountOverTime:
-    case FunctionId::kPresentOverTime:
-    case FunctionId::kAbsentOverTime: return HistogramRule::kCount;
-    default: return HistogramRule::kRefuse;
-  }
-}
-
 bool IsRateLike(FunctionId id) {
   return id == FunctionId::kRate || id == FunctionId::kIncrease || id == FunctionId::kDelta;
 }
@@ -60,14 +31,9 @@ bool KeepsName(FunctionId id) {
   return id == FunctionId::kFirstOverTime || id == FunctionId::kLastOverTime;
 }
 
-Status WindowFunction::NoHistograms(LabelsView labels) const {
-  return UnimplementedError("native histograms are not supported yet: " +
-                            (spec_.name.empty() ? "selector" : std::string(spec_.name) + "()") +
-                            " met histogram samples of " + labels.ToString());
-}
-
 Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels,
                                 WindowScratch* scratch, double* out, uint64_t* present) const {
+  scratch->cells.Clear(spec_.window.grid.count);
   if (spec_.kind != WindowKind::kFunction) {
     return EvaluateLatest(columns, labels, scratch, out, present);
   }
@@ -90,13 +56,13 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
   if (!v.empty()) EvaluateFloats(t, v, scratch, out, present);
   if (histograms) {
     scratch->histogram_t.clear();
+    scratch->histogram_v.clear();
     for (size_t i = 0; i < columns.histograms.size(); ++i) {
-      if (!columns.histograms[i].is_stale()) {
-        scratch->histogram_t.push_back(columns.histogram_t[i]);
-      }
+      if (columns.histograms[i].is_stale()) continue;
+      scratch->histogram_t.push_back(columns.histogram_t[i]);
+      scratch->histogram_v.push_back(&columns.histograms[i]);
     }
-    THANOS_RETURN_IF_ERROR(MixHistograms(scratch->histogram_t, scratch->cache.Find(t, false),
-                                         labels, scratch, out, present));
+    EvaluateMixed(t, v, labels, scratch, out, present);
   }
   if (spec_.id == FunctionId::kRate || spec_.id == FunctionId::kIncrease) {
     if (!spec_.name_is_gone && AnyBit(present, spec_.window.grid.words())) {
@@ -118,7 +84,7 @@ void WindowFunction::AnnotateCounterName(LabelsView labels, WindowScratch* scrat
 }
 
 // The latest sample of either kind; stale markers of both kinds end a series.
-Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView labels,
+Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView,
                                       WindowScratch* scratch, double* out,
                                       uint64_t* present) const {
   const WindowGeometry& geometry = scratch->cache.Find(columns.t, false);
@@ -133,8 +99,11 @@ Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView 
       const uint32_t last = histograms->end[i] - 1;
       if (!has_float || columns.histogram_t[last] > columns.t[end - 1]) {
         if (columns.histograms[last].is_stale()) continue;
-        if (!time) return NoHistograms(labels);
         ++scratch->visited;
+        if (!time) {
+          scratch->cells.Borrow(i, &columns.histograms[last]);
+          continue;
+        }
         out[i] = static_cast<double>(columns.histogram_t[last]) / 1000;
         SetBit(present, i);
         continue;
@@ -235,52 +204,6 @@ void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span
       default: out[i] = 1; break;  // present_over_time, absent_over_time.
     }
   });
-}
-
-Status WindowFunction::MixHistograms(std::span<const int64_t> histogram_t,
-                                     const WindowGeometry& floats, LabelsView labels,
-                                     WindowScratch* scratch, double* out,
-                                     uint64_t* present) const {
-  const WindowGeometry& geometry = scratch->histogram_cache.Find(histogram_t, false);
-  const size_t words = geometry.any.size();
-  uint64_t both = 0;
-  uint64_t alone = 0;
-  for (size_t w = 0; w < words; ++w) {
-    both |= geometry.any[w] & floats.any[w];
-    alone |= geometry.any[w] & ~floats.any[w];
-  }
-  const std::string name = model::GoQuoted(labels.Get(kMetricName));
-  switch (RuleOf(spec_.id)) {
-    case HistogramRule::kIgnore:
-      if (both != 0) {
-        state_->Annotate(AnnotationKind::kInfo,
-                         "ignored histograms in a range containing both floats and histograms "
-                         "for metric name " + name,
-                         spec_.place);
-      }
-      return OkStatus();
-    case HistogramRule::kExclude:
-      if (alone != 0) return NoHistograms(labels);
-      for (size_t w = 0; w < words; ++w) present[w] &= ~geometry.any[w];
-      if (both != 0) {
-        state_->Annotate(AnnotationKind::kWarning,
-                         "encountered a mix of histograms and floats for metric name " + name,
-                         spec_.place);
-      }
-      return OkStatus();
-    case HistogramRule::kCount:
-      scratch->visited += geometry.visited;
-      ForEachBit(geometry.any.data(), words, [&](size_t i) {
-        const double count = geometry.end[i] - geometry.begin[i];
-        const double before = TestBit(present, i) ? out[i] : 0;
-        out[i] = spec_.id == FunctionId::kCountOverTime ? before + count : 1;
-        SetBit(present, i);
-      });
-      return OkStatus();
-    case HistogramRule::kRefuse:
-      return both == 0 && alone == 0 ? OkStatus() : NoHistograms(labels);
-  }
-  return OkStatus();
 }
 
 }  // namespace thanos::promql

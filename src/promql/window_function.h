@@ -10,6 +10,7 @@
 #include "chunk/decode.h"
 #include "promql/functions.h"
 #include "promql/query_state.h"
+#include "promql/row.h"
 #include "promql/window.h"
 #include "promql/window_kernels.h"
 
@@ -33,6 +34,8 @@ struct WindowScratch {
   // A row, for those who hand it over at once.
   std::vector<double> values;
   std::vector<uint64_t> bits;
+  HistogramCells cells;                 // Histograms of the row, and
+  std::vector<const model::FloatHistogram*> histogram_v;  // those of the series that are not stale.
   std::string last_name;  // Whose annotation has been made.
   uint64_t visited = 0;   // Samples in windows since the owner last took it.
 };
@@ -47,6 +50,7 @@ class WindowFunction {
     WindowSpec window;
     std::vector<double> param;     // One per step, of functions that take a scalar.
     SourceRange place;             // Where annotations point.
+    bool explicit_hints = false;   // Of histograms: resets are found while reading.
     bool name_is_gone = false;     // Over a subquery: no complaint about names of counters.
     bool delayed_name_removal = false;
   };
@@ -67,11 +71,27 @@ class WindowFunction {
                          std::span<const double> v, double* out, uint64_t* present) const;
   void EvaluateInstantRate(const WindowGeometry& geometry, std::span<const int64_t> t,
                            std::span<const double> v, double* out, uint64_t* present) const;
-  Status MixHistograms(std::span<const int64_t> histogram_t, const WindowGeometry& floats,
-                       LabelsView labels, WindowScratch* scratch, double* out,
-                       uint64_t* present) const;
+  // Series that hold native histograms, alone or beside floats: window by window.
+  struct MixedWindow {
+    std::span<const int64_t> t, histogram_t;
+    std::span<const double> v;
+    std::span<const model::FloatHistogram* const> h;
+    size_t step;
+    std::string name;  // Of the metric, quoted.
+  };
+  void EvaluateMixed(std::span<const int64_t> t, std::span<const double> v, LabelsView labels,
+                     WindowScratch* scratch, double* out, uint64_t* present) const;
+  void MixedStep(const MixedWindow& window, WindowScratch* scratch, double* out,
+                 uint64_t* present) const;
+  void RateOfHistograms(const MixedWindow& window, HistogramCells* cells) const;
+  void InstantRateOfMixed(const MixedWindow& window, HistogramCells* cells, double* out,
+                          uint64_t* present) const;
+  void SumOfHistograms(const MixedWindow& window, HistogramCells* cells) const;
+  double PairsOfMixed(const MixedWindow& window) const;
+  void Note(AnnotationKind kind, const std::string& text) const {
+    state_->Annotate(kind, text, spec_.place);
+  }
   void AnnotateCounterName(LabelsView labels, WindowScratch* scratch) const;
-  Status NoHistograms(LabelsView labels) const;
 
   const Spec spec_;
   const std::shared_ptr<QueryState> state_;

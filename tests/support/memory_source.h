@@ -96,26 +96,41 @@ class MemorySource : public SeriesSource {
   static Encoded Encode(const Labels& labels, const Samples& samples) {
     Encoded out;
     out.labels = labels;
-    constexpr size_t kSamples = 120;
-    for (size_t begin = 0; begin < samples.t.size(); begin += kSamples) {
-      const size_t n = std::min(kSamples, samples.t.size() - begin);
-      std::string data(chunk::XorBytesMax(n), '\0');
-      data.resize(chunk::EncodeXor(samples.t.data() + begin, samples.v.data() + begin, n,
-                                   reinterpret_cast<std::byte*>(data.data())));
-      out.chunks.push_back(
-          {samples.t[begin], samples.t[begin + n - 1], ChunkEncoding::kXor, std::move(data)});
-    }
-    for (size_t i = 0; i < samples.histogram_t.size(); ++i) {
+    // Runs of one kind in time order, cut as a database would.
+    size_t f = 0;
+    size_t h = 0;
+    while (f < samples.t.size() || h < samples.histogram_t.size()) {
+      const auto float_is_next = [&] {
+        return f < samples.t.size() && (h == samples.histogram_t.size() ||
+                                        samples.t[f] < samples.histogram_t[h]);
+      };
+      if (float_is_next()) {
+        const size_t begin = f;
+        constexpr size_t kSamples = 120;
+        while (float_is_next() && f - begin < kSamples) ++f;
+        const size_t n = f - begin;
+        std::string data(chunk::XorBytesMax(n), '\0');
+        data.resize(chunk::EncodeXor(samples.t.data() + begin, samples.v.data() + begin, n,
+                                     reinterpret_cast<std::byte*>(data.data())));
+        out.chunks.push_back(
+            {samples.t[begin], samples.t[f - 1], ChunkEncoding::kXor, std::move(data)});
+        continue;
+      }
       chunk::HistogramChunkWriter<model::FloatHistogram> writer;
       std::string finished;
-      const int64_t t = samples.histogram_t[i];
-      const auto appended = writer.Append(t, samples.histograms[i], &finished);
-      if (appended.ok()) {
-        out.chunks.push_back({t, t, ChunkEncoding::kFloatHistogram, writer.Cut()});
+      size_t begin = h;
+      const auto cut = [&](std::string data, size_t end) {
+        out.chunks.push_back({samples.histogram_t[begin], samples.histogram_t[end - 1],
+                              ChunkEncoding::kFloatHistogram, std::move(data)});
+        begin = end;
+      };
+      for (; h < samples.histogram_t.size() && !float_is_next(); ++h) {
+        const auto appended =
+            writer.Append(samples.histogram_t[h], samples.histograms[h], &finished);
+        if (appended.ok() && *appended == chunk::HistogramAppend::kNew) cut(finished, h);
       }
+      if (std::string data = writer.Cut(); !data.empty()) cut(std::move(data), h);
     }
-    std::sort(out.chunks.begin(), out.chunks.end(),
-              [](const Chunk& a, const Chunk& b) { return a.min_ms < b.min_ms; });
     for (const Chunk& chunk : out.chunks) {
       out.min_ms = std::min(out.min_ms, chunk.min_ms);
       out.max_ms = std::max(out.max_ms, chunk.max_ms);

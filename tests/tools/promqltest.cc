@@ -18,6 +18,7 @@
 #include "base/time_text.h"
 #include "promql/engine.h"
 #include "promql/functions.h"
+#include "promql/histogram_math.h"
 #include "promql/parser.h"
 #include "promql/printer.h"
 #include "support/memory_source.h"
@@ -44,20 +45,62 @@ bool Same(double a, double b) {
   return difference / std::fmin(total, std::numeric_limits<double>::max()) < kEpsilon;
 }
 
+// A float or a histogram.
+struct Point {
+  double value = 0;
+  std::shared_ptr<const model::FloatHistogram> histogram;
+  bool check_hint = false;  // Of what is expected.
+};
+using Points = std::map<int64_t, Point>;
+using Found = std::map<Labels, Points>;
+
+bool SameList(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), Same);
+}
+
+bool SamePoint(const Point& expected, const Point& found) {
+  if ((expected.histogram == nullptr) != (found.histogram == nullptr)) return false;
+  if (expected.histogram == nullptr) return Same(expected.value, found.value);
+  model::FloatHistogram a = *expected.histogram;
+  model::FloatHistogram b = *found.histogram;
+  promql::Compact(&a);
+  promql::Compact(&b);
+  return a.schema == b.schema && Same(a.count, b.count) && Same(a.sum, b.sum) &&
+         Same(a.zero_count, b.zero_count) && a.zero_threshold == b.zero_threshold &&
+         a.custom_values == b.custom_values && a.positive_spans == b.positive_spans &&
+         a.negative_spans == b.negative_spans && SameList(a.positive_buckets, b.positive_buckets) &&
+         SameList(a.negative_buckets, b.negative_buckets) &&
+         (!expected.check_hint || a.hint == b.hint);
+}
+
 // Points of a result by time.
-std::map<int64_t, double> PointsOf(const QueryResult& result, const promql::ResultSeries& series) {
-  std::map<int64_t, double> points;
+Points PointsOf(const QueryResult& result, const promql::ResultSeries& series) {
+  Points points;
   for (size_t i = 0; i < series.values.size(); ++i) {
     if (!series.Has(i)) continue;
-    points[series.times.empty() ? result.grid.At(i) : series.times[i]] = series.values[i];
+    points[series.times.empty() ? result.grid.At(i) : series.times[i]].value = series.values[i];
+  }
+  for (size_t i = 0; i < series.histograms.size(); ++i) {
+    if (series.histograms[i] == nullptr) continue;
+    const bool grid = series.histogram_times.empty();
+    points[grid ? result.grid.At(i) : series.histogram_times[i]].histogram = series.histograms[i];
   }
   return points;
 }
 
-std::string Shown(const std::map<int64_t, double>& points) {
+std::string Shown(const Points& points) {
   std::string text;
-  for (const auto& [t, v] : points) {
-    text += " " + base::FormatFloatG(v) + "@" + std::to_string(t);
+  for (const auto& [t, point] : points) {
+    text += " ";
+    if (point.histogram == nullptr) {
+      text += base::FormatFloatG(point.value);
+    } else {
+      text += promql::HistogramText(*point.histogram) + " hint " +
+              std::to_string(static_cast<int>(point.histogram->hint)) + " schema " +
+              std::to_string(point.histogram->schema) + " zero " +
+              base::FormatFloatG(point.histogram->zero_threshold);
+    }
+    text += "@" + std::to_string(t);
   }
   return text;
 }
@@ -152,7 +195,7 @@ class Runner {
           case Item::Kind::kStale:
             Put(&samples, t, std::bit_cast<double>(model::kStaleNanBits));
             break;
-          case Item::Kind::kHistogram: PutHistogram(&samples, t); break;
+          case Item::Kind::kHistogram: PutHistogram(&samples, t, *line.items[i].histogram); break;
         }
       }
     }
@@ -186,31 +229,78 @@ class Runner {
     samples->t.insert(at, t);
     samples->v.insert(samples->v.begin() + index, v);
   }
-  static void PutHistogram(testing::MemorySource::Samples* samples, int64_t t) {
-    model::FloatHistogram histogram;
-    histogram.count = 1;
-    histogram.sum = 1;
-    histogram.positive_spans = {{0, 1}};
-    histogram.positive_buckets = {1};
-    samples->histogram_t.push_back(t);
-    samples->histograms.push_back(std::move(histogram));
+  static void PutHistogram(testing::MemorySource::Samples* samples, int64_t t,
+                           model::FloatHistogram histogram) {
+    // The store finds out about resets itself.
+    if (histogram.hint != model::CounterResetHint::kGauge) {
+      histogram.hint = model::CounterResetHint::kUnknown;
+    }
+    const auto at = std::lower_bound(samples->histogram_t.begin(), samples->histogram_t.end(), t);
+    const auto index = at - samples->histogram_t.begin();
+    samples->histogram_t.insert(at, t);
+    samples->histograms.insert(samples->histograms.begin() + index, std::move(histogram));
   }
-  // Native histograms that stand for the classic ones: enough to be met.
+
+  // One classic histogram at one time.
+  struct Classic {
+    std::map<double, double> buckets;  // Cumulative, by bound.
+    std::optional<double> count, sum;
+  };
+
+  // Native histograms with custom bounds beside the classic ones of the block.
   void LoadClassicAsNative(const Command& command) {
+    std::map<Labels, std::map<int64_t, Classic>> classics;
     for (const SeriesLine& line : command.series) {
-      const std::string_view name = line.labels.Get(kMetricName);
-      if (!name.ends_with("_bucket") || line.labels.Get("le") != "+Inf") continue;
+      const std::string name(line.labels.Get(kMetricName));
       LabelsBuilder builder(line.labels);
-      builder.Remove("le");
-      const std::string base(name.substr(0, name.size() - 7));
+      std::optional<double> bound;
+      std::string_view suffix;
+      for (const std::string_view candidate : {"_bucket", "_count", "_sum"}) {
+        if (name.ends_with(candidate)) suffix = candidate;
+      }
+      if (suffix.empty()) continue;
+      if (suffix == "_bucket") {
+        const Result<double> le = base::ParseGoFloat(line.labels.Get("le"));
+        if (!le.ok()) continue;
+        bound = *le;
+        builder.Remove("le");
+      }
+      const std::string base = name.substr(0, name.size() - suffix.size());
       builder.Set(kMetricName, base);
-      testing::MemorySource::Samples& samples = source_.At(builder.Build());
+      auto& by_time = classics[builder.Build()];
       for (size_t i = 0; i < line.items.size(); ++i) {
-        if (line.items[i].kind == Item::Kind::kFloat) {
-          PutHistogram(&samples, static_cast<int64_t>(i) * command.step_ms);
-        }
+        if (line.items[i].kind != Item::Kind::kFloat) continue;
+        Classic& classic = by_time[static_cast<int64_t>(i) * command.step_ms];
+        const double value = line.items[i].value;
+        if (bound) classic.buckets[*bound] = value;
+        if (suffix == "_count") classic.count = value;
+        if (suffix == "_sum") classic.sum = value;
       }
     }
+    for (const auto& [labels, by_time] : classics) {
+      for (const auto& [t, classic] : by_time) {
+        if (!classic.buckets.empty()) PutClassic(classic, t, &source_.At(labels));
+      }
+    }
+  }
+  static void PutClassic(const Classic& classic, int64_t t,
+                         testing::MemorySource::Samples* samples) {
+    model::FloatHistogram histogram;
+    histogram.schema = model::kCustomBucketsSchema;
+    double below = 0;
+    for (const auto& [bound, count] : classic.buckets) {
+      if (std::isfinite(bound)) histogram.custom_values.push_back(bound);
+      histogram.positive_buckets.push_back(count - below);
+      below = count;
+    }
+    histogram.count = classic.count.value_or(below);
+    if (std::isfinite(classic.buckets.rbegin()->first)) {
+      histogram.positive_buckets.push_back(histogram.count - below);
+    }
+    histogram.sum = classic.sum.value_or(0);
+    histogram.positive_spans = {{0, static_cast<uint32_t>(histogram.positive_buckets.size())}};
+    promql::Compact(&histogram);
+    PutHistogram(samples, t, std::move(histogram));
   }
 
   Result<QueryResult> Run(const std::string& expr, int64_t start, int64_t end, int64_t step) {
@@ -265,7 +355,7 @@ class Runner {
         return what + "series are not sorted";
       }
     }
-    std::map<Labels, std::map<int64_t, double>> found;
+    Found found;
     for (const promql::ResultSeries& series : result->series) {
       const auto points = PointsOf(*result, series);
       if (const auto point = points.find(at); point != points.end()) {
@@ -329,9 +419,9 @@ class Runner {
   }
 
   // By labels; for instants the time is 0.
-  static std::map<Labels, std::map<int64_t, double>> Expected(const Eval& eval) {
-    std::map<Labels, std::map<int64_t, double>> expected;
-    if (eval.scalar_result) expected[Labels()] = {{0, *eval.scalar_result}};
+  static Found Expected(const Eval& eval) {
+    Found expected;
+    if (eval.scalar_result) expected[Labels()] = {{0, {*eval.scalar_result, nullptr, false}}};
     for (const SeriesLine& line : eval.series) {
       auto& points = expected[line.labels];
       for (size_t i = 0; i < line.items.size(); ++i) {
@@ -341,16 +431,17 @@ class Runner {
         if (eval.range_vector) {
           t = eval.vector_start_ms + static_cast<int64_t>(i) * eval.vector_step_ms;
         }
-        points[t] = line.items[i].kind == Item::Kind::kStale
-                        ? std::bit_cast<double>(model::kStaleNanBits)
-                        : line.items[i].value;
+        points[t] = {line.items[i].kind == Item::Kind::kStale
+                         ? std::bit_cast<double>(model::kStaleNanBits)
+                         : line.items[i].value,
+                     line.items[i].histogram, line.items[i].hint_is_given};
       }
     }
     return expected;
   }
 
-  static std::string Compare(const std::map<Labels, std::map<int64_t, double>>& expected,
-                             const std::map<Labels, std::map<int64_t, double>>& found) {
+  static std::string Compare(const Found& expected,
+                             const Found& found) {
     for (const auto& [labels, points] : found) {
       if (!expected.contains(labels)) return "extra " + labels.ToString() + Shown(points);
     }
@@ -360,7 +451,7 @@ class Runner {
       bool same = at->second.size() == points.size();
       for (const auto& [t, v] : points) {
         const auto point = at->second.find(t);
-        same = same && point != at->second.end() && Same(point->second, v);
+        same = same && point != at->second.end() && SamePoint(v, point->second);
       }
       if (!same) {
         return labels.ToString() + " is" + Shown(at->second) + ", not" + Shown(points);
@@ -370,14 +461,13 @@ class Runner {
   }
 
   static std::string CheckResult(const Eval& eval, const QueryResult& result) {
-    if (eval.expects_histogram()) return "the result holds native histograms";
     if (eval.string_result) {
       return result.text == *eval.string_result ? "" : "string is " + result.text;
     }
-    std::map<Labels, std::map<int64_t, double>> found;
+    Found found;
     if (result.type == promql::ValueType::kScalar) {
       if (!eval.scalar_result) return "the result is a scalar";
-      found[Labels()] = {{0, result.scalar}};
+      found[Labels()] = {{0, {result.scalar, nullptr, false}}};
       return Compare(Expected(eval), found);
     }
     for (size_t i = 0; i < result.series.size(); ++i) {

@@ -5,6 +5,7 @@
 
 #include "base/number_text.h"
 #include "base/time_text.h"
+#include "promql/histogram_math.h"
 #include "promql/parser.h"
 
 namespace thanos::promqltest {
@@ -71,22 +72,104 @@ std::optional<size_t> TakeTimes(std::string_view* text) {
   return count;
 }
 
-// "{{…}}", "{{…}}xN", "{{…}}+{{…}}xN": only how many there are matters here.
-bool TakeHistograms(std::string_view* text, SeriesLine* line) {
-  const auto one = [text] {
-    const size_t end = text->find("}}");
-    if (end == text->npos) return false;
-    text->remove_prefix(end + 2);
+// "[1 2 3]" at the front.
+bool TakeList(std::string_view* text, std::vector<double>* out) {
+  if (!text->starts_with("[")) return false;
+  text->remove_prefix(1);
+  while (true) {
+    *text = Trim(*text);
+    if (text->starts_with("]")) break;
+    const std::optional<double> value = TakeNumber(text);
+    if (!value) return false;
+    out->push_back(*value);
+  }
+  text->remove_prefix(1);
+  return true;
+}
+
+bool TakeHint(std::string_view* text, model::CounterResetHint* hint) {
+  using Hint = model::CounterResetHint;
+  const std::pair<std::string_view, Hint> kHints[] = {{"unknown", Hint::kUnknown},
+                                                      {"not_reset", Hint::kNotReset},
+                                                      {"reset", Hint::kReset},
+                                                      {"gauge", Hint::kGauge}};
+  for (const auto& [word, value] : kHints) {
+    if (!text->starts_with(word)) continue;
+    text->remove_prefix(word.size());
+    *hint = value;
     return true;
+  }
+  return false;
+}
+
+// {{schema:1 count:2 buckets:[1 1]}}
+bool TakeHistogram(std::string_view* text, model::FloatHistogram* out, bool* hint_is_given) {
+  text->remove_prefix(2);
+  int32_t offset = 0;
+  int32_t negative_offset = 0;
+  while (true) {
+    *text = Trim(*text);
+    if (text->starts_with("}}")) break;
+    const size_t colon = text->find(':');
+    if (colon == text->npos) return false;
+    const std::string_view key = text->substr(0, colon);
+    text->remove_prefix(colon + 1);
+    if (key == "counter_reset_hint") {
+      if (!TakeHint(text, &out->hint)) return false;
+      *hint_is_given = true;
+    } else if (key == "buckets" || key == "n_buckets" || key == "custom_values") {
+      if (!TakeList(text, key == "buckets"     ? &out->positive_buckets
+                          : key == "n_buckets" ? &out->negative_buckets
+                                               : &out->custom_values)) {
+        return false;
+      }
+    } else {
+      const std::optional<double> value = TakeNumber(text);
+      if (!value) return false;
+      if (key == "schema") out->schema = static_cast<int32_t>(*value);
+      if (key == "sum") out->sum = *value;
+      if (key == "count") out->count = *value;
+      if (key == "z_bucket") out->zero_count = *value;
+      if (key == "z_bucket_w") out->zero_threshold = *value;
+      if (key == "offset") offset = static_cast<int32_t>(*value);
+      if (key == "n_offset") negative_offset = static_cast<int32_t>(*value);
+    }
+  }
+  text->remove_prefix(2);
+  const auto span = [](int32_t at, size_t n, std::vector<model::HistogramSpan>* spans) {
+    if (n > 0) spans->push_back({at, static_cast<uint32_t>(n)});
   };
-  if (!one()) return false;
+  span(offset, out->positive_buckets.size(), &out->positive_spans);
+  span(negative_offset, out->negative_buckets.size(), &out->negative_spans);
+  return true;
+}
+
+// "{{…}}", "{{…}}xN", "{{…}}+{{…}}xN".
+bool TakeHistograms(std::string_view* text, SeriesLine* line) {
+  model::FloatHistogram value, delta;
+  bool hint = false;
+  if (!TakeHistogram(text, &value, &hint)) return false;
+  char sign = 0;
   if (text->starts_with("+{{") || text->starts_with("-{{")) {
+    sign = text->front();
     text->remove_prefix(1);
-    if (!one()) return false;
+    if (!TakeHistogram(text, &delta, &hint)) return false;
   }
   const std::optional<size_t> times = TakeTimes(text);
   if (!times) return false;
-  line->items.insert(line->items.end(), *times + 1, {Item::Kind::kHistogram, 0});
+  for (size_t i = 0; i <= *times; ++i) {
+    Item item;
+    item.kind = Item::Kind::kHistogram;
+    item.histogram = std::make_shared<const model::FloatHistogram>(value);
+    item.hint_is_given = hint;
+    line->items.push_back(std::move(item));
+    if (sign == 0) continue;
+    const model::CounterResetHint before = value.hint;
+    promql::HistogramSum sum(value, /*compensated=*/false);
+    if (!(sign == '+' ? sum.Add(delta) : sum.Subtract(delta))) return false;
+    value = sum.Result();
+    value.hint = before;
+  }
   line->has_histogram = true;
   return true;
 }
@@ -98,12 +181,12 @@ bool TakeItem(std::string_view* text, SeriesLine* line) {
     const bool repeated = text->starts_with("x");
     const std::optional<size_t> times = TakeTimes(text);
     if (!times) return false;
-    line->items.insert(line->items.end(), repeated ? *times : 1, {Item::Kind::kGap, 0});
+    line->items.insert(line->items.end(), repeated ? *times : 1, Item{});
     return true;
   }
   if (text->starts_with("stale")) {
     text->remove_prefix(5);
-    line->items.push_back({Item::Kind::kStale, 0});
+    line->items.push_back({Item::Kind::kStale, 0, nullptr, false});
     return true;
   }
   const std::optional<double> first = TakeNumber(text);
@@ -118,7 +201,7 @@ bool TakeItem(std::string_view* text, SeriesLine* line) {
   if (!times) return false;
   double value = *first;
   for (size_t i = 0; i <= *times; ++i) {
-    line->items.push_back({Item::Kind::kFloat, value});
+    line->items.push_back({Item::Kind::kFloat, value, nullptr, false});
     value += step;
   }
   return true;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "model/histogram.h"
 #include "thanos/labels.h"
 #include "thanos/status.h"
 
@@ -17,6 +19,8 @@ struct Item {
   enum class Kind : uint8_t { kGap, kFloat, kStale, kHistogram };
   Kind kind = Kind::kGap;
   double value = 0;
+  std::shared_ptr<const model::FloatHistogram> histogram;
+  bool hint_is_given = false;
 };
 
 struct SeriesLine {
@@ -44,13 +48,6 @@ struct Eval {
   // expect range vector from A to B step S
   bool range_vector = false;
   int64_t vector_start_ms = 0, vector_step_ms = 0;
-
-  bool expects_histogram() const {
-    for (const SeriesLine& line_of : series) {
-      if (line_of.has_histogram) return true;
-    }
-    return false;
-  }
 };
 
 struct Command {

@@ -170,17 +170,32 @@ TEST_F(EngineTest, LimitsSamplesAndSeries) {
 
 TEST_F(EngineTest, RefusesWhatIsNotBuiltByName) {
   options_.parser.experimental_functions = true;
-  EXPECT_THAT(Run("histogram_count(a_total)"),
-              StatusIs(StatusCode::kUnimplemented, HasSubstr("histogram_count")));
+  options_.parser.extended_range_selectors = true;
+  EXPECT_THAT(Run("info(a_total)"), StatusIs(StatusCode::kUnimplemented, HasSubstr("info")));
+  EXPECT_THAT(Run("rate(a_total[1m] smoothed)"),
+              StatusIs(StatusCode::kUnimplemented, HasSubstr("smoothed")));
+}
+
+TEST_F(EngineTest, CarriesNativeHistograms) {
   auto& samples = source_.At(Labels::Of({{"__name__", "native"}}));
-  samples.histogram_t = {300000};
   model::FloatHistogram histogram;
-  histogram.count = 1;
+  histogram.count = 3;
+  histogram.sum = 4;
   histogram.positive_spans = {{0, 1}};
-  histogram.positive_buckets = {1};
-  samples.histograms = {histogram};
-  EXPECT_THAT(Run("native"), StatusIs(StatusCode::kUnimplemented, HasSubstr("native")));
-  EXPECT_THAT(Run("count_over_time(native[1m])"), testing::IsOk());
+  histogram.positive_buckets = {3};
+  samples.histogram_t = {290000, 300000};
+  samples.histograms = {histogram, histogram};
+  THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult vector, Run("native * 2"));
+  ASSERT_EQ(vector.series.size(), 1u);
+  EXPECT_FALSE(vector.series[0].Has(0));
+  ASSERT_EQ(vector.series[0].histograms.size(), 1u);
+  EXPECT_EQ(vector.series[0].histograms[0]->count, 6);
+  THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult range, Run("native[1m]"));
+  ASSERT_EQ(range.series.size(), 1u);
+  EXPECT_THAT(range.series[0].histogram_times, ElementsAre(290000, 300000));
+  EXPECT_TRUE(range.series[0].times.empty());
+  options_.samples_max = 10;  // A histogram counts for more than a float.
+  EXPECT_THAT(Run("native"), StatusIs(StatusCode::kResourceExhausted));
 }
 
 TEST_F(EngineTest, ReportsWarningsAndStatistics) {

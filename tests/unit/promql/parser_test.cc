@@ -138,7 +138,13 @@ TEST(Parser, RefusesNestingBeyondItsBound) {
   std::string chain = "a";
   for (int i = 0; i < 100000; ++i) chain += "+a";
   EXPECT_THAT(Parse(chain, {}), StatusIs(StatusCode::kInvalidArgument));
-  EXPECT_THAT(Parse(std::string(900, '(') + "a" + std::string(900, ')'), {}), testing::IsOk());
+  EXPECT_THAT(Parse(std::string(290, '(') + "a" + std::string(290, ')'), {}), testing::IsOk());
+  chain = "a";
+  for (int i = 0; i < 990; ++i) chain += "+a";
+  const Result<ExprPtr> parsed = Parse(chain, {});
+  ASSERT_THAT(parsed, testing::IsOk());
+  EXPECT_EQ(Parse(Print(**parsed), {}).ok(), true);
+  EXPECT_FALSE(PrettyPrint(**parsed).empty());
 }
 
 TEST(Parser, TakesLinearTime) {
