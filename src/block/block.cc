@@ -17,8 +17,8 @@ constexpr size_t kTombstonesBytesMax = 1 << 30;
 constexpr uint32_t kSegmentsMax = 1 << 20;
 
 bool IsDecimal(const std::string& name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(),
-                                      [](char c) { return c >= '0' && c <= '9'; });
+  return !name.empty() &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 // The n-th name that is a number is segment n, whatever the number.
@@ -58,8 +58,7 @@ Result<BlockRef> Block::OpenDirectory(const CallContext& context, const std::str
   auto parsed = ParseMeta(meta);
   if (!parsed.ok()) return parsed.status().WithContext(path);
   parts.meta = std::move(*parsed);
-  THANOS_ASSIGN_OR_RETURN(parts.index,
-                          base::OpenFileReader(path + "/" + std::string(kIndexFile)));
+  THANOS_ASSIGN_OR_RETURN(parts.index, base::OpenFileReader(path + "/" + std::string(kIndexFile)));
   THANOS_ASSIGN_OR_RETURN(const auto index, IndexReader::Open(context, parts.index, {}));
   parts.index_version = index->version();
   parts.toc = index->toc();

@@ -52,17 +52,22 @@ class BlockCursor : public SeriesCursor {
   BlockCursor(const CallContext& context, std::vector<BlockSelection> selections,
               const SelectRequest& request, const BlockCursorOptions& options,
               std::shared_ptr<ReadLimiter> limiter)
-      : context_(context.WithCancel()), options_(options), limiter_(std::move(limiter)),
+      : context_(context.WithCancel()),
+        options_(options),
+        limiter_(std::move(limiter)),
         aggregates_(request.aggregates),
-        skip_chunks_(request.skip_chunks), limit_(request.limit), shard_(request.shard),
+        skip_chunks_(request.skip_chunks),
+        limit_(request.limit),
+        shard_(request.shard),
         batch_series_(std::max(request.batch_series, 1u)),
         window_bytes_(std::max<size_t>(request.window_bytes, 1)) {
     options_.read.limiter = limiter_.get();
     options_.fill_series = std::max(options_.fill_series, batch_series_);
     // Entries held are a share of each block in what one would hold alone.
-    const auto share = static_cast<uint32_t>(options_.read.batch_max /
-                                             std::max<size_t>(selections.size(), 1));
-    options_.read.batch_max = std::clamp(share, kBatchMin, std::max(options_.read.batch_max, kBatchMin));
+    const auto share =
+        static_cast<uint32_t>(options_.read.batch_max / std::max<size_t>(selections.size(), 1));
+    options_.read.batch_max =
+        std::clamp(share, kBatchMin, std::max(options_.read.batch_max, kBatchMin));
     options_.read.batch_first = std::min(options_.read.batch_first, options_.read.batch_max);
     for (const BlockSelection& selection : selections) {
       // What the block's writer measured is mostly enough, and less than the general guess.
@@ -132,8 +137,10 @@ Status BlockCursor::Fail(Input& input, const Status& status) {
   switch (status.code()) {
     case StatusCode::kCancelled:
     case StatusCode::kDeadlineExceeded:
-    case StatusCode::kResourceExhausted: return status;
-    default: break;
+    case StatusCode::kResourceExhausted:
+      return status;
+    default:
+      break;
   }
   input.head = nullptr;
   if (input.failed) return OkStatus();
@@ -154,8 +161,8 @@ Status BlockCursor::Advance(Input& input) {
   return OkStatus();
 }
 
-// Blocks of one query run out of entries at about the same time: what they need next is asked for at
-// once, not one block after the other.
+// Blocks of one query run out of entries at about the same time: what they need next is asked for
+// at once, not one block after the other.
 void BlockCursor::LoadAhead() {
   if (options_.read.executor == nullptr) return;
   std::vector<SeriesStream*> low;
@@ -177,9 +184,9 @@ Result<bool> BlockCursor::CollectSeries(std::vector<Pending>* pending,
   for (const Input& input : inputs_) {
     if (input.head == nullptr) continue;
     // Mostly all blocks have the same series next: equal bytes are equal sets.
-    if (smallest == nullptr || (input.head->labels != smallest->labels &&
-                                Compare(LabelsView(input.head->labels),
-                                        LabelsView(smallest->labels)) < 0)) {
+    if (smallest == nullptr ||
+        (input.head->labels != smallest->labels &&
+         Compare(LabelsView(input.head->labels), LabelsView(smallest->labels)) < 0)) {
       smallest = input.head;
     }
   }
@@ -252,14 +259,12 @@ Status BlockCursor::TransformPart(series::BatchBuilder& builder, const ChunkTask
   if (task.wanted.touched) {
     const auto deleted = task.block->tombstones().Of(task.reference);
     THANOS_ASSIGN_OR_RETURN(
-        *filtered, chunk::FilterSamples(part->encoding, part->data, [&](int64_t t) {
-          return !TouchesRange(deleted, t, t);
-        }));
+        *filtered, chunk::FilterSamples(part->encoding, part->data,
+                                        [&](int64_t t) { return !TouchesRange(deleted, t, t); }));
     part->data = builder.CopyBytes(codec::AsBytes(filtered->data));
     part->encoding = chunk::TranscodedEncoding(part->encoding);
   } else if (options_.transcode && chunk::NeedsTranscoding(part->encoding)) {
-    THANOS_ASSIGN_OR_RETURN(const std::string data,
-                            chunk::Transcode(part->encoding, part->data));
+    THANOS_ASSIGN_OR_RETURN(const std::string data, chunk::Transcode(part->encoding, part->data));
     part->data = builder.CopyBytes(codec::AsBytes(data));
     part->encoding = chunk::TranscodedEncoding(part->encoding);
   } else if (options_.copy_chunks) {
@@ -325,9 +330,8 @@ bool IsCopy(std::span<const ChunkTask> tasks, size_t at) {
         other.wanted.meta.max_ms != task.wanted.meta.max_ms) {
       return false;
     }
-    if (other.stream != task.stream && other.encoding == task.encoding &&
-        !other.wanted.touched && !task.wanted.touched &&
-        codec::AsText(other.data) == codec::AsText(task.data)) {
+    if (other.stream != task.stream && other.encoding == task.encoding && !other.wanted.touched &&
+        !task.wanted.touched && codec::AsText(other.data) == codec::AsText(task.data)) {
       return true;
     }
   }

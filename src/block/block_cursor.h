@@ -16,16 +16,16 @@ namespace thanos::block {
 
 struct BlockCursorOptions {
   BlockReadOptions read;
-  bool external_labels = true;    // Add those of the blocks.
-  bool chunk_hashes = true;       // XXH64 of each part.
-  bool transcode = false;         // Encodings 4 to 6 become 1 to 3.
+  bool external_labels = true;  // Add those of the blocks.
+  bool chunk_hashes = true;     // XXH64 of each part.
+  bool transcode = false;       // Encodings 4 to 6 become 1 to 3.
   /// Chunk bytes are copied out of what was read: for reads with large gaps. Otherwise batches pin
   /// the reads.
   bool copy_chunks = false;
   /// Series loaded at once; the request's batch_series when 0.
   uint32_t fill_series = 0;
-  /// Told of a block whose bytes cannot be had or are wrong. True: go on without it, with a warning;
-  /// false: the select fails. Null: false.
+  /// Told of a block whose bytes cannot be had or are wrong. True: go on without it, with a
+  /// warning; false: the select fails. Null: false.
   std::function<bool(const Block& block, const Status& status)> on_failure;
 };
 

@@ -7,6 +7,7 @@
 
 #include "block/block.h"
 #include "block/block_cursor.h"
+#include "block/block_select.h"
 #include "thanos/series.h"
 
 namespace thanos::block {
@@ -32,7 +33,7 @@ class BlockSource : public SeriesSource {
 };
 
 /// What blocks say of themselves: distinct external label sets, time range, and per set the runs of
-/// adjacent or overlapping blocks. An empty set: min INT64_MAX, max INT64_MIN.
-SourceInfo InfoOfBlocks(std::string name, std::span<const BlockRef> blocks, bool external_labels);
+/// adjacent or overlapping blocks. No blocks: min INT64_MAX, max INT64_MIN.
+SourceInfo InfoOfBlocks(std::string name, std::span<const BlockCandidate> blocks);
 
 }  // namespace thanos::block

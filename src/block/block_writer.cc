@@ -59,12 +59,17 @@ void BlockWriter::CountSamples(ChunkEncoding encoding, uint64_t samples) {
   stats_.samples += samples;
   switch (encoding) {
     case ChunkEncoding::kXor:
-    case ChunkEncoding::kXor2: stats_.float_samples += samples; break;
+    case ChunkEncoding::kXor2:
+      stats_.float_samples += samples;
+      break;
     case ChunkEncoding::kHistogram:
     case ChunkEncoding::kFloatHistogram:
     case ChunkEncoding::kHistogramSt:
-    case ChunkEncoding::kFloatHistogramSt: stats_.histogram_samples += samples; break;
-    default: break;
+    case ChunkEncoding::kFloatHistogramSt:
+      stats_.histogram_samples += samples;
+      break;
+    default:
+      break;
   }
 }
 
@@ -98,8 +103,7 @@ Result<BlockMeta> BlockWriter::Finish(BlockMeta meta) {
   }
   const std::string path = working_directory_ + "/" + std::string(kMetaFile);
   THANOS_RETURN_IF_ERROR(WriteFileAtomically(path, codec::AsBytes(WriteMeta(meta))));
-  THANOS_RETURN_IF_ERROR(
-      SyncDirectory(working_directory_ + "/" + std::string(kChunksDirectory)));
+  THANOS_RETURN_IF_ERROR(SyncDirectory(working_directory_ + "/" + std::string(kChunksDirectory)));
   THANOS_RETURN_IF_ERROR(SyncDirectory(working_directory_));
   if (std::rename(working_directory_.c_str(), final_directory_.c_str()) != 0) {
     return ErrnoError(errno, "rename " + working_directory_);

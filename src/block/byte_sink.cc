@@ -123,8 +123,8 @@ Status WriteFileAtomically(const std::string& path, std::span<const std::byte> b
 Result<std::string> ReadFile(const std::string& path, size_t bytes_max) {
   THANOS_ASSIGN_OR_RETURN(const auto file, base::OpenFileReader(path));
   if (file->size() > bytes_max) {
-    return ResourceExhaustedError(path + ": " + std::to_string(file->size()) +
-                                  " bytes, at most " + std::to_string(bytes_max) + " are read");
+    return ResourceExhaustedError(path + ": " + std::to_string(file->size()) + " bytes, at most " +
+                                  std::to_string(bytes_max) + " are read");
   }
   THANOS_ASSIGN_OR_RETURN(const auto bytes, file->Read(CallContext(), 0, file->size()));
   return std::string(codec::AsText(bytes.bytes()));

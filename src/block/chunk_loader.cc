@@ -13,8 +13,10 @@ bool ConcernsAll(const Status& status) {
   switch (status.code()) {
     case StatusCode::kCancelled:
     case StatusCode::kDeadlineExceeded:
-    case StatusCode::kResourceExhausted: return true;
-    default: return false;
+    case StatusCode::kResourceExhausted:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -71,8 +73,7 @@ Status RunJob(const CallContext& context, std::span<ChunkTask> tasks, const File
   for (size_t i = 0; i < job.order.size(); ++i) {
     ChunkTask& task = tasks[job.order[i]];
     task.piece_bytes = fetched[i].piece_bytes;
-    const Status status =
-        TakeChunk(context, *segment, options, std::move(fetched[i].bytes), &task);
+    const Status status = TakeChunk(context, *segment, options, std::move(fetched[i].bytes), &task);
     if (!status.ok()) {
       task.encoding = ChunkEncoding::kNone;
       return ConcernsAll(status) ? status : status.WithContext(PlaceOf(task));
@@ -107,10 +108,9 @@ std::vector<FileJob> JobsOf(std::span<const ChunkTask> tasks, std::vector<size_t
   std::vector<FileJob> jobs;
   size_t begin = 0;
   for (size_t i = 1; i <= order->size(); ++i) {
-    const bool same = i < order->size() &&
-                      tasks[(*order)[i]].stream == tasks[(*order)[begin]].stream &&
-                      tasks[(*order)[i]].wanted.meta.segment() ==
-                          tasks[(*order)[begin]].wanted.meta.segment();
+    const bool same =
+        i < order->size() && tasks[(*order)[i]].stream == tasks[(*order)[begin]].stream &&
+        tasks[(*order)[i]].wanted.meta.segment() == tasks[(*order)[begin]].wanted.meta.segment();
     if (same) continue;
     jobs.push_back({std::span(*order).subspan(begin, i - begin)});
     begin = i;

@@ -25,8 +25,8 @@ struct ChunkTask {
   // Filled in:
   ChunkEncoding encoding = ChunkEncoding::kNone;  // kNone: its block failed.
   std::span<const std::byte> data;
-  base::PinnedBytes pin;       // What data lies in.
-  uint64_t piece_bytes = 0;    // Size of the read that brought it.
+  base::PinnedBytes pin;     // What data lies in.
+  uint64_t piece_bytes = 0;  // Size of the read that brought it.
 };
 
 /// A stream whose bytes could not be had or are wrong.

@@ -115,8 +115,7 @@ void ChunkWriter::MeasureChunks(std::span<const ChunkMeta> metas) {
 }
 
 Result<uint64_t> ChunkWriter::CopyRun(std::span<const std::byte> stored) {
-  if (sink_ && position_ > kSegmentHeaderBytes &&
-      position_ + stored.size() > segment_bytes_max_) {
+  if (sink_ && position_ > kSegmentHeaderBytes && position_ + stored.size() > segment_bytes_max_) {
     THANOS_RETURN_IF_ERROR(EndSegment());
   }
   if (!sink_) THANOS_RETURN_IF_ERROR(BeginSegment());

@@ -47,7 +47,7 @@ class Mapping {
 Result<base::PinnedBytes> MapFile(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return ErrnoError(errno, "open " + path);
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd, &info) != 0 || info.st_size <= 0) {
     close(fd);
     return DataLossError(path + ": empty");
@@ -71,8 +71,8 @@ Status BuildIndexHeader(const CallContext& context, base::RangeReader& index, By
     }
     THANOS_ASSIGN_OR_RETURN(const auto head, index.Read(context, 0, kIndexHeaderBytes));
     THANOS_ASSIGN_OR_RETURN(const int version, ReadIndexVersion(head.bytes()));
-    THANOS_ASSIGN_OR_RETURN(
-        const auto tail, index.Read(context, size - IndexToc::kSizeBytes, IndexToc::kSizeBytes));
+    THANOS_ASSIGN_OR_RETURN(const auto tail,
+                            index.Read(context, size - IndexToc::kSizeBytes, IndexToc::kSizeBytes));
     THANOS_ASSIGN_OR_RETURN(const IndexToc toc, ReadIndexToc(tail.bytes(), size));
 
     std::string bytes;
@@ -150,15 +150,15 @@ Result<std::shared_ptr<const IndexHeader>> IndexHeader::Open(const std::string& 
     const uint64_t index_bytes = lists_end + (trailer_at - table_at);
     header->index_bytes_ = index_bytes;
     if (index_bytes < lists_end) return DataLossError("index header: impossible table offset");
-    THANOS_ASSIGN_OR_RETURN(
-        header->toc_, ReadIndexToc(bytes.subspan(toc_at, IndexToc::kSizeBytes), index_bytes));
+    THANOS_ASSIGN_OR_RETURN(header->toc_,
+                            ReadIndexToc(bytes.subspan(toc_at, IndexToc::kSizeBytes), index_bytes));
     if (header->toc_.postings_table != lists_end) {
       return DataLossError("index header: contradicts the index's table of contents");
     }
     THANOS_ASSIGN_OR_RETURN(
         header->symbols_,
-        SymbolTable::Open(pinned.Slice(symbols_at, table_at - symbols_at),
-                          header->index_version_, header->toc_.symbols, options.symbol_sampling));
+        SymbolTable::Open(pinned.Slice(symbols_at, table_at - symbols_at), header->index_version_,
+                          header->toc_.symbols, options.symbol_sampling));
     THANOS_ASSIGN_OR_RETURN(
         header->postings_,
         PostingsTable::Open(pinned.Slice(table_at, toc_at - table_at), header->index_version_,

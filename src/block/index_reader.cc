@@ -26,16 +26,15 @@ Result<std::shared_ptr<const IndexReader>> IndexReader::Open(
     THANOS_ASSIGN_OR_RETURN(const auto toc, file->Read(context, toc_at, IndexToc::kSizeBytes));
     THANOS_ASSIGN_OR_RETURN(index->toc_, ReadIndexToc(toc.bytes(), size));
     const IndexToc& at = index->toc_;
-    THANOS_ASSIGN_OR_RETURN(auto symbols,
-                            file->Read(context, at.symbols, at.series - at.symbols));
+    THANOS_ASSIGN_OR_RETURN(auto symbols, file->Read(context, at.symbols, at.series - at.symbols));
     THANOS_ASSIGN_OR_RETURN(index->symbols_,
                             SymbolTable::Open(std::move(symbols), index->version_, at.symbols,
                                               options.symbol_sampling));
-    THANOS_ASSIGN_OR_RETURN(auto table, file->Read(context, at.postings_table,
-                                                   toc_at - at.postings_table));
-    THANOS_ASSIGN_OR_RETURN(index->postings_,
-                            PostingsTable::Open(std::move(table), index->version_,
-                                                at.postings_table, options.postings_sampling));
+    THANOS_ASSIGN_OR_RETURN(auto table,
+                            file->Read(context, at.postings_table, toc_at - at.postings_table));
+    THANOS_ASSIGN_OR_RETURN(
+        index->postings_, PostingsTable::Open(std::move(table), index->version_, at.postings_table,
+                                              options.postings_sampling));
     return OkStatus();
   };
   THANOS_RETURN_IF_ERROR(open().WithContext(file->name()));

@@ -26,8 +26,9 @@ class IndexReader {
     uint32_t symbol_sampling = 1;
     uint32_t postings_sampling = 32;
   };
-  static Result<std::shared_ptr<const IndexReader>> Open(
-      const CallContext& context, std::shared_ptr<base::RangeReader> file, const Options& options);
+  static Result<std::shared_ptr<const IndexReader>> Open(const CallContext& context,
+                                                         std::shared_ptr<base::RangeReader> file,
+                                                         const Options& options);
 
   int version() const { return version_; }
   const IndexToc& toc() const { return toc_; }
@@ -43,9 +44,9 @@ class IndexReader {
 
   /// Calls visit(reference, entry) for each series in order of the file, which is label order.
   /// Reads the section in pieces; the entry is valid during the call.
-  Status VisitSeries(const CallContext& context,
-                     const std::function<Status(uint32_t reference, const SeriesEntry& entry)>&
-                         visit) const;
+  Status VisitSeries(
+      const CallContext& context,
+      const std::function<Status(uint32_t reference, const SeriesEntry& entry)>& visit) const;
   /// One series.
   Status ReadSeries(const CallContext& context, uint32_t reference, SeriesEntry* out) const;
 

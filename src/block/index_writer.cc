@@ -47,8 +47,8 @@ struct IndexWriter::State {
   ByteSink* sink;
   uint64_t position = 0;
   IndexToc toc;
-  std::string symbol_bytes;               // Payload of the symbols, behind their count.
-  std::deque<std::string> symbols;        // Addresses are stable: the map holds views.
+  std::string symbol_bytes;         // Payload of the symbols, behind their count.
+  std::deque<std::string> symbols;  // Addresses are stable: the map holds views.
   boost::unordered_flat_map<std::string_view, uint32_t, TextHash> ids;
   bool symbols_written = false;
   std::vector<SymbolPair> last_labels;
@@ -234,8 +234,8 @@ Status IndexWriter::WritePostings() {
   std::sort(keys.begin(), keys.end());
   for (const uint64_t key : keys) {
     std::vector<uint32_t>& references = s.postings[key];
-    THANOS_RETURN_IF_ERROR(WriteList(s.symbols[key >> 32], s.symbols[key & UINT32_MAX],
-                                     references));
+    THANOS_RETURN_IF_ERROR(
+        WriteList(s.symbols[key >> 32], s.symbols[key & UINT32_MAX], references));
     references = std::vector<uint32_t>();
   }
   return OkStatus();

@@ -95,13 +95,26 @@ class Parser {
     SkipSpace();
     if (at_ >= text_.size()) return Malformed("unexpected end");
     switch (text_[at_]) {
-      case '{': ++at_; out->kind = JsonValue::Kind::kObject; return OkStatus();
-      case '[': ++at_; out->kind = JsonValue::Kind::kArray; return OkStatus();
-      case '"': ++at_; out->kind = JsonValue::Kind::kString; return String(&out->text);
-      case 'n': return Word("null", JsonValue::Kind::kNull, out);
-      case 't': return Word("true", JsonValue::Kind::kTrue, out);
-      case 'f': return Word("false", JsonValue::Kind::kFalse, out);
-      default: return Number(out);
+      case '{':
+        ++at_;
+        out->kind = JsonValue::Kind::kObject;
+        return OkStatus();
+      case '[':
+        ++at_;
+        out->kind = JsonValue::Kind::kArray;
+        return OkStatus();
+      case '"':
+        ++at_;
+        out->kind = JsonValue::Kind::kString;
+        return String(&out->text);
+      case 'n':
+        return Word("null", JsonValue::Kind::kNull, out);
+      case 't':
+        return Word("true", JsonValue::Kind::kTrue, out);
+      case 'f':
+        return Word("false", JsonValue::Kind::kFalse, out);
+      default:
+        return Number(out);
     }
   }
 
@@ -206,14 +219,13 @@ class Parser {
     return true;
   }
   void SkipSpace() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' ||
-                                  text_[at_] == '\t')) {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) {
       ++at_;
     }
   }
   Status Malformed(std::string_view what) const {
-    return DataLossError("invalid JSON: " + std::string(what) + " at byte " +
-                         std::to_string(at_));
+    return DataLossError("invalid JSON: " + std::string(what) + " at byte " + std::to_string(at_));
   }
 
   std::string_view text_;
@@ -280,11 +292,21 @@ Result<JsonValue> ParseJson(std::string_view text) {
 
 void AppendJson(const JsonValue& value, int depth, std::string* out) {
   switch (value.kind) {
-    case JsonValue::Kind::kNull: out->append("null"); return;
-    case JsonValue::Kind::kFalse: out->append("false"); return;
-    case JsonValue::Kind::kTrue: out->append("true"); return;
-    case JsonValue::Kind::kNumber: AppendNumber(value.text, out); return;
-    case JsonValue::Kind::kString: base::AppendJsonString(value.text, out, true); return;
+    case JsonValue::Kind::kNull:
+      out->append("null");
+      return;
+    case JsonValue::Kind::kFalse:
+      out->append("false");
+      return;
+    case JsonValue::Kind::kTrue:
+      out->append("true");
+      return;
+    case JsonValue::Kind::kNumber:
+      AppendNumber(value.text, out);
+      return;
+    case JsonValue::Kind::kString:
+      base::AppendJsonString(value.text, out, true);
+      return;
     case JsonValue::Kind::kArray: {
       out->push_back('[');
       for (size_t i = 0; i < value.items.size(); ++i) {
@@ -299,9 +321,8 @@ void AppendJson(const JsonValue& value, int depth, std::string* out) {
     case JsonValue::Kind::kObject: {
       std::vector<size_t> order(value.names.size());
       std::iota(order.begin(), order.end(), size_t{0});
-      std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-        return value.names[a] < value.names[b];
-      });
+      std::stable_sort(order.begin(), order.end(),
+                       [&](size_t a, size_t b) { return value.names[a] < value.names[b]; });
       out->push_back('{');
       bool first = true;
       for (size_t i = 0; i < order.size(); ++i) {

@@ -1,5 +1,5 @@
-// JSON as Go's encoding/json reads it: numbers keep their text, bad UTF-8 and lone surrogates become
-// U+FFFD, nesting is bounded, what follows the first value is ignored. Private to the room.
+// JSON as Go's encoding/json reads it: numbers keep their text, bad UTF-8 and lone surrogates
+// become U+FFFD, nesting is bounded, what follows the first value is ignored. Private to the room.
 #pragma once
 
 #include <cstdint>

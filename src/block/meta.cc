@@ -159,11 +159,24 @@ void CheckRewrites(ObjectReader& in) {
 }
 
 // Objects whose fields Go writes in the order of its structs.
-constexpr std::string_view kRewriteOrder[] = {
-    "sources",       "deletions_applied", "relabels_applied", "matchers",     "intervals",
-    "request_id",    "source_labels",     "separator",        "regex",        "modulus",
-    "target_label",  "replacement",       "action",           "Type",         "Name",
-    "Value",         "Mint",              "Maxt"};
+constexpr std::string_view kRewriteOrder[] = {"sources",
+                                              "deletions_applied",
+                                              "relabels_applied",
+                                              "matchers",
+                                              "intervals",
+                                              "request_id",
+                                              "source_labels",
+                                              "separator",
+                                              "regex",
+                                              "modulus",
+                                              "target_label",
+                                              "replacement",
+                                              "action",
+                                              "Type",
+                                              "Name",
+                                              "Value",
+                                              "Mint",
+                                              "Maxt"};
 
 void AppendOrdered(const JsonValue& value, int depth, std::string* out);
 
@@ -205,8 +218,8 @@ constexpr int kSectionDepth = 2;  // Tabs in front of the fields of the Thanos s
 void ReadThanos(ObjectReader& in, ThanosMeta* out) {
   in.Int("version", &out->version);
   if (out->version != 0 && out->version != 1) {
-    in.Fail("version", "unexpected meta file Thanos section version " +
-                           std::to_string(out->version));
+    in.Fail("version",
+            "unexpected meta file Thanos section version " + std::to_string(out->version));
   }
   in.Object("labels", [out](ObjectReader& labels) {
     for (size_t i = 0; i < labels.value().names.size(); ++i) {
@@ -216,9 +229,8 @@ void ReadThanos(ObjectReader& in, ThanosMeta* out) {
       out->labels[name] = value.text;
     }
   });
-  in.Object("downsample", [out](ObjectReader& downsample) {
-    downsample.Int("resolution", &out->resolution_ms);
-  });
+  in.Object("downsample",
+            [out](ObjectReader& downsample) { downsample.Int("resolution", &out->resolution_ms); });
   in.Text("source", &out->source);
   in.Texts("segment_files", &out->segment_files);
   in.Array("files", [&](const JsonValue& item, const std::string& path) {
@@ -397,8 +409,8 @@ void WriteThanos(Writer& out, const ThanosMeta& thanos) {
 }  // namespace
 
 Labels BlockMeta::ExternalLabels() const {
-  return Labels::Of(std::vector<std::pair<std::string, std::string>>(thanos.labels.begin(),
-                                                                     thanos.labels.end()));
+  return Labels::Of(
+      std::vector<std::pair<std::string, std::string>>(thanos.labels.begin(), thanos.labels.end()));
 }
 
 std::string BlockMeta::GroupKey() const {

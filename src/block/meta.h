@@ -53,7 +53,7 @@ struct FileMeta {
 
 /// The section that Thanos adds.
 struct ThanosMeta {
-  int64_t version = 0;  // 0 or 1.
+  int64_t version = 0;                        // 0 or 1.
   std::map<std::string, std::string> labels;  // External labels.
   int64_t resolution_ms = 0;                  // 0 raw, 300000, 3600000.
   std::string source;                         // "sidecar", "compactor", ...
@@ -62,7 +62,7 @@ struct ThanosMeta {
   std::string rewrites_json;    // A JSON array as read, "" when none.
   int64_t series_size_max = 0;  // Bytes; approximations from below, 0 unknown.
   int64_t chunk_size_max = 0;
-  std::string extensions_json;  // Any JSON as read, "" when none.
+  std::string extensions_json;                       // Any JSON as read, "" when none.
   std::string upload_time = "0001-01-01T00:00:00Z";  // RFC 3339.
 };
 

@@ -68,8 +68,9 @@ struct CompressTable {
 constexpr CompressTable kCompress;
 
 // Compares 8 x 8 elements at once by rotating one side, then moves on behind the smaller end.
-__attribute__((target("avx2,bmi,bmi2,popcnt"))) size_t IntersectAvx2(
-    const uint32_t* a, size_t na, const uint32_t* b, size_t nb, uint32_t* out) {
+__attribute__((target("avx2,bmi,bmi2,popcnt"))) size_t IntersectAvx2(const uint32_t* a, size_t na,
+                                                                     const uint32_t* b, size_t nb,
+                                                                     uint32_t* out) {
   size_t i = 0, j = 0, count = 0;
   const __m256i rotate = _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0);
   while (i + 8 <= na && j + 8 <= nb) {
@@ -153,8 +154,7 @@ size_t IntersectPostingsScalar(std::span<const uint32_t> a, std::span<const uint
   return IntersectTail(a.data(), a.size(), b.data(), b.size(), out);
 }
 
-size_t IntersectPostings(std::span<const uint32_t> a, std::span<const uint32_t> b,
-                         uint32_t* out) {
+size_t IntersectPostings(std::span<const uint32_t> a, std::span<const uint32_t> b, uint32_t* out) {
   if (a.size() > b.size()) std::swap(a, b);
   if (a.empty()) return 0;
   if (b.size() / a.size() >= kGallopRatio) return IntersectGallop(a, b, out);

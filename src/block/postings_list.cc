@@ -37,8 +37,7 @@ Result<std::vector<Postings>> IndexPostingsFetcher::Fetch(const CallContext& con
   for (size_t i = 0; i < order.size(); ++i) {
     auto list = DecodePostingsList(fetched[i].bytes.bytes());
     if (!list.ok()) {
-      return list.status().WithContext(index_->name() + " at " +
-                                       std::to_string(spans[i].begin));
+      return list.status().WithContext(index_->name() + " at " + std::to_string(spans[i].begin));
     }
     out[order[i]] = std::move(*list);
   }

@@ -162,9 +162,9 @@ PostingsPlan PlanPostings(const PostingsCatalog& catalog, std::span<const Matche
   // The most selective list drives; or all series, where that is cheaper or nothing else adds.
   PostingsGroup all = AllSeries(catalog);
   uint64_t series = all.references;
-  const bool drive_with_all = candidates.empty() || candidates[0].subtract ||
-                              (candidates[0].every_value &&
-                               candidates[0].cost_bytes > 8 * all.references);
+  const bool drive_with_all =
+      candidates.empty() || candidates[0].subtract ||
+      (candidates[0].every_value && candidates[0].cost_bytes > 8 * all.references);
   if (drive_with_all) {
     plan.references += all.references;
     plan.groups.push_back(std::move(all));

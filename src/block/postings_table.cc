@@ -47,8 +47,8 @@ Status PostingsTable::OpenSorted(std::span<const std::byte> payload) {
     entry.value = in.UvarintString();
     entry.offset = in.Uvarint();
     THANOS_RETURN_IF_ERROR(in.Check("postings offset table"));
-    const bool ascending = entry.name > before.name ||
-                           (entry.name == before.name && entry.value > before.value);
+    const bool ascending =
+        entry.name > before.name || (entry.name == before.name && entry.value > before.value);
     if (i > 0 && !ascending) return EntryError(i, "is out of order");
     if (i > 0 && entry.offset < before.offset + kListFrameBytes + 4) {
       return EntryError(i, "points before the end of the list before it");
@@ -92,9 +92,8 @@ Status PostingsTable::OpenUnsorted(std::span<const std::byte> payload) {
     THANOS_RETURN_IF_ERROR(in.Check("postings offset table"));
     sorted_.push_back(entry);
   }
-  std::sort(sorted_.begin(), sorted_.end(), [](const Sorted& a, const Sorted& b) {
-    return a.range.start < b.range.start;
-  });
+  std::sort(sorted_.begin(), sorted_.end(),
+            [](const Sorted& a, const Sorted& b) { return a.range.start < b.range.start; });
   for (size_t i = 0; i < sorted_.size(); ++i) {
     const uint64_t end = i + 1 < sorted_.size() ? sorted_[i + 1].range.start - 4 : lists_end_;
     PostingsRange& range = sorted_[i].range;
@@ -131,9 +130,9 @@ PostingsTable::Entry PostingsTable::ReadEntry(uint32_t* place) const {
 }
 
 const PostingsTable::Name* PostingsTable::FindName(std::string_view name) const {
-  const auto it = std::lower_bound(
-      names_.begin(), names_.end(), name,
-      [](const Name& a, std::string_view text) { return a.name < text; });
+  const auto it =
+      std::lower_bound(names_.begin(), names_.end(), name,
+                       [](const Name& a, std::string_view text) { return a.name < text; });
   return it != names_.end() && it->name == name ? &*it : nullptr;
 }
 

@@ -20,8 +20,8 @@ namespace thanos::block {
 class PostingsTable : public PostingsCatalog {
  public:
   PostingsTable() = default;
-  /// `section` begins with the length; checksum and order of all entries are checked. `lists_end` is
-  /// where the last list ends: its checksum included.
+  /// `section` begins with the length; checksum and order of all entries are checked. `lists_end`
+  /// is where the last list ends: its checksum included.
   static Result<PostingsTable> Open(base::PinnedBytes section, int index_version,
                                     uint64_t lists_end, uint32_t sampling);
 

@@ -48,9 +48,9 @@ Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::
     const Piece& piece = pieces[index];
     THANOS_RETURN_IF_ERROR(context.Check());
     if (piece.span.begin == piece.span.end) return OkStatus();
-    THANOS_ASSIGN_OR_RETURN(const base::PinnedBytes bytes,
-                            reader.Read(context, piece.span.begin,
-                                        piece.span.end - piece.span.begin));
+    THANOS_ASSIGN_OR_RETURN(
+        const base::PinnedBytes bytes,
+        reader.Read(context, piece.span.begin, piece.span.end - piece.span.begin));
     for (size_t i = piece.first; i < piece.first + piece.count; ++i) {
       const uint64_t begin = std::min(ranges[i].begin, size) - piece.span.begin;
       const uint64_t end = std::min(ranges[i].end, size) - piece.span.begin;

@@ -28,7 +28,8 @@ class VarintReader {
       : p_(reinterpret_cast<const uint8_t*>(bytes.data())), end_(p_ + bytes.size()) {}
 
   uint64_t Uvarint() {
-    if (end_ - p_ < 10) [[unlikely]] return Careful();
+    if (end_ - p_ < 10) [[unlikely]]
+      return Careful();
     uint64_t value = p_[0];
     if (value < 0x80) return ++p_, value;
     value = (value & 0x7f) | static_cast<uint64_t>(p_[1] & 0x7f) << 7;
@@ -92,7 +93,8 @@ class LabelsWriter {
   explicit LabelsWriter(std::string* out) : out_(out) {}
   void Add(std::string_view name, std::string_view value) {
     const size_t size = name.size() + value.size();
-    if (name.size() >= 255 || value.size() >= 255 || used_ + size + 2 > sizeof buffer_) [[unlikely]] {
+    if (name.size() >= 255 || value.size() >= 255 || used_ + size + 2 > sizeof buffer_)
+        [[unlikely]] {
       Finish();
       LabelsEncoder(out_).Add(name, value);
       return;

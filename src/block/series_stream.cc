@@ -43,17 +43,17 @@ struct SeriesStream::State {
   uint32_t batch_size = 0;
 
   std::deque<SeriesHead> batch;
-  BudgetLease batch_lease;               // At most two batches: given back when the first is used up.
-  Status ahead;                          // Of LoadAhead.
+  BudgetLease batch_lease;  // At most two batches: given back when the first is used up.
+  Status ahead;             // Of LoadAhead.
   LabelsBuilder builder;
   std::string labels_scratch;
   SeriesEntry entry, following;
 
   SeriesHead current;
-  std::vector<SeriesHead> stack;         // kStacked: proper prefixes, the longest on top.
-  std::optional<SeriesHead> incoming;    // kStacked: read, not yet pushed.
+  std::vector<SeriesHead> stack;       // kStacked: proper prefixes, the longest on top.
+  std::optional<SeriesHead> incoming;  // kStacked: read, not yet pushed.
   bool exhausted = false;
-  std::vector<SeriesHead> sorted;        // kSorted.
+  std::vector<SeriesHead> sorted;  // kSorted.
   BudgetLease sorted_lease;
   size_t next_sorted = 0;
   bool sorted_ready = false;
@@ -74,8 +74,10 @@ struct SeriesStream::State {
     switch (status.code()) {
       case StatusCode::kCancelled:
       case StatusCode::kDeadlineExceeded:
-      case StatusCode::kResourceExhausted: return status;
-      default: return status.WithContext("block " + block->id());
+      case StatusCode::kResourceExhausted:
+        return status;
+      default:
+        return status.WithContext("block " + block->id());
     }
   }
 
@@ -97,9 +99,8 @@ SeriesStream::SeriesStream(const CallContext& context, BlockRef block, StreamReq
   s.options = options;
   s.batch_size = options.batch_first;
   // Names that the block does not know need no care.
-  std::erase_if(s.request.remove, [&](const std::string& name) {
-    return !s.block->postings().HasLabelName(name);
-  });
+  std::erase_if(s.request.remove,
+                [&](const std::string& name) { return !s.block->postings().HasLabelName(name); });
   bool replaces = false;
   for (const Label& label : s.request.add) {
     replaces |= s.block->postings().HasLabelName(label.name);
@@ -202,8 +203,8 @@ Status SeriesStream::LoadBatch() {
     }
     if (i > 0) {
       const bool has_next = i < count && !s.following.chunks.empty();
-      THANOS_RETURN_IF_ERROR(s.AddHead(references[i - 1], s.entry,
-                                       has_next ? &s.following.chunks[0] : nullptr));
+      THANOS_RETURN_IF_ERROR(
+          s.AddHead(references[i - 1], s.entry, has_next ? &s.following.chunks[0] : nullptr));
     }
     std::swap(s.entry, s.following);
   }
@@ -300,9 +301,9 @@ Result<SeriesHead*> SeriesStream::NextStacked() {
       s.exhausted = !more;
       if (more) s.incoming = std::move(head);
     }
-    const bool pop = !s.stack.empty() &&
-                     (!s.incoming || Compare(LabelsView(s.stack.back().labels),
-                                             LabelsView(s.incoming->labels)) < 0);
+    const bool pop =
+        !s.stack.empty() && (!s.incoming || Compare(LabelsView(s.stack.back().labels),
+                                                    LabelsView(s.incoming->labels)) < 0);
     if (pop) {
       s.current = std::move(s.stack.back());
       s.stack.pop_back();

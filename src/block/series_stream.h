@@ -46,26 +46,26 @@ struct BlockReadOptions {
 /// A chunk that is to be loaded.
 struct WantedChunk {
   ChunkMeta meta;
-  uint32_t bytes_guess = 0;        // Of the stored chunk: an upper bound, or a guess.
-  bool touched = false;            // Some of its samples are deleted.
+  uint32_t bytes_guess = 0;  // Of the stored chunk: an upper bound, or a guess.
+  bool touched = false;      // Some of its samples are deleted.
 };
 
 struct SeriesHead {
-  std::string labels;              // Encoded.
+  std::string labels;  // Encoded.
   uint32_t reference = 0;
-  std::vector<WantedChunk> chunks; // Those in the time range; at least one.
+  std::vector<WantedChunk> chunks;  // Those in the time range; at least one.
 };
 
 struct StreamRequest {
-  model::Matchers matchers;        // On the series' own labels.
-  int64_t min_ms = 0, max_ms = 0;  // Both inclusive.
-  Labels add;                      // External labels: they win over the series' own.
-  std::vector<std::string> remove; // Names taken out of the series' own labels.
+  model::Matchers matchers;         // On the series' own labels.
+  int64_t min_ms = 0, max_ms = 0;   // Both inclusive.
+  Labels add;                       // External labels: they win over the series' own.
+  std::vector<std::string> remove;  // Names taken out of the series' own labels.
 };
 
 /// One thread. Holds the list of matching series, one or two batches of entries, and what the
-/// restoring of order needs: nothing when labels stay, a chain of prefixes when labels are added, all
-/// heads when labels are removed or replaced inside series. All is charged to the budget.
+/// restoring of order needs: nothing when labels stay, a chain of prefixes when labels are added,
+/// all heads when labels are removed or replaced inside series. All is charged to the budget.
 class SeriesStream {
  public:
   SeriesStream(const CallContext& context, BlockRef block, StreamRequest request,

@@ -18,8 +18,9 @@ class SymbolTable {
  public:
   SymbolTable() = default;
   /// `section` begins with the length; the checksum and the order of all symbols are checked. The
-  /// place of every `sampling`-th symbol (a power of two, else the next lower one) is kept in memory. References of version 1 are offsets in
-  /// the index file, where the section begins at `file_offset`.
+  /// place of every `sampling`-th symbol (a power of two, else the next lower one) is kept in
+  /// memory. References of version 1 are offsets in the index file, where the section begins at
+  /// `file_offset`.
   static Result<SymbolTable> Open(base::PinnedBytes section, int index_version,
                                   uint64_t file_offset, uint32_t sampling);
 
@@ -27,7 +28,8 @@ class SymbolTable {
   Result<std::string_view> Lookup(uint32_t reference) const;
   /// The same for hot loops: false when there is none.
   bool TryLookup(uint32_t reference, std::string_view* out) const {
-    if (version_ == 1 || reference >= count_) [[unlikely]] return LookupByPlace(reference, out);
+    if (version_ == 1 || reference >= count_) [[unlikely]]
+      return LookupByPlace(reference, out);
     *out = At(reference);
     return true;
   }
@@ -49,7 +51,8 @@ class SymbolTable {
     const auto* begin = reinterpret_cast<const uint8_t*>(section_.bytes().data());
     const uint8_t* p = begin + *place;
     uint64_t length = *p++;
-    if (length >= 0x80) [[unlikely]] length = LongLength(length, &p);
+    if (length >= 0x80) [[unlikely]]
+      length = LongLength(length, &p);
     *place = static_cast<uint32_t>(p - begin + static_cast<ptrdiff_t>(length));
     return {reinterpret_cast<const char*>(p), length};
   }

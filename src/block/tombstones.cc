@@ -79,8 +79,7 @@ Result<Tombstones> Tombstones::Parse(std::span<const std::byte> file) {
     return DataLossError("tombstones: unknown version " +
                          std::to_string(std::to_integer<int>(file[4])));
   }
-  const auto entries =
-      file.subspan(kHeaderBytes, file.size() - kHeaderBytes - kChecksumBytes);
+  const auto entries = file.subspan(kHeaderBytes, file.size() - kHeaderBytes - kChecksumBytes);
   if (codec::LoadBe32(file.data() + file.size() - kChecksumBytes) != codec::Crc32c(entries)) {
     return DataLossError("tombstones: checksum mismatch");
   }

@@ -32,8 +32,8 @@ Result<uint64_t> SizeOf(const CallContext& context, Bucket& bucket, const block:
 }
 
 bool IsDecimal(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(),
-                                      [](char c) { return c >= '0' && c <= '9'; });
+  return !name.empty() &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 // The order of the names is that of the segment numbers.
@@ -77,8 +77,10 @@ block::Block::SegmentOpener SegmentsOf(Bucket* bucket, const block::BlockMeta& m
 
 BlockSet::BlockSet(Bucket* bucket, BlockSetOptions options, base::Logger logger,
                    metrics::Registry* registry)
-    : bucket_(bucket), options_(std::move(options)), logger_(std::move(logger)),
-      serving_(std::make_shared<const std::vector<bucketblocks::MetaRef>>()) {
+    : bucket_(bucket),
+      options_(std::move(options)),
+      logger_(std::move(logger)),
+      serving_(std::make_shared<const std::vector<ServingBlock>>()) {
   if (registry == nullptr) return;
   const std::string prefix = "thanos_bucket_store_";
   loads_ = registry->AddCounter(prefix + "block_loads_total",
@@ -87,9 +89,8 @@ BlockSet::BlockSet(Bucket* bucket, BlockSetOptions options, base::Logger logger,
                                         "Total number of failed remote block loading attempts.");
   drops_ = registry->AddCounter(prefix + "block_drops_total",
                                 "Total number of local blocks that were dropped.");
-  drop_failures_ = registry->AddCounter(
-      prefix + "block_drop_failures_total",
-      "Total number of local blocks that failed to be dropped.");
+  drop_failures_ = registry->AddCounter(prefix + "block_drop_failures_total",
+                                        "Total number of local blocks that failed to be dropped.");
   loaded_ = registry->AddGauge(prefix + "blocks_loaded", "Number of currently loaded blocks.");
   last_loaded_ = registry->AddGauge(prefix + "blocks_last_loaded_timestamp_seconds",
                                     "Timestamp when last block got loaded.");
@@ -104,11 +105,11 @@ BlockSet::~BlockSet() = default;
 
 // Called with the lock held.
 void BlockSet::Changed() {
-  auto serving = std::make_shared<std::vector<bucketblocks::MetaRef>>();
+  auto serving = std::make_shared<std::vector<ServingBlock>>();
   size_t aside = 0;
   for (const auto& [id, entry] : entries_) {
     if (entry.quarantine.ok()) {
-      serving->push_back(entry.meta);
+      serving->push_back({entry.meta, entry.labels});
     } else {
       ++aside;
     }
@@ -120,7 +121,7 @@ void BlockSet::Changed() {
 
 void BlockSet::Add(bucketblocks::MetaRef meta) {
   std::lock_guard lock(mutex_);
-  entries_.try_emplace(meta->ulid).first->second.meta = meta;
+  entries_[meta->ulid].Take(std::move(meta));
   Changed();
 }
 
@@ -138,8 +139,8 @@ void BlockSet::Sync(const bucketblocks::MetaMap& metas, bool complete) {
   {
     std::lock_guard lock(mutex_);
     for (const auto& [id, meta] : metas) {
-      Entry& entry = entries_.try_emplace(id).first->second;
-      entry.meta = meta;
+      Entry& entry = entries_[id];
+      entry.Take(meta);
       entry.quarantine = OkStatus();
     }
     for (auto it = entries_.begin(); complete && it != entries_.end();) {
@@ -164,7 +165,8 @@ void BlockSet::RemoveDirectory(const std::string& id) {
   std::filesystem::remove_all(options_.data_dir + "/" + id, error);
   if (!error) return;
   drop_failures_.Add();
-  logger_.Warn("dropping of a block's local directory failed", {{"id", id}, {"err", error.message()}});
+  logger_.Warn("dropping of a block's local directory failed",
+               {{"id", id}, {"err", error.message()}});
 }
 
 // Directories of blocks that an earlier run knew.
@@ -265,8 +267,7 @@ Result<std::shared_ptr<const block::IndexHeader>> BlockSet::LoadHeader(const Cal
   options.postings_sampling = options_.postings_sampling;
   if (options_.data_dir.empty()) {
     std::string bytes;
-    THANOS_RETURN_IF_ERROR(
-        block::BuildIndexHeader(context, index, *block::MakeStringSink(&bytes)));
+    THANOS_RETURN_IF_ERROR(block::BuildIndexHeader(context, index, *block::MakeStringSink(&bytes)));
     return block::IndexHeader::Open(id, base::PinnedBytes::Of(std::move(bytes)), options);
   }
   const std::string directory = options_.data_dir + "/" + id;
@@ -287,8 +288,8 @@ Result<block::BlockRef> BlockSet::Load(const CallContext& context, const block::
   const auto load = [&]() -> Result<block::BlockRef> {
     block::Block::Parts parts;
     parts.meta = meta;
-    THANOS_ASSIGN_OR_RETURN(
-        parts.index, OpenObject(context, bucket_, meta, std::string(block::kIndexFile)));
+    THANOS_ASSIGN_OR_RETURN(parts.index,
+                            OpenObject(context, bucket_, meta, std::string(block::kIndexFile)));
     THANOS_ASSIGN_OR_RETURN(const auto header,
                             LoadHeader(context, meta.ulid.ToString(), *parts.index));
     THANOS_ASSIGN_OR_RETURN(auto names, SegmentNames(context, *bucket_, meta));
@@ -319,7 +320,7 @@ std::vector<BlockStatus> BlockSet::Snapshot() const {
   return out;
 }
 
-std::shared_ptr<const std::vector<bucketblocks::MetaRef>> BlockSet::Serving() const {
+ServingBlocks BlockSet::Serving() const {
   std::lock_guard lock(mutex_);
   return serving_;
 }

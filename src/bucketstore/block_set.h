@@ -1,5 +1,5 @@
-// The blocks that a store serves: their metas, and their index-headers, built on demand and kept in a
-// local directory. A block whose bytes are wrong is put aside with its reason; the others go on.
+// The blocks that a store serves: their metas, and their index-headers, built on demand and kept in
+// a local directory. A block whose bytes are wrong is put aside with its reason; the others go on.
 #pragma once
 
 #include <condition_variable>
@@ -31,7 +31,7 @@ struct BlockSetOptions {
 };
 
 enum class BlockState : uint8_t {
-  kKnown,        // Its meta only; the header is built when it is asked for.
+  kKnown,  // Its meta only; the header is built when it is asked for.
   kOpen,
   kQuarantined,  // Left out of all queries; tried again at the next Sync.
 };
@@ -41,6 +41,13 @@ struct BlockStatus {
   BlockState state = BlockState::kKnown;
   std::string reason;  // Of a quarantine.
 };
+
+/// A block that queries may ask.
+struct ServingBlock {
+  bucketblocks::MetaRef meta;
+  Labels labels;  // External.
+};
+using ServingBlocks = std::shared_ptr<const std::vector<ServingBlock>>;
 
 /// Thread-safe. The bucket outlives it and every Block that came from it.
 class BlockSet {
@@ -68,15 +75,22 @@ class BlockSet {
 
   /// Everything in the set, by id.
   std::vector<BlockStatus> Snapshot() const;
-  /// Metas of the blocks that are not quarantined, by id. Cheap; shared until the set changes.
-  std::shared_ptr<const std::vector<bucketblocks::MetaRef>> Serving() const;
+  /// The blocks that are not quarantined, by id. Cheap; shared until the set changes.
+  ServingBlocks Serving() const;
 
  private:
   struct Entry {
     bucketblocks::MetaRef meta;
-    block::BlockRef block;      // Once open.
+    Labels labels;
+    block::BlockRef block;  // Once open.
     bool opening = false;
-    Status quarantine;          // Not OK: put aside.
+    Status quarantine;  // Not OK: put aside.
+
+    void Take(bucketblocks::MetaRef found) {
+      if (found == meta) return;
+      labels = found->ExternalLabels();
+      meta = std::move(found);
+    }
   };
   Result<block::BlockRef> Load(const CallContext& context, const block::BlockMeta& meta);
   Result<std::shared_ptr<const block::IndexHeader>> LoadHeader(const CallContext& context,
@@ -94,8 +108,8 @@ class BlockSet {
   metrics::Histogram load_seconds_;
   mutable std::mutex mutex_;
   std::condition_variable opened_;
-  std::map<base::Ulid, Entry> entries_;                                        // Guarded by mutex_.
-  std::shared_ptr<const std::vector<bucketblocks::MetaRef>> serving_;          // Guarded by mutex_.
+  std::map<base::Ulid, Entry> entries_;  // Guarded by mutex_.
+  ServingBlocks serving_;                // Guarded by mutex_.
 };
 
 }  // namespace thanos::bucketstore

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 
 #include "block/block_labels.h"
 #include "block/block_select.h"
-
+#include "block/block_source.h"
 #include "series/filter.h"
 
 namespace thanos::bucketstore {
@@ -25,9 +24,18 @@ bool ConcernsAll(const Status& status) {
   switch (status.code()) {
     case StatusCode::kCancelled:
     case StatusCode::kDeadlineExceeded:
-    case StatusCode::kResourceExhausted: return true;
-    default: return false;
+    case StatusCode::kResourceExhausted:
+      return true;
+    default:
+      return false;
   }
+}
+
+std::vector<block::BlockCandidate> CandidatesOf(const std::vector<ServingBlock>& blocks) {
+  std::vector<block::BlockCandidate> out;
+  out.reserve(blocks.size());
+  for (const ServingBlock& block : blocks) out.push_back({block.meta.get(), block.labels.view()});
+  return out;
 }
 
 }  // namespace
@@ -59,10 +67,12 @@ class BucketStore::Cursor : public SeriesCursor {
  public:
   using Open = std::function<Result<std::unique_ptr<SeriesCursor>>(const CallContext& context,
                                                                    Warnings* warnings)>;
-  Cursor(const CallContext& context, base::Executor* executor,
-         std::shared_ptr<InFlight> in_flight, Open open,
-         std::function<void(const SelectEnd&)> at_end)
-      : executor_(executor), in_flight_(std::move(in_flight)), state_(std::make_shared<State>()), at_end_(std::move(at_end)) {
+  Cursor(const CallContext& context, base::Executor* executor, std::shared_ptr<InFlight> in_flight,
+         Open open, std::function<void(const SelectEnd&)> at_end)
+      : executor_(executor),
+        in_flight_(std::move(in_flight)),
+        state_(std::make_shared<State>()),
+        at_end_(std::move(at_end)) {
     state_->context = context.WithCancel();
     state_->open = std::move(open);
   }
@@ -145,7 +155,9 @@ class BucketStore::Cursor : public SeriesCursor {
       state.reset();  // What it opened ends before the store may.
       in_flight->End();
     };
-    if (executor_ == nullptr || !executor_->TrySubmit(run)) std::function<void()>(run)();
+    if (executor_ != nullptr && executor_->TrySubmit(run)) return;
+    std::function<void()> here = run;
+    here();
   }
 
   base::Executor* executor_;
@@ -158,20 +170,21 @@ class BucketStore::Cursor : public SeriesCursor {
 
 BucketStore::BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Executor* executor,
                          metrics::Registry* registry)
-    : in_flight_(std::make_shared<InFlight>()), blocks_(blocks), options_(std::move(options)),
+    : in_flight_(std::make_shared<InFlight>()),
+      blocks_(blocks),
+      options_(std::move(options)),
       executor_(executor) {
   if (registry == nullptr) return;
-  dropped_ = registry->AddCounterFamily(
-      "thanos_bucket_store_queries_dropped_total",
-      "Number of queries that were dropped due to the limit.");
+  dropped_ = registry->AddCounterFamily("thanos_bucket_store_queries_dropped_total",
+                                        "Number of queries that were dropped due to the limit.");
   blocks_queried_ = registry->AddHistogramFamily(
       "thanos_bucket_store_series_blocks_queried",
       "Number of blocks in a bucket store that were touched to satisfy a query.",
       metrics::ExponentialBounds(1, 2, 10));
-  result_series_ = registry->AddHistogramFamily(
-      "thanos_bucket_store_series_result_series",
-      "Number of series observed in the final result of a query.",
-      metrics::ExponentialBounds(1, 2, 15));
+  result_series_ =
+      registry->AddHistogramFamily("thanos_bucket_store_series_result_series",
+                                   "Number of series observed in the final result of a query.",
+                                   metrics::ExponentialBounds(1, 2, 15));
   fetched_bytes_ = registry->AddHistogramFamily(
       "thanos_bucket_store_series_data_size_fetched_bytes",
       "Size of all items of a data type in a block were fetched for a single series request.",
@@ -186,56 +199,21 @@ void BucketStore::Clip(int64_t* min_ms, int64_t* max_ms) const {
 }
 
 SourceInfo BucketStore::Info() const {
-  const auto serving = blocks_->Serving();
-  SourceInfo info;
-  info.name = options_.name;
-  info.min_ms = INT64_MAX;
-  info.max_ms = INT64_MIN;
-  std::map<std::string, std::pair<Labels, std::vector<const block::BlockMeta*>>> by_labels;
-  for (const auto& meta : *serving) {
-    info.min_ms = std::min(info.min_ms, meta->min_ms);
-    info.max_ms = std::max(info.max_ms, meta->max_ms);
-    Labels labels = meta->ExternalLabels();
-    auto& group = by_labels[labels.ToString()];
-    group.first = std::move(labels);
-    group.second.push_back(meta.get());
-  }
+  const ServingBlocks serving = blocks_->Serving();
+  SourceInfo info = block::InfoOfBlocks(options_.name, CandidatesOf(*serving));
   Clip(&info.min_ms, &info.max_ms);
-  for (auto& [text, group] : by_labels) {
-    info.label_sets.push_back(group.first);
-    auto& list = group.second;
-    std::sort(list.begin(), list.end(), [](const auto* a, const auto* b) {
-      return a->min_ms < b->min_ms;
-    });
-    bool open = false;
-    for (const block::BlockMeta* meta : list) {
-      if (open && meta->min_ms <= info.tsdbs.back().max_ms) {
-        info.tsdbs.back().max_ms = std::max(info.tsdbs.back().max_ms, meta->max_ms);
-      } else {
-        info.tsdbs.push_back({group.first, meta->min_ms, meta->max_ms});
-      }
-      open = true;
-    }
-  }
   return info;
 }
 
 std::vector<BucketStore::Choice> BucketStore::Choose(
     std::span<const model::Matcher> matchers, int64_t min_ms, int64_t max_ms,
     int64_t max_resolution_ms, std::span<const model::Matcher> block_matchers) const {
-  const auto serving = blocks_->Serving();
-  std::vector<Labels> labels;
-  labels.reserve(serving->size());
-  std::vector<block::BlockCandidate> candidates;
-  for (const auto& meta : *serving) {
-    labels.push_back(meta->ExternalLabels());
-    candidates.push_back({meta.get(), labels.back().view()});
-  }
+  const ServingBlocks serving = blocks_->Serving();
   Clip(&min_ms, &max_ms);
   std::vector<Choice> out;
   for (auto& chosen : block::ChooseBlocks(
-           candidates, {matchers, min_ms, max_ms, max_resolution_ms, block_matchers})) {
-    out.push_back({(*serving)[chosen.index]->ulid, std::move(chosen.matchers)});
+           CandidatesOf(*serving), {matchers, min_ms, max_ms, max_resolution_ms, block_matchers})) {
+    out.push_back({(*serving)[chosen.index].meta->ulid, std::move(chosen.matchers)});
   }
   return out;
 }
@@ -336,7 +314,8 @@ Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,
   std::vector<block::BlockSelection> selections;
   Warnings warnings;
   THANOS_RETURN_IF_ERROR(OpenChosen(
-      context, Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
+      context,
+      Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
       request.partial, &selections, &warnings));
   auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
   THANOS_ASSIGN_OR_RETURN(LabelsResult out,
@@ -347,8 +326,7 @@ Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,
   return out;
 }
 
-Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context,
-                                                const std::string& name,
+Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context, const std::string& name,
                                                 const LabelsRequest& request,
                                                 const StoreSelect& more) {
   LabelsRequest clipped = request;
@@ -356,7 +334,8 @@ Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context,
   std::vector<block::BlockSelection> selections;
   Warnings warnings;
   THANOS_RETURN_IF_ERROR(OpenChosen(
-      context, Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
+      context,
+      Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
       request.partial, &selections, &warnings));
   auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
   THANOS_ASSIGN_OR_RETURN(LabelsResult out,

@@ -23,9 +23,9 @@ struct BucketStoreOptions {
   std::function<int64_t()> min_ms, max_ms;
   StoreLimits limits;
   uint64_t gap_bytes_max = 512 << 10;
-  uint64_t series_bytes = 64 << 10;  // Read for an entry whose length is not known.
-  uint64_t chunk_bytes = 16000;      // Read for a chunk whose length is not known.
-  uint32_t series_batch_max = 10000; // Entries of one block fetched at once.
+  uint64_t series_bytes = 64 << 10;   // Read for an entry whose length is not known.
+  uint64_t chunk_bytes = 16000;       // Read for a chunk whose length is not known.
+  uint32_t series_batch_max = 10000;  // Entries of one block fetched at once.
   /// Encodings 4 to 6 are rewritten, since Go queriers cannot read them.
   bool transcode = true;
 };
@@ -36,9 +36,9 @@ struct StoreSelect {
   model::Matchers block_matchers;
 };
 
-/// Thread-safe. `blocks` and `executor` outlive it, it outlives its cursors. In PartialStrategy::kWarn a
-/// block that fails is named in a warning and the others answer; one whose bytes are wrong is
-/// quarantined in either case.
+/// Thread-safe. `blocks` and `executor` outlive it, it outlives its cursors. In
+/// PartialStrategy::kWarn a block that fails is named in a warning and the others answer; one whose
+/// bytes are wrong is quarantined in either case.
 class BucketStore : public SeriesSource {
  public:
   BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Executor* executor,

@@ -7,8 +7,7 @@ namespace {
 
 class GatedCursor : public SeriesCursor {
  public:
-  GatedCursor(const CallContext& context, std::unique_ptr<SeriesCursor> inner,
-              metrics::Gate* gate)
+  GatedCursor(const CallContext& context, std::unique_ptr<SeriesCursor> inner, metrics::Gate* gate)
       : context_(context), inner_(std::move(inner)), gate_(gate) {}
 
   // The inner cursor begins to read only at a place in the gate.
@@ -31,8 +30,7 @@ class GatedCursor : public SeriesCursor {
 };
 
 Result<StoreSelect> ReadHints(const std::string& any, std::string_view message) {
-  THANOS_ASSIGN_OR_RETURN(wire::SeriesRequestHints hints,
-                          wire::DecodeRequestHints(any, message));
+  THANOS_ASSIGN_OR_RETURN(wire::SeriesRequestHints hints, wire::DecodeRequestHints(any, message));
   return StoreSelect{.block_matchers = std::move(hints.block_matchers)};
 }
 
@@ -40,7 +38,8 @@ Result<StoreSelect> ReadHints(const std::string& any, std::string_view message) 
 
 Gateway::Gateway(BucketStore* store, size_t concurrent_max, std::shared_ptr<Budget> budget,
                  metrics::Registry* registry)
-    : store_(store), budget_(std::move(budget)),
+    : store_(store),
+      budget_(std::move(budget)),
       gate_(concurrent_max, registry, "thanos_bucket_store_series_gate_queries") {}
 
 CallContext Gateway::WithBudget(const CallContext& context) const {
@@ -49,7 +48,8 @@ CallContext Gateway::WithBudget(const CallContext& context) const {
 
 Result<std::unique_ptr<SeriesCursor>> Gateway::Select(const CallContext& context,
                                                       const SelectRequest& request) {
-  THANOS_ASSIGN_OR_RETURN(const StoreSelect more, ReadHints(request.hints_any, "SeriesRequestHints"));
+  THANOS_ASSIGN_OR_RETURN(const StoreSelect more,
+                          ReadHints(request.hints_any, "SeriesRequestHints"));
   const CallContext call = WithBudget(context);
   THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor,
                           store_->SelectBlocks(call, request, more));
@@ -57,15 +57,16 @@ Result<std::unique_ptr<SeriesCursor>> Gateway::Select(const CallContext& context
       std::make_unique<GatedCursor>(call, std::move(cursor), &gate_));
 }
 
-Result<LabelsResult> Gateway::LabelNames(const CallContext& context,
-                                         const LabelsRequest& request) {
-  THANOS_ASSIGN_OR_RETURN(const StoreSelect more, ReadHints(request.hints_any, "LabelNamesRequestHints"));
+Result<LabelsResult> Gateway::LabelNames(const CallContext& context, const LabelsRequest& request) {
+  THANOS_ASSIGN_OR_RETURN(const StoreSelect more,
+                          ReadHints(request.hints_any, "LabelNamesRequestHints"));
   return store_->LabelNamesOf(WithBudget(context), request, more);
 }
 
 Result<LabelsResult> Gateway::LabelValues(const CallContext& context, const std::string& name,
                                           const LabelsRequest& request) {
-  THANOS_ASSIGN_OR_RETURN(const StoreSelect more, ReadHints(request.hints_any, "LabelValuesRequestHints"));
+  THANOS_ASSIGN_OR_RETURN(const StoreSelect more,
+                          ReadHints(request.hints_any, "LabelValuesRequestHints"));
   return store_->LabelValuesOf(WithBudget(context), name, request, more);
 }
 

@@ -31,7 +31,8 @@ class BitReader {
 
   /// `count` of 0 to 64.
   uint64_t Bits(unsigned count) {
-    if (count > end_ - position_) [[unlikely]] return Fail();
+    if (count > end_ - position_) [[unlikely]]
+      return Fail();
     if (count == 0) return 0;
     uint64_t word = Peek();
     const unsigned have = 64 - (position_ & 7);
@@ -58,7 +59,8 @@ class BitReader {
   unsigned Ones(unsigned max) {
     const auto ones = std::min<unsigned>(static_cast<unsigned>(std::countl_one(Peek())), max);
     const unsigned taken = ones == max ? max : ones + 1;
-    if (taken > end_ - position_) [[unlikely]] return static_cast<unsigned>(Fail());
+    if (taken > end_ - position_) [[unlikely]]
+      return static_cast<unsigned>(Fail());
     position_ += taken;
     return ones;
   }
@@ -73,7 +75,8 @@ class BitReader {
   // The next bits at the top, at least 57 of them; zeros behind the end.
   uint64_t Peek() const {
     const size_t at = position_ >> 3;
-    if (at + 8 <= size_) [[likely]] return codec::LoadBe64(bytes_ + at) << (position_ & 7);
+    if (at + 8 <= size_) [[likely]]
+      return codec::LoadBe64(bytes_ + at) << (position_ & 7);
     uint64_t word = 0;
     for (size_t i = at; i < size_; ++i) word |= uint64_t{bytes_[i]} << (56 - 8 * (i - at));
     return word << (position_ & 7);
@@ -95,9 +98,7 @@ inline int64_t SignedOfWidth(uint64_t bits, unsigned width) {
 /// Bits behind the n ones that open a varbit integer. formats/tsdb-block §6.2.
 inline constexpr uint8_t kVarbitWidths[9] = {0, 3, 6, 9, 12, 18, 25, 56, 64};
 
-inline uint64_t ReadVarbitUint(BitReader& bits) {
-  return bits.Bits(kVarbitWidths[bits.Ones(8)]);
-}
+inline uint64_t ReadVarbitUint(BitReader& bits) { return bits.Bits(kVarbitWidths[bits.Ones(8)]); }
 
 inline int64_t ReadVarbitInt(BitReader& bits) {
   const unsigned width = kVarbitWidths[bits.Ones(8)];

@@ -60,18 +60,23 @@ Result<uint32_t> SampleCount(ChunkEncoding encoding, std::span<const std::byte> 
   size_t header = 3;
   uint32_t mask = 0xffff;
   switch (encoding) {
-    case ChunkEncoding::kXor: header = 2; break;
+    case ChunkEncoding::kXor:
+      header = 2;
+      break;
     case ChunkEncoding::kHistogram:
     case ChunkEncoding::kFloatHistogram:
-    case ChunkEncoding::kXor2: break;
+    case ChunkEncoding::kXor2:
+      break;
     case ChunkEncoding::kHistogramSt:
-    case ChunkEncoding::kFloatHistogramSt: mask = 0x3fff; break;
-    default: return UnknownEncoding(encoding);
+    case ChunkEncoding::kFloatHistogramSt:
+      mask = 0x3fff;
+      break;
+    default:
+      return UnknownEncoding(encoding);
   }
   if (data.size() < header) {
     return DataLossError("chunk of encoding " + std::to_string(static_cast<int>(encoding)) +
-                         " is shorter than its header: " + std::to_string(data.size()) +
-                         " bytes");
+                         " is shorter than its header: " + std::to_string(data.size()) + " bytes");
   }
   return codec::LoadBe16(data.data()) & mask;
 }
@@ -79,15 +84,18 @@ Result<uint32_t> SampleCount(ChunkEncoding encoding, std::span<const std::byte> 
 Status DecodeChunk(ChunkEncoding encoding, std::span<const std::byte> data, Columns* out) {
   THANOS_RETURN_IF_ERROR(SampleCount(encoding, data).status());
   switch (encoding) {
-    case ChunkEncoding::kXor: return DecodeXor(data, out);
-    case ChunkEncoding::kXor2: return DecodeXor2(data, out);
+    case ChunkEncoding::kXor:
+      return DecodeXor(data, out);
+    case ChunkEncoding::kXor2:
+      return DecodeXor2(data, out);
     case ChunkEncoding::kHistogram:
     case ChunkEncoding::kHistogramSt:
       return DecodeHistograms<model::IntHistogram>(encoding, data, out);
     case ChunkEncoding::kFloatHistogram:
     case ChunkEncoding::kFloatHistogramSt:
       return DecodeHistograms<model::FloatHistogram>(encoding, data, out);
-    default: return UnknownEncoding(encoding);
+    default:
+      return UnknownEncoding(encoding);
   }
 }
 

@@ -9,8 +9,8 @@ constexpr int32_t kSchemaMin = -9;
 constexpr int32_t kSchemaMax = 52;
 // Thresholds that are powers of two travel as one byte.
 constexpr int kThresholdBias = 243;
-// Spans and bounds are handed out with every sample, so a few bytes of layout could be multiplied by
-// the sample count: no real chunk comes near this many.
+// Spans and bounds are handed out with every sample, so a few bytes of layout could be multiplied
+// by the sample count: no real chunk comes near this many.
 constexpr uint64_t kLayoutEntriesMax = 1 << 24;
 constexpr double kBoundMax = 33554430;  // 1000 times the largest bound that travels as an integer.
 
@@ -46,8 +46,7 @@ Status ReadSpans(BitReader& in, std::vector<model::HistogramSpan>* spans) {
   for (uint64_t i = 0; i < count; ++i) {
     const uint64_t length = ReadVarbitUint(in);
     const int64_t offset = ReadVarbitInt(in);
-    if (length > INT32_MAX || offset < INT32_MIN || offset > INT32_MAX ||
-        (i > 0 && offset < 0)) {
+    if (length > INT32_MAX || offset < INT32_MIN || offset > INT32_MAX || (i > 0 && offset < 0)) {
       return Malformed("impossible span");
     }
     index += offset + static_cast<int64_t>(length);

@@ -45,8 +45,7 @@ class HistogramChunkReader {
   using Bucket = std::conditional_t<kIsInteger<Histogram>, int64_t, double>;
 
   /// `encoding` must fit Histogram. kDataLoss when the header or the layout is malformed.
-  static Result<HistogramChunkReader> Open(ChunkEncoding encoding,
-                                           std::span<const std::byte> data);
+  static Result<HistogramChunkReader> Open(ChunkEncoding encoding, std::span<const std::byte> data);
 
   uint32_t sample_count() const { return count_; }
   ResetHeader header() const { return header_; }

@@ -191,8 +191,7 @@ struct HistogramChunkWriter<Histogram>::Chunk {
   void WriteBuckets(std::span<const int64_t> now, std::span<const int64_t> before,
                     std::span<uint64_t> deltas) {
     for (size_t i = 0; i < now.size(); ++i) {
-      WriteDod(static_cast<uint64_t>(now[i]) - static_cast<uint64_t>(before[i]), &deltas[i],
-               false);
+      WriteDod(static_cast<uint64_t>(now[i]) - static_cast<uint64_t>(before[i]), &deltas[i], false);
     }
   }
 
@@ -204,8 +203,8 @@ struct HistogramChunkWriter<Histogram>::Chunk {
 template <typename Histogram>
 void HistogramChunkWriter<Histogram>::Chunk::MergeLayouts(const Histogram& h, bool counter,
                                                           Fit* fit) const {
-  const auto side = [counter](const Spans& a_spans, std::span<const Bucket> a,
-                              const Spans& b_spans, std::span<const Bucket> b) {
+  const auto side = [counter](const Spans& a_spans, std::span<const Bucket> a, const Spans& b_spans,
+                              std::span<const Bucket> b) {
     const auto a_counts = Absolute(a);
     const auto b_counts = Absolute(b);
     return MergeSides<Bucket>(BucketIndices(a_spans), a_counts, BucketIndices(b_spans), b_counts,
@@ -240,8 +239,7 @@ Fit HistogramChunkWriter<Histogram>::Chunk::CounterFit(const Histogram& h) const
   fit.header = ResetHeader::kUnknown;
   if (h.schema != layout.schema || h.zero_threshold != layout.zero_threshold) return fit;
   fit.header = ResetHeader::kReset;
-  if (h.schema == model::kCustomBucketsSchema &&
-      !SameBits(h.custom_values, layout.custom_values)) {
+  if (h.schema == model::kCustomBucketsSchema && !SameBits(h.custom_values, layout.custom_values)) {
     return fit;
   }
   if (h.zero_count < last.zero_count) return fit;
@@ -261,12 +259,10 @@ Fit HistogramChunkWriter<Histogram>::Chunk::GaugeFit(const Histogram& h) const {
     fit.append = true;
     return fit;
   }
-  if (last.is_stale() || h.schema != layout.schema ||
-      h.zero_threshold != layout.zero_threshold) {
+  if (last.is_stale() || h.schema != layout.schema || h.zero_threshold != layout.zero_threshold) {
     return fit;
   }
-  if (h.schema == model::kCustomBucketsSchema &&
-      !SameBits(h.custom_values, layout.custom_values)) {
+  if (h.schema == model::kCustomBucketsSchema && !SameBits(h.custom_values, layout.custom_values)) {
     return fit;
   }
   MergeLayouts(h, false, &fit);
@@ -376,10 +372,10 @@ Result<HistogramAppend> HistogramChunkWriter<Histogram>::Widen(int64_t t,
     open_->Append(t, histogram);
     return HistogramAppend::kSame;
   }
-  const Spans positive_spans = MergedSpans(positive, open_->layout.positive,
-                                           histogram.positive_spans, chunk_grows);
-  const Spans negative_spans = MergedSpans(negative, open_->layout.negative,
-                                           histogram.negative_spans, chunk_grows);
+  const Spans positive_spans =
+      MergedSpans(positive, open_->layout.positive, histogram.positive_spans, chunk_grows);
+  const Spans negative_spans =
+      MergedSpans(negative, open_->layout.negative, histogram.negative_spans, chunk_grows);
   const auto widen = [&](Histogram* h) {
     WidenSide(positive.united, positive_spans, &h->positive_spans, &h->positive_buckets);
     WidenSide(negative.united, negative_spans, &h->negative_spans, &h->negative_buckets);

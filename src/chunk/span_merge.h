@@ -19,10 +19,10 @@ Spans SpansOf(std::span<const int32_t> indices);
 
 /// One side (positive or negative) of the chunk `a` beside that of the histogram `b`.
 struct SideMerge {
-  bool reset = false;          // Some bucket of `a` shrank, or a non-empty one is missing in `b`.
-  bool a_lacks = false;        // `b` has buckets that `a` does not.
+  bool reset = false;    // Some bucket of `a` shrank, or a non-empty one is missing in `b`.
+  bool a_lacks = false;  // `b` has buckets that `a` does not.
   bool b_lacks = false;
-  std::vector<int32_t> united; // Indices of both.
+  std::vector<int32_t> united;  // Indices of both.
 };
 
 /// `a_counts` and `b_counts` are absolute. Resets are looked for when `counter`.

@@ -32,14 +32,14 @@ Result<std::string> FilterFloats(ChunkEncoding encoding, std::span<const std::by
 Result<std::string> Filter(ChunkEncoding encoding, std::span<const std::byte> data,
                            const std::function<bool(int64_t)>& keep) {
   switch (TranscodedEncoding(encoding)) {
-    case ChunkEncoding::kXor: return FilterFloats(encoding, data, keep);
+    case ChunkEncoding::kXor:
+      return FilterFloats(encoding, data, keep);
     case ChunkEncoding::kHistogram:
       return HistogramChunkWriter<model::IntHistogram>::Rewrite(encoding, data, keep);
     case ChunkEncoding::kFloatHistogram:
       return HistogramChunkWriter<model::FloatHistogram>::Rewrite(encoding, data, keep);
     default:
-      return DataLossError("invalid chunk encoding " +
-                           std::to_string(static_cast<int>(encoding)));
+      return DataLossError("invalid chunk encoding " + std::to_string(static_cast<int>(encoding)));
   }
 }
 

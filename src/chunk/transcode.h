@@ -19,9 +19,8 @@ constexpr bool NeedsTranscoding(ChunkEncoding encoding) {
 
 /// The encoding that Transcode writes: 4 to 6 become 1 to 3.
 constexpr ChunkEncoding TranscodedEncoding(ChunkEncoding encoding) {
-  return NeedsTranscoding(encoding)
-             ? static_cast<ChunkEncoding>(static_cast<uint8_t>(encoding) - 3)
-             : encoding;
+  return NeedsTranscoding(encoding) ? static_cast<ChunkEncoding>(static_cast<uint8_t>(encoding) - 3)
+                                    : encoding;
 }
 
 /// The same samples as a chunk of TranscodedEncoding(encoding); start timestamps are dropped.
@@ -32,7 +31,7 @@ Result<std::string> Transcode(ChunkEncoding encoding, std::span<const std::byte>
 struct FilteredChunk {
   uint32_t samples = 0;  // 0: nothing is left, data is empty.
   int64_t min_ms = 0, max_ms = 0;
-  std::string data;      // Of TranscodedEncoding(encoding).
+  std::string data;  // Of TranscodedEncoding(encoding).
 };
 
 /// Rewrites a chunk of encoding 1 to 6 with the samples whose time `keep` accepts. kDataLoss when

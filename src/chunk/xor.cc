@@ -59,8 +59,12 @@ bool XorAppender::Append(int64_t t, double v) {
   if (buffer_.size() < size_ + XorBytesMax(1)) {
     buffer_.resize(std::max(2 * buffer_.size(), size_ + XorBytesMax(8)));
   }
-  XorState state{bit_position_, static_cast<uint64_t>(t_), static_cast<uint64_t>(delta_),
-                 value_bits_, leading_, significant_};
+  XorState state{bit_position_,
+                 static_cast<uint64_t>(t_),
+                 static_cast<uint64_t>(delta_),
+                 value_bits_,
+                 leading_,
+                 significant_};
   EncodeXorSamples(&t, &v, 1, count_, reinterpret_cast<uint8_t*>(buffer_.data()), &state);
   bit_position_ = state.position;
   size_ = (state.position + 7) / 8;

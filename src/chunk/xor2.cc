@@ -54,20 +54,34 @@ class Xor2Reader {
     if (control == 4) AddDelta(64);
     t_ += delta_;
     switch (control) {
-      case 0: value_ = baseline_.bits; break;
-      case 1: ReadChangedValue(in_.Bit()); break;
-      case 5: value_ = model::kStaleNanBits; break;
-      default: ReadValue();
+      case 0:
+        value_ = baseline_.bits;
+        break;
+      case 1:
+        ReadChangedValue(in_.Bit());
+        break;
+      case 5:
+        value_ = model::kStaleNanBits;
+        break;
+      default:
+        ReadValue();
     }
   }
 
   // `0` unchanged, `10` in the window, `110` a new window, `111` stale.
   void ReadValue() {
     switch (in_.Ones(3)) {
-      case 0: value_ = baseline_.bits; break;
-      case 1: ReadChangedValue(false); break;
-      case 2: ReadChangedValue(true); break;
-      default: value_ = model::kStaleNanBits;
+      case 0:
+        value_ = baseline_.bits;
+        break;
+      case 1:
+        ReadChangedValue(false);
+        break;
+      case 2:
+        ReadChangedValue(true);
+        break;
+      default:
+        value_ = model::kStaleNanBits;
     }
   }
 

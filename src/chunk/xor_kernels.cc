@@ -50,11 +50,13 @@ struct Cursor {
   if ((word >> 62) & 1) {
     const auto leading = static_cast<uint32_t>(word >> 57) & 31;
     c.significant = ((static_cast<uint32_t>(word >> 51) - 1) & 63) + 1;  // 0 stands for 64.
-    if (leading + c.significant > 64) [[unlikely]] return false;
+    if (leading + c.significant > 64) [[unlikely]]
+      return false;
     c.trailing = 64 - leading - c.significant;
     c.position += 13;
   } else {
-    if (c.significant == 0) [[unlikely]] return false;
+    if (c.significant == 0) [[unlikely]]
+      return false;
     c.position += 2;
   }
   c.value ^= (Peek64(p, c.position) >> (64 - c.significant)) << c.trailing;
@@ -92,8 +94,9 @@ bool HasModernCpu() {
 #endif
 
 // Samples i to n while they begin before `begin_limit` and end at or before `end_limit` (bits).
-[[gnu::always_inline]] inline size_t RunLoop(const uint8_t* p, uint64_t begin_limit, uint64_t end_limit, size_t i,
-                                             size_t n, int64_t* t, double* v, Cursor* cursor) {
+[[gnu::always_inline]] inline size_t RunLoop(const uint8_t* p, uint64_t begin_limit,
+                                             uint64_t end_limit, size_t i, size_t n, int64_t* t,
+                                             double* v, Cursor* cursor) {
   Cursor c = *cursor;
   for (; i < n && c.position < begin_limit; ++i) {
     if (!ReadSample(p, c) || c.position > end_limit) [[unlikely]] {
@@ -168,7 +171,8 @@ size_t RunTail(const uint8_t* data, size_t size, size_t i, size_t n, int64_t* t,
 class Accumulator {
  public:
   Accumulator(uint8_t* out, uint64_t position)
-      : out_(out + (position >> 3)), pending_(position & 7),
+      : out_(out + (position >> 3)),
+        pending_(position & 7),
         word_(pending_ == 0 ? 0 : uint64_t{*out_} << 56) {}
 
   // One bit that is stored with the next Put.

@@ -22,7 +22,21 @@ struct YamlNode {
   std::vector<std::pair<std::string, YamlNode>> fields;  // In order; keys unique unless lenient.
 
   const YamlNode* Find(std::string_view key) const;
+
+  // Spelled out below: clang with this library cannot make them up while the struct is incomplete.
+  YamlNode();
+  ~YamlNode();
+  YamlNode(const YamlNode&);
+  YamlNode(YamlNode&&) noexcept;
+  YamlNode& operator=(const YamlNode&);
+  YamlNode& operator=(YamlNode&&) noexcept;
 };
+inline YamlNode::YamlNode() = default;
+inline YamlNode::~YamlNode() = default;
+inline YamlNode::YamlNode(const YamlNode&) = default;
+inline YamlNode::YamlNode(YamlNode&&) noexcept = default;
+inline YamlNode& YamlNode::operator=(const YamlNode&) = default;
+inline YamlNode& YamlNode::operator=(YamlNode&&) noexcept = default;
 
 /// The first document. An empty text gives kNull. Duplicate keys are errors: "line 2: field x
 /// already set". Nodes are bounded (aliases counted as copies).

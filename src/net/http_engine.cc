@@ -97,6 +97,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::string peer_;
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
+  BudgetLease body_lease_;
   std::string linger_scratch_;
   size_t lingered_bytes_ = 0;
   bool closed_ = false;
@@ -122,9 +123,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 class ConnectionExchange : public Exchange {
  public:
   ConnectionExchange(std::shared_ptr<Connection> connection, HttpRequest request,
-                     CallContext context, int minor_version, bool keep_alive)
+                     BudgetLease body_lease, CallContext context, int minor_version,
+                     bool keep_alive)
       : connection_(std::move(connection)), request_(std::move(request)),
-        context_(std::move(context)), minor_version_(minor_version), keep_alive_(keep_alive) {}
+        body_lease_(std::move(body_lease)), context_(std::move(context)),
+        minor_version_(minor_version), keep_alive_(keep_alive) {}
   ~ConnectionExchange() override {
     if (!ended_) connection_->Abort();
   }
@@ -148,6 +151,7 @@ class ConnectionExchange : public Exchange {
  private:
   const std::shared_ptr<Connection> connection_;
   HttpRequest request_;
+  const BudgetLease body_lease_;
   const CallContext context_;
   const int minor_version_;
   const bool keep_alive_;
@@ -371,6 +375,14 @@ void Connection::OnHeader(error_code error) {
     return Refuse(413);
   }
   parser_->body_limit(body_max);
+  // The body's memory is charged before it is read; one of unknown length as if it were the largest.
+  if (parser_->content_length().value_or(1) > 0 && !parser_->is_done()) {
+    const uint64_t expected = parser_->content_length().value_or(body_max);
+    Result<BudgetLease> lease =
+        BudgetLease::Take(engine_->options().context.budget(), static_cast<size_t>(expected));
+    if (!lease.ok()) return Refuse(429);
+    body_lease_ = std::move(*lease);
+  }
   const boost::beast::string_view expect = message[http::field::expect];
   if (expect.empty() || message.version() < 11) return ReadBody();
   if (!boost::beast::iequals(expect, "100-continue")) return Refuse(417);
@@ -417,7 +429,7 @@ void Connection::Dispatch() {
   engine_->RequestBegan();
   request_context_ = engine_->options().context.WithCancel();
   auto exchange = std::make_shared<ConnectionExchange>(
-      shared_from_this(), std::move(request), request_context_,
+      shared_from_this(), std::move(request), std::move(body_lease_), request_context_,
       static_cast<int>(message.version()) - 10, message.keep_alive());
   WatchPeer();
   engine_->hooks().dispatch(std::move(exchange));

@@ -259,11 +259,7 @@ void HttpServer::Impl::Serve(Exchange& exchange, const Router::Route* route,
   ReadParameters(&request);
   const CallContext context = exchange.context().WithRequestId(RequestId(request));
 
-  HttpResponse response;
-  // The body's memory counts as long as the request does.
-  Result<BudgetLease> lease = BudgetLease::Take(context.budget(), request.body.size());
-  response = lease.ok() ? Answer(context, request, route, match)
-                        : ErrorPage(429, std::string(lease.status().message()) + "\n");
+  HttpResponse response = Answer(context, request, route, match);
   const bool compress = (route == nullptr || route->options.compress) &&
                         !response.headers.Has("Content-Encoding");
   HttpObservation seen{name, request.method, request.path, response.status, 0,

@@ -103,7 +103,9 @@ class FilesystemBucket : public Bucket {
     if (!prefix.empty()) {
       THANOS_ASSIGN_OR_RETURN(const std::string path, PathOf(prefix.substr(0, prefix.size() - 1)));
       struct stat info {};
-      if (stat(path.c_str(), &info) != 0 && errno == ENOENT) return OkStatus();
+      if (stat(path.c_str(), &info) != 0 && errno == ENOENT && fs::is_directory(root_)) {
+        return OkStatus();
+      }
     }
     return Walk(context, prefix, options, visitor);
   }
@@ -254,7 +256,10 @@ class FilesystemBucket : public Bucket {
     const std::string path = prefix.empty() ? root_ : root_ + "/" + prefix;
     std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(path.c_str()), closedir);
     if (!dir) {
-      if (errno == ENOENT || errno == ENOTDIR) return std::vector<Entry>{};
+      const bool absent = errno == ENOENT || errno == ENOTDIR;
+      // A bucket that is not there is not an empty one.
+      if (absent && prefix.empty()) return UnavailableError("bucket directory " + root_ + " is gone");
+      if (absent) return std::vector<Entry>{};
       return ErrnoError(errno, "list " + path);
     }
     std::vector<Entry> entries;
@@ -304,9 +309,9 @@ class FilesystemBucket : public Bucket {
 Result<std::unique_ptr<Bucket>> OpenFilesystemBucket(std::string directory) {
   if (directory.empty()) return InvalidArgumentError("missing directory for filesystem bucket");
   std::error_code error;
+  // A directory that cannot be made now may be mounted later: each call says what is wrong then.
   fs::create_directories(directory, error);
-  if (error) return ErrnoError(error.value(), "create directory " + directory);
-  const fs::path real = fs::canonical(directory, error);
+  const fs::path real = fs::weakly_canonical(fs::absolute(directory, error), error);
   if (error) return ErrnoError(error.value(), "resolve " + directory);
   return std::unique_ptr<Bucket>(std::make_unique<FilesystemBucket>(real.native()));
 }

@@ -8,7 +8,8 @@
 
 namespace thanos::objstore {
 
-/// Creates the directory when absent. Uploads go through a temporary file in the object's own
+/// Creates the directory when absent; one that cannot be made now fails the calls, not the opening.
+/// Uploads go through a temporary file in the object's own
 /// directory, fsync, rename, fsync of the directory: an object is whole or absent, whatever is
 /// killed when. Names with "..", empty parts, or symbolic links that lead outside are refused.
 Result<std::unique_ptr<Bucket>> OpenFilesystemBucket(std::string directory);

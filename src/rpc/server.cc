@@ -33,7 +33,6 @@ using base::PinnedBytes;
 
 constexpr size_t kUrgentThreadsMax = 4;
 constexpr size_t kUrgentWaitingMax = 1024;
-constexpr size_t kUnpackedRequestMax = 64 << 20;
 // Peers ping every 10 s; a timer that fires a little early must not cost them the connection.
 constexpr int kPingIntervalMinMs = 9'000;
 constexpr std::chrono::seconds kWatchPeriod{1};
@@ -72,6 +71,7 @@ class ServerCall : public grpc::ServerGenericBidiReactor,
   enum class Act { kNothing, kWrite, kWriteAndFinish, kFinish, kRead };
 
   static CallContext MakeContext(const Core& core, const grpc::CallbackServerContext& context);
+  Status TakeRequest();
   void Submit(void (ServerCall::*work)());
   void RunUnary();
   void OpenStream();
@@ -90,6 +90,7 @@ class ServerCall : public grpc::ServerGenericBidiReactor,
   std::shared_ptr<ServerCall> self_;
   grpc::ByteBuffer request_, out_buffer_;
   PinnedBytes request_bytes_;
+  BudgetLease request_lease_;
   std::unique_ptr<FrameStream> stream_;  // Handler threads, one at a time.
   bool answered_ = false;                // gRPC's callbacks only: a request was read.
 
@@ -153,21 +154,28 @@ void ServerCall::Begin() {
 
 // A request's bytes. Go Thanos with --grpc-compression=snappy packs them in a way that gRPC leaves
 // to us; our answers to it are not packed, which it takes.
-Result<PinnedBytes> RequestBytes(const grpc::ByteBuffer& buffer) {
+Result<PinnedBytes> RequestBytes(const grpc::ByteBuffer& buffer, size_t bytes_max) {
   THANOS_ASSIGN_OR_RETURN(PinnedBytes bytes, FromByteBuffer(buffer));
   const std::string_view text = codec::AsText(bytes.bytes());
   if (!IsSnappyFramed(text)) return bytes;
-  THANOS_ASSIGN_OR_RETURN(std::string plain, UnpackSnappyFrames(text, kUnpackedRequestMax));
+  THANOS_ASSIGN_OR_RETURN(std::string plain, UnpackSnappyFrames(text, bytes_max));
   return PinnedBytes::Of(std::move(plain));
+}
+
+Status ServerCall::TakeRequest() {
+  THANOS_ASSIGN_OR_RETURN(request_bytes_,
+                          RequestBytes(request_, core_->options.request_bytes_max));
+  request_lease_.Reset();  // Of the message before, where calls have several.
+  THANOS_ASSIGN_OR_RETURN(request_lease_,
+                          BudgetLease::Take(context_.budget(), request_bytes_.size()));
+  return OkStatus();
 }
 
 void ServerCall::OnReadDone(bool ok) {
   Status problem;
   if (!ok && !answered_) problem = InternalError("the call ended before its request came");
   if (ok) {
-    Result<PinnedBytes> bytes = RequestBytes(request_);
-    problem = bytes.status();
-    if (bytes.ok()) request_bytes_ = std::move(*bytes);
+    problem = TakeRequest();
     if (core_->options.observer) core_->options.observer->MessageReceived(method_->method());
   }
   Act act = Act::kNothing;
@@ -466,7 +474,8 @@ Status Server::Impl::Start(Services services) {
   core.urgent = std::make_unique<HandlerPool>("grpc-urgent", kUrgentThreadsMax, kUrgentWaitingMax);
   gpr_set_log_function(WriteLog);
   grpc::ServerBuilder builder;
-  builder.SetMaxReceiveMessageSize(INT32_MAX);
+  builder.SetMaxReceiveMessageSize(
+      static_cast<int>(std::min<size_t>(options.request_bytes_max, INT32_MAX)));
   builder.SetMaxSendMessageSize(INT32_MAX);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMinMs);

@@ -20,6 +20,7 @@ struct ServerOptions {
   size_t waiting_calls_max = 4096;       // More are refused: kResourceExhausted.
   size_t connections_max = 4096;
   size_t stream_out_bytes_max = 1 << 20; // Frames of one stream that wait for its peer.
+  size_t request_bytes_max = 64 << 20;   // Charged to the context's budget while the call lasts.
   size_t streams_per_connection_max = 1000;
   size_t metadata_bytes_max = 16 << 10;
   std::chrono::nanoseconds max_connection_age = std::chrono::minutes(60);  // 0 is none.

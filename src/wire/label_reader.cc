@@ -115,8 +115,8 @@ const char* LabelReader::Add(std::string_view message, const char* readable_end)
 
 const char* LabelReader::Finish() {
   if (sorted_) [[likely]] return nullptr;
-  std::stable_sort(labels_.begin(), labels_.end(),
-                   [](const Label& a, const Label& b) { return a.name < b.name; });
+  std::sort(labels_.begin(), labels_.end(),
+            [](const Label& a, const Label& b) { return a.name < b.name; });
   size_ = 0;
   for (size_t i = 0; i < labels_.size(); ++i) {
     if (i > 0 && labels_[i].name == labels_[i - 1].name) return "label name twice";

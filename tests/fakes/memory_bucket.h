@@ -50,8 +50,10 @@ class MemoryBucket : public Bucket {
         const size_t slash = name.find('/', options.prefix.size());
         const bool directory = !options.recursive && slash != std::string::npos;
         std::string shown = directory ? name.substr(0, slash + 1) : name;
-        if (shown <= options.start_after || (!found.empty() && found.back().first == shown)) continue;
-        found.emplace_back(std::move(shown), directory ? -1 : static_cast<int64_t>(content->size()));
+        if (shown <= options.start_after || (!found.empty() && found.back().first == shown))
+          continue;
+        found.emplace_back(std::move(shown),
+                           directory ? -1 : static_cast<int64_t>(content->size()));
       }
     }
     for (const auto& [name, size] : found) {

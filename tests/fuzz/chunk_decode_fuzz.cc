@@ -21,8 +21,8 @@ void Require(bool condition) {
 
 void RoundTrip(const chunk::Columns& columns) {
   std::vector<std::byte> bytes(chunk::XorBytesMax(columns.t.size()));
-  bytes.resize(chunk::EncodeXor(columns.t.data(), columns.v.data(), columns.t.size(),
-                                bytes.data()));
+  bytes.resize(
+      chunk::EncodeXor(columns.t.data(), columns.v.data(), columns.t.size(), bytes.data()));
   chunk::Columns again;
   Require(chunk::DecodeChunk(ChunkEncoding::kXor, bytes, &again).ok());
   Require(again.t == columns.t);

@@ -16,7 +16,8 @@ using namespace thanos;  // NOLINT: a fuzz target is a program of its own.
 namespace {
 
 void PutBe32(std::string* bytes, size_t at, uint32_t value) {
-  for (int i = 0; i < 4; ++i) (*bytes)[at + static_cast<size_t>(i)] = static_cast<char>(value >> (24 - 8 * i));
+  for (int i = 0; i < 4; ++i)
+    (*bytes)[at + static_cast<size_t>(i)] = static_cast<char>(value >> (24 - 8 * i));
 }
 
 // Seals the framed section at `at`, when it fits.
@@ -63,9 +64,8 @@ void Walk(const std::string& bytes) {
   parts.symbols = &(*index)->symbols();
   parts.postings = &(*index)->postings_table();
   parts.index = file;
-  parts.open_segment = [&](const CallContext&, uint32_t) -> Result<std::shared_ptr<base::RangeReader>> {
-    return file;
-  };
+  parts.open_segment = [&](const CallContext&,
+                           uint32_t) -> Result<std::shared_ptr<base::RangeReader>> { return file; };
   block::BlockSource source("fuzz", {std::make_shared<const block::Block>(std::move(parts))});
   SelectRequest request;
   request.min_ms = INT64_MIN;

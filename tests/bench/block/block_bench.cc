@@ -81,12 +81,18 @@ std::string MakeIndex(size_t chunks) {
     std::vector<ChunkMeta> metas;
     for (size_t c = 0; c < chunks; ++c) {
       const int64_t begin = 1'700'000'000'000 + static_cast<int64_t>(c) * 1'800'000;
-      metas.push_back({begin, begin + 1'785'000, 8 + (static_cast<uint64_t>(i) * chunks + c) * 550});
+      metas.push_back(
+          {begin, begin + 1'785'000, 8 + (static_cast<uint64_t>(i) * chunks + c) * 550});
     }
-    (void)writer.AddSeries(Labels::Of({{"__name__", own}, {"code", "value-100200"},
-                                       {"instance", "value-100042"}, {"job", "value-100001"},
-                                       {"namespace", "value-100002"}, {"pod", own}}),
-                           metas).ok();
+    (void)writer
+        .AddSeries(Labels::Of({{"__name__", own},
+                               {"code", "value-100200"},
+                               {"instance", "value-100042"},
+                               {"job", "value-100001"},
+                               {"namespace", "value-100002"},
+                               {"pod", own}}),
+                   metas)
+        .ok();
   }
   (void)writer.Finish().ok();
   return bytes;
@@ -100,8 +106,8 @@ void BM_SeriesEntries(benchmark::State& state) {
   std::string labels;
   size_t series = 0;
   for (auto _ : state) {
-    const Status status = index->VisitSeries(
-        CallContext(), [&](uint32_t, const SeriesEntry& entry) -> Status {
+    const Status status =
+        index->VisitSeries(CallContext(), [&](uint32_t, const SeriesEntry& entry) -> Status {
           ++series;
           if (state.range(1) == 0) return OkStatus();
           labels.clear();
@@ -111,7 +117,12 @@ void BM_SeriesEntries(benchmark::State& state) {
   }
   state.SetItemsProcessed(static_cast<int64_t>(series));
 }
-BENCHMARK(BM_SeriesEntries)->ArgNames({"chunks", "labels"})->Args({4, 0})->Args({4, 1})->Args({49, 0})->Args({49, 1});
+BENCHMARK(BM_SeriesEntries)
+    ->ArgNames({"chunks", "labels"})
+    ->Args({4, 0})
+    ->Args({4, 1})
+    ->Args({49, 0})
+    ->Args({49, 1});
 
 }  // namespace
 }  // namespace thanos::block

@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include <unistd.h>
-
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
 #include "block/block_source.h"
 #include "block/block_writer.h"
@@ -50,7 +49,8 @@ void WriteBlock(const std::string& directory, int block, const std::vector<Label
       std::vector<double> v(kSamples);
       for (int i = 0; i < kSamples; ++i) {
         t[i] = kBegin + block * kBlockMs + (c * kSamples + i) * kStepMs;
-        v[i] = value = s % 2 == 0 ? value + static_cast<double>(random() % 50) : 50 + normal(random);
+        v[i] = value =
+            s % 2 == 0 ? value + static_cast<double>(random() % 50) : 50 + normal(random);
       }
       data.emplace_back(chunk::XorBytesMax(kSamples));
       data.back().resize(chunk::EncodeXor(t.data(), v.data(), kSamples, data.back().data()));
@@ -117,12 +117,16 @@ void BM_Select(benchmark::State& state) {
       }
     }
   }
-  state.counters["block_series"] = benchmark::Counter(static_cast<double>(series) * kBlocks,
-                                                      benchmark::Counter::kIsRate);
+  state.counters["block_series"] =
+      benchmark::Counter(static_cast<double>(series) * kBlocks, benchmark::Counter::kIsRate);
   state.counters["samples"] =
       benchmark::Counter(static_cast<double>(samples), benchmark::Counter::kIsRate);
 }
-BENCHMARK(BM_Select)->ArgName("mode")->Arg(kSkipChunks)->Arg(kChunksOnly)->Arg(kDecode)
+BENCHMARK(BM_Select)
+    ->ArgName("mode")
+    ->Arg(kSkipChunks)
+    ->Arg(kChunksOnly)
+    ->Arg(kDecode)
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -80,8 +80,7 @@ void BM_XorEncode(benchmark::State& state) {
   std::vector<std::byte> out(XorBytesMax(kSamples));
   for (auto _ : state) {
     for (size_t i = 0; i < kChunks; ++i) {
-      benchmark::DoNotOptimize(
-          EncodeXor(data.t[i].data(), data.v[i].data(), kSamples, out.data()));
+      benchmark::DoNotOptimize(EncodeXor(data.t[i].data(), data.v[i].data(), kSamples, out.data()));
     }
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kChunks * kSamples));
@@ -101,7 +100,8 @@ void BM_XorAppend(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kChunks * kSamples));
 }
 
-#define THANOS_SHAPES ->ArgName("shape")->Arg(kMixed)->Arg(kCounters)->Arg(kGauges)->Arg(kJitter)->Arg(kConst)
+#define THANOS_SHAPES \
+  ->ArgName("shape")->Arg(kMixed)->Arg(kCounters)->Arg(kGauges)->Arg(kJitter)->Arg(kConst)
 BENCHMARK(BM_XorDecode) THANOS_SHAPES;
 BENCHMARK(BM_XorEncode) THANOS_SHAPES;
 BENCHMARK(BM_XorAppend);

@@ -144,9 +144,8 @@ TEST(BlockSourceTest, ChunksOfOneSeriesAreJoinedOverBlocks) {
   for (const auto& [labels, chunks] : read) {
     EXPECT_NE(labels.find("cluster=\"cons\""), std::string::npos);
     EXPECT_GE(chunks.size(), 4u);
-    EXPECT_TRUE(std::is_sorted(chunks.begin(), chunks.end(), [](const auto& a, const auto& b) {
-      return a.min_ms < b.min_ms;
-    }));
+    EXPECT_TRUE(std::is_sorted(chunks.begin(), chunks.end(),
+                               [](const auto& a, const auto& b) { return a.min_ms < b.min_ms; }));
   }
 }
 
@@ -202,8 +201,9 @@ TEST(BlockSourceTest, MatchersAgreeWithAScanOfAllSeries) {
     if (!batch) break;
     for (const auto& series : batch->series()) sets.emplace_back(series.labels);
   }
-  const std::vector<std::string> values = {"", "200", "404|500", ".*", ".+", "2.*", "|200", "[45].*",
-                                           "a", "eu", "(eu|us)", "job-0", "app_metric_0.*", ".*0"};
+  const std::vector<std::string> values = {"",        "200",   "404|500",        ".*", ".+",
+                                           "2.*",     "|200",  "[45].*",         "a",  "eu",
+                                           "(eu|us)", "job-0", "app_metric_0.*", ".*0"};
   size_t checked = 0;
   for (const char* first : {"code", "cluster", "__name__", "absent"}) {
     for (const std::string& value : values) {

@@ -146,8 +146,7 @@ TEST_F(BlockWriterTest, DeletedSamplesAreNotRead) {
   THANOS_ASSERT_OK_AND_ASSIGN(BlockRef block, Block::OpenDirectory(CallContext(), path));
   // Of the first series the whole first chunk and ten samples of the second.
   Tombstones tombstones;
-  tombstones.Add(block->toc().series / 16 + 1,
-                 {kBegin, kBegin + 1'500'000 + 9 * 15000});
+  tombstones.Add(block->toc().series / 16 + 1, {kBegin, kBegin + 1'500'000 + 9 * 15000});
   ASSERT_THAT(WriteFileAtomically(path + "/tombstones", codec::AsBytes(tombstones.Write())),
               IsOk());
   THANOS_ASSERT_OK_AND_ASSIGN(block, Block::OpenDirectory(CallContext(), path));
@@ -173,14 +172,13 @@ TEST_F(BlockWriterTest, AFlippedBitOfAChunkNamesBlockSegmentAndOffset) {
   std::filesystem::remove(path);
   ASSERT_THAT(WriteFileAtomically(path, codec::AsBytes(bytes)), IsOk());
   THANOS_ASSERT_OK_AND_ASSIGN(
-      const BlockRef block,
-      Block::OpenDirectory(CallContext(), directory_ + "/" + id.ToString()));
+      const BlockRef block, Block::OpenDirectory(CallContext(), directory_ + "/" + id.ToString()));
   SelectRequest request;
   request.max_ms = INT64_MAX;
   BlockSource strict("strict", {block});
   THANOS_ASSERT_OK_AND_ASSIGN(const auto cursor, strict.Select(CallContext(), request));
-  EXPECT_THAT(cursor->Next(),
-              StatusIs(StatusCode::kDataLoss, ::testing::HasSubstr(id.ToString() + ", segment 000001")));
+  EXPECT_THAT(cursor->Next(), StatusIs(StatusCode::kDataLoss,
+                                       ::testing::HasSubstr(id.ToString() + ", segment 000001")));
   BlockCursorOptions options;
   options.on_failure = [](const Block&, const Status&) { return true; };
   BlockSource tolerant("tolerant", {block}, options);

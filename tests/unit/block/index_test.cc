@@ -22,15 +22,34 @@ using testing::StatusIs;
 
 // The worked example of formats/tsdb-block §4.7.
 constexpr char kExample[] =
-    "baaad70002000000180000000508" "5f5f6e616d655f5f" "01610162036a6f62027570" "f0b315e7"
-    "0000000000000000000000" "0f020004030102d00fe80708e807002e2de85fb2" "000000000000000000000000"
-    "0a0200040302" "01d00f0031" "9453fe71" "00"
-    "0000000c000000020000000300000005bb33cbd4" "0000000c000000020000000300000005bb33cbd4"
-    "000000080000000100000003a7692ed2" "00000008000000010000000581c8c93a"
-    "0000002800000004" "02000060" "02085f5f6e616d655f5f02757074" "02036a6f6201618801"
-    "02036a6f6201629801" "675899e0"
-    "0000000000000005" "0000000000000025" "000000000000005f" "00000000000000a8"
-    "000000000000005f" "00000000000000a8" "75100f79";
+    "baaad70002000000180000000508"
+    "5f5f6e616d655f5f"
+    "01610162036a6f62027570"
+    "f0b315e7"
+    "0000000000000000000000"
+    "0f020004030102d00fe80708e807002e2de85fb2"
+    "000000000000000000000000"
+    "0a0200040302"
+    "01d00f0031"
+    "9453fe71"
+    "00"
+    "0000000c000000020000000300000005bb33cbd4"
+    "0000000c000000020000000300000005bb33cbd4"
+    "000000080000000100000003a7692ed2"
+    "00000008000000010000000581c8c93a"
+    "0000002800000004"
+    "02000060"
+    "02085f5f6e616d655f5f02757074"
+    "02036a6f6201618801"
+    "02036a6f6201629801"
+    "675899e0"
+    "0000000000000005"
+    "0000000000000025"
+    "000000000000005f"
+    "00000000000000a8"
+    "000000000000005f"
+    "00000000000000a8"
+    "75100f79";
 
 std::string WriteExample() {
   std::string bytes;
@@ -109,8 +128,8 @@ TEST(IndexReaderTest, SeesEveryFlippedBitThatIsNotPadding) {
   const std::string good = testing::FromHex(kExample);
   for (size_t bit = 0; bit < good.size() * 8; ++bit) {
     const size_t byte = bit / 8;
-    const bool padding = (byte >= 0x25 && byte < 0x30) || (byte >= 0x44 && byte < 0x50) ||
-                         byte == 0x5f;
+    const bool padding =
+        (byte >= 0x25 && byte < 0x30) || (byte >= 0x44 && byte < 0x50) || byte == 0x5f;
     // Versions 2 and 3 are read alike.
     if (padding || (byte == 4 && (good[4] ^ (1 << (bit % 8))) == 3)) continue;
     std::string bad = good;
@@ -213,7 +232,8 @@ TEST(IndexReaderTest, ReadsVersion1) {
   ASSERT_THAT(BuildIndexHeader(CallContext(), *file, *MakeStringSink(&header_bytes)), IsOk());
   THANOS_ASSERT_OK_AND_ASSIGN(const auto header,
                               IndexHeader::Open("h", base::PinnedBytes::Of(header_bytes), {}));
-  EXPECT_EQ(header->postings_table().Lookup("job", {"z"}), index->postings_table().Lookup("job", {"z"}));
+  EXPECT_EQ(header->postings_table().Lookup("job", {"z"}),
+            index->postings_table().Lookup("job", {"z"}));
   EXPECT_THAT(header->symbols().Lookup(entry.labels[0].value), testing::IsOkAndHolds("z"));
   EXPECT_EQ(header->index_bytes(), bytes.size());
 }
@@ -227,9 +247,9 @@ std::string BuildHeader(const std::string& index) {
 
 std::string IndexOf(const nlohmann::json& row) {
   if (row.contains("index_hex")) return testing::FromHex(row["index_hex"]);
-  return testing::ReadWholeFile(testing::SharedPath("fixtures/" + row["fixture"].get<std::string>() +
-                                                    "/" + row["block"].get<std::string>() +
-                                                    "/index"));
+  return testing::ReadWholeFile(testing::SharedPath("fixtures/" +
+                                                    row["fixture"].get<std::string>() + "/" +
+                                                    row["block"].get<std::string>() + "/index"));
 }
 
 std::string HexSha256(std::string_view bytes) {
@@ -241,8 +261,7 @@ void ExpectLookups(const nlohmann::json& row, const IndexHeader& header) {
   for (const auto& lookup : row["lookups"]) {
     std::vector<std::string> values;
     for (const auto& value : lookup["values"]) values.push_back(testing::TextOf(value));
-    const auto ranges =
-        header.postings_table().Lookup(testing::TextOf(lookup["name"]), values);
+    const auto ranges = header.postings_table().Lookup(testing::TextOf(lookup["name"]), values);
     for (size_t i = 0; i < ranges.size(); ++i) {
       // No ranges at all: an error of the call for one value, or an unknown name.
       const bool none = !lookup.contains("ranges") || i >= lookup["ranges"].size();
@@ -313,25 +332,29 @@ TEST(IndexHeaderTest, AFileIsWrittenWholeAndMapped) {
 
 TEST(ChunkSegmentTest, WritesTheWorkedExample) {
   std::string bytes;
-  ChunkWriter writer([&](uint32_t) -> Result<std::unique_ptr<ByteSink>> {
-    return MakeStringSink(&bytes);
-  });
+  ChunkWriter writer(
+      [&](uint32_t) -> Result<std::unique_ptr<ByteSink>> { return MakeStringSink(&bytes); });
   const std::string a = testing::FromHex("0002d00f3ff0000000000000e807c25fff");
   const std::string b = testing::FromHex("0001f02e4008000000000000");
   const std::string c = testing::FromHex("0001d00f4014000000000000");
   std::vector<ChunkMeta> metas;
-  ASSERT_THAT(writer.WriteSeries(std::vector<NewChunk>{{1000, 2000, ChunkEncoding::kXor, codec::AsBytes(a)},
-                                                       {3000, 3000, ChunkEncoding::kXor, codec::AsBytes(b)}},
-                                 &metas),
+  ASSERT_THAT(writer.WriteSeries(
+                  std::vector<NewChunk>{{1000, 2000, ChunkEncoding::kXor, codec::AsBytes(a)},
+                                        {3000, 3000, ChunkEncoding::kXor, codec::AsBytes(b)}},
+                  &metas),
               IsOk());
-  ASSERT_THAT(writer.WriteSeries(std::vector<NewChunk>{{1000, 1000, ChunkEncoding::kXor, codec::AsBytes(c)}}, &metas),
-              IsOk());
+  ASSERT_THAT(
+      writer.WriteSeries(
+          std::vector<NewChunk>{{1000, 1000, ChunkEncoding::kXor, codec::AsBytes(c)}}, &metas),
+      IsOk());
   ASSERT_THAT(writer.Finish(), IsOk());
   EXPECT_EQ(metas[1].ref, 31u);
   EXPECT_EQ(metas[2].ref, 49u);
   EXPECT_EQ(testing::ToHex(bytes),
-            "85bd40dd01000000" "11010002d00f3ff0000000000000e807c25fff79fe1ac9"
-            "0c010001f02e4008000000000000facd4339" "0c010001d00f40140000000000008df5aa22");
+            "85bd40dd01000000"
+            "11010002d00f3ff0000000000000e807c25fff79fe1ac9"
+            "0c010001f02e4008000000000000facd4339"
+            "0c010001d00f40140000000000008df5aa22");
   THANOS_ASSERT_OK_AND_ASSIGN(const StoredChunk read,
                               ReadStoredChunk(codec::AsBytes(bytes).subspan(31)));
   EXPECT_EQ(codec::AsText(read.data), b);

@@ -36,7 +36,8 @@ TEST(MetaTest, WhatIsWrittenReadsBackEqual) {
   meta.compaction.level = 2;
   meta.compaction.sources = {base::Ulid::Make(1), base::Ulid::Make(2)};
   meta.thanos.labels = {{"a", "<b>"}, {"replica", "\"x\""}};
-  meta.thanos.files = {{"chunks/000001", 12, true, "SHA256", "ab"}, {"meta.json", 0, false, "", ""}};
+  meta.thanos.files = {{"chunks/000001", 12, true, "SHA256", "ab"},
+                       {"meta.json", 0, false, "", ""}};
   meta.thanos.extensions_json = "{\n\t\t\t\"k\": 1\n\t\t}";
   THANOS_ASSERT_OK_AND_ASSIGN(const BlockMeta read, ParseMeta(WriteMeta(meta)));
   EXPECT_EQ(WriteMeta(read), WriteMeta(meta));

@@ -72,10 +72,8 @@ TEST(PostingsListTest, RefusesWrongChecksumsCountsAndOrder) {
   };
   EXPECT_THAT(DecodePostingsList(codec::AsBytes(list({1, 5}, 2))),
               testing::IsOkAndHolds(Postings{1, 5}));
-  EXPECT_THAT(DecodePostingsList(codec::AsBytes(list({5, 5}, 2))),
-              StatusIs(StatusCode::kDataLoss));
-  EXPECT_THAT(DecodePostingsList(codec::AsBytes(list({1, 5}, 3))),
-              StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(DecodePostingsList(codec::AsBytes(list({5, 5}, 2))), StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(DecodePostingsList(codec::AsBytes(list({1, 5}, 3))), StatusIs(StatusCode::kDataLoss));
   std::string flipped = list({1, 5}, 2);
   flipped[7] ^= 1;
   EXPECT_THAT(DecodePostingsList(codec::AsBytes(flipped)), StatusIs(StatusCode::kDataLoss));
@@ -155,19 +153,21 @@ TEST(PostingsPlanTest, RandomMatchersAgreeWithAScanWhateverIsDeferred) {
   for (int i = 0; i < 400; ++i) {
     std::vector<std::pair<std::string, std::string>> labels = {
         {"__name__", "m" + std::to_string(i % 7)}, {"i", std::to_string(i)}};
-    if (random() % 2) labels.emplace_back("a", std::string(1, static_cast<char>('a' + random() % 4)));
+    if (random() % 2)
+      labels.emplace_back("a", std::string(1, static_cast<char>('a' + random() % 4)));
     if (random() % 3) labels.emplace_back("b", "v" + std::to_string(random() % 30));
     series.push_back(Labels::Of(labels));
   }
   MemoryIndex index(series);
-  const std::vector<std::string> patterns = {"", "a", "b|c", ".*", ".+", "v1.*", "v(1|2|)", "|a", "m[1-3]",
-                                             ".*2", "zzz", "(v1)?"};
+  const std::vector<std::string> patterns = {"",        "a",  "b|c",    ".*",  ".+",  "v1.*",
+                                             "v(1|2|)", "|a", "m[1-3]", ".*2", "zzz", "(v1)?"};
   const std::vector<std::string> names = {"__name__", "a", "b", "i", "absent"};
   for (int round = 0; round < 3000; ++round) {
     model::Matchers matchers;
     for (uint32_t i = 0; i < 1 + random() % 3; ++i) {
-      auto made = Matcher::Make(static_cast<MatchType>(random() % 4), names[random() % names.size()],
-                                patterns[random() % patterns.size()]);
+      auto made =
+          Matcher::Make(static_cast<MatchType>(random() % 4), names[random() % names.size()],
+                        patterns[random() % patterns.size()]);
       ASSERT_THAT(made, IsOk());
       matchers.push_back(*made);
     }
@@ -185,13 +185,14 @@ TEST(PostingsPlanTest, RandomMatchersAgreeWithAScanWhateverIsDeferred) {
 TEST(PostingsPlanTest, PresenceOfAManyValuedLabelIsCheckedOnTheSeries) {
   std::vector<Labels> series;
   for (int i = 0; i < 20000; ++i) {
-    series.push_back(Labels::Of({{"__name__", i % 100 == 0 ? "x" : "y"},
-                                 {"pod", "pod-" + std::to_string(i)}}));
+    series.push_back(
+        Labels::Of({{"__name__", i % 100 == 0 ? "x" : "y"}, {"pod", "pod-" + std::to_string(i)}}));
   }
   MemoryIndex index(series);
   for (const char* presence : {".+", ""}) {
     index.visited_ = index.fetched_ = 0;
-    auto matcher = Matcher::Make(*presence ? MatchType::kRegex : MatchType::kNotEqual, "pod", presence);
+    auto matcher =
+        Matcher::Make(*presence ? MatchType::kRegex : MatchType::kNotEqual, "pod", presence);
     ASSERT_THAT(matcher, IsOk());
     EXPECT_EQ(Answer(index, {Matcher::Equal("__name__", "x"), *matcher}, {}).size(), 200u);
     EXPECT_LT(index.visited_, 10u);

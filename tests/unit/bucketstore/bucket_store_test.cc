@@ -37,7 +37,9 @@ Result<std::string> Dump(SeriesSource& source, const SelectRequest& request,
     if (!batch) break;
     EXPECT_LE(batch->series().size(), request.batch_series);
     for (const SeriesView& series : batch->series()) {
-      if (!first) EXPECT_LT(Compare(LabelsView(last), series.labels), 0);
+      if (!first) {
+        EXPECT_LT(Compare(LabelsView(last), series.labels), 0);
+      }
       first = false;
       last = series.labels.encoded();
       out += series.labels.ToString() + "\n";
@@ -45,8 +47,8 @@ Result<std::string> Dump(SeriesSource& source, const SelectRequest& request,
         out += std::to_string(chunk.min_ms) + " " + std::to_string(chunk.max_ms);
         for (const ChunkPart& part : chunk.parts) {
           out += " " + std::to_string(static_cast<int>(part.aggr)) + ":" +
-                 std::to_string(static_cast<int>(part.encoding)) + ":" +
-                 std::to_string(part.hash) + ":" + std::to_string(part.data.size());
+                 std::to_string(static_cast<int>(part.encoding)) + ":" + std::to_string(part.hash) +
+                 ":" + std::to_string(part.data.size());
         }
         out += "\n";
       }
@@ -92,8 +94,8 @@ class BucketStoreTest : public ::testing::Test {
     if (!in_memory) set_options.data_dir = data_dir_;
     blocks_ = std::make_unique<BlockSet>(&bucket_, set_options, base::Logger(), &registry_);
     blocks_->Sync(metas_, true);
-    store_ = std::make_unique<BucketStore>(blocks_.get(), std::move(options), &executor_,
-                                           &registry_);
+    store_ =
+        std::make_unique<BucketStore>(blocks_.get(), std::move(options), &executor_, &registry_);
   }
   std::string LocalDump(const std::string& fixture, const SelectRequest& request) {
     block::BlockSource source("local", block::OpenFixtureFolder(fixture));
@@ -119,7 +121,8 @@ class BucketStoreTest : public ::testing::Test {
 };
 
 TEST_F(BucketStoreTest, AnswersAsTheLocalBlocksDo) {
-  for (const char* fixture : {"two-replicas", "consecutive", "special", "native-histograms", "ha-hist"}) {
+  for (const char* fixture :
+       {"two-replicas", "consecutive", "special", "native-histograms", "ha-hist"}) {
     metas_.clear();
     Upload(fixture);
     MakeStore();
@@ -332,7 +335,8 @@ TEST_F(BucketStoreTest, ACursorThatGoesAwayWaitsForNothing) {
     THANOS_ASSERT_OK_AND_ASSIGN(const auto cursor, store_->Select(CallContext(), Everything()));
     cursor->Start();
   }
-  for (int i = 0; i < 2000 && !stopped; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (int i = 0; i < 2000 && !stopped; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_TRUE(stopped);
 }
 
@@ -379,13 +383,16 @@ TEST_F(BucketStoreTest, LabelCallsAgreeWithTheLocalBlocks) {
   request.max_ms = INT64_MAX;
   for (int round = 0; round < 3; ++round) {
     if (round == 1) request.matchers = {Matcher::Equal("cluster", "eu")};
-    if (round == 2) request.matchers = {Matcher::Equal("code", "200"), Matcher::NotEqual("pod", "")};
+    if (round == 2)
+      request.matchers = {Matcher::Equal("code", "200"), Matcher::NotEqual("pod", "")};
     THANOS_ASSERT_OK_AND_ASSIGN(const auto names, store_->LabelNames(CallContext(), request));
     THANOS_ASSERT_OK_AND_ASSIGN(const auto expected, local.LabelNames(CallContext(), request));
     EXPECT_EQ(names.values, expected.values);
     for (const std::string& name : expected.values) {
-      THANOS_ASSERT_OK_AND_ASSIGN(const auto values, store_->LabelValues(CallContext(), name, request));
-      THANOS_ASSERT_OK_AND_ASSIGN(const auto wanted, local.LabelValues(CallContext(), name, request));
+      THANOS_ASSERT_OK_AND_ASSIGN(const auto values,
+                                  store_->LabelValues(CallContext(), name, request));
+      THANOS_ASSERT_OK_AND_ASSIGN(const auto wanted,
+                                  local.LabelValues(CallContext(), name, request));
       EXPECT_EQ(values.values, wanted.values) << name;
     }
   }

@@ -81,8 +81,7 @@ TEST_P(HistogramVectorsTest, DeliverAPrefixWhenCorrupt) {
   for (const auto& row : Rows(GetParam(), true)) {
     Columns columns;
     const std::string bytes = testing::FromHex(row["hex"]);
-    const std::vector<std::byte> exact(codec::AsBytes(bytes).begin(),
-                                       codec::AsBytes(bytes).end());
+    const std::vector<std::byte> exact(codec::AsBytes(bytes).begin(), codec::AsBytes(bytes).end());
     const Status status = DecodeChunk(EncodingOf(row), exact, &columns);
     const Columns expected = ColumnsFromJson(row["decoded"]);
     if (row["expect"] != "ok") {
@@ -101,8 +100,7 @@ TEST_P(HistogramVectorsTest, DeliverAPrefixWhenCorrupt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, HistogramVectorsTest,
-                         ::testing::Values("histogram_chunks.jsonl",
-                                           "float_histogram_chunks.jsonl",
+                         ::testing::Values("histogram_chunks.jsonl", "float_histogram_chunks.jsonl",
                                            "histogram_st_chunks.jsonl",
                                            "float_histogram_st_chunks.jsonl"));
 
@@ -120,8 +118,8 @@ void ReplayAppends(const nlohmann::json& row) {
       if (std::string cut = writer.Cut(); !cut.empty()) chunks.push_back(std::move(cut));
     }
     std::string finished;
-    const auto result = writer.Append(op["t"].get<int64_t>(),
-                                      HistogramFromJson<Histogram>(op["h"]), &finished);
+    const auto result =
+        writer.Append(op["t"].get<int64_t>(), HistogramFromJson<Histogram>(op["h"]), &finished);
     ASSERT_THAT(result, IsOk()) << row["id"];
     if (*result == HistogramAppend::kNew) chunks.push_back(std::move(finished));
     constexpr const char* kNames[] = {"same", "recoded", "new"};
@@ -168,9 +166,9 @@ TEST(TranscodeTest, HistogramsWithStartTimesBecomePlainOnesOfEqualSamples) {
         THANOS_ASSERT_OK_AND_ASSIGN(const std::string plain,
                                     Transcode(EncodingOf(row), codec::AsBytes(bytes)));
         Columns columns;
-        ASSERT_THAT(DecodeChunk(TranscodedEncoding(EncodingOf(row)), codec::AsBytes(plain),
-                                &columns),
-                    IsOk());
+        ASSERT_THAT(
+            DecodeChunk(TranscodedEncoding(EncodingOf(row)), codec::AsBytes(plain), &columns),
+            IsOk());
         EXPECT_EQ(HistogramSamplesSha256(columns), chunk["decoded_sha256"]) << row["id"];
         EXPECT_EQ(HeaderName(plain), chunk["header"]) << row["id"];
       }
@@ -188,8 +186,7 @@ TEST(HistogramDecodeTest, FineSchemasAreMergedDownToEight) {
   ASSERT_THAT(writer.Append(1, histogram, &finished), IsOk());
   const std::string chunk = writer.Cut();
   Columns columns;
-  ASSERT_THAT(DecodeChunk(ChunkEncoding::kFloatHistogram, codec::AsBytes(chunk), &columns),
-              IsOk());
+  ASSERT_THAT(DecodeChunk(ChunkEncoding::kFloatHistogram, codec::AsBytes(chunk), &columns), IsOk());
   const auto& read = columns.histograms.at(0);
   EXPECT_EQ(read.schema, 8);
   EXPECT_EQ(read.positive_buckets, (std::vector<double>{3, 12, 16}));

@@ -17,8 +17,7 @@ TEST(Xor2ChunkTest, DecodesTheVectorsAndTranscodesThemToXor) {
       testing::ReadJsonLines(testing::SharedPath("conformance/vectors/xor2_chunks.jsonl"));
   for (const auto& row : rows) {
     const std::string bytes = testing::FromHex(row["hex"]);
-    const std::vector<std::byte> exact(codec::AsBytes(bytes).begin(),
-                                       codec::AsBytes(bytes).end());
+    const std::vector<std::byte> exact(codec::AsBytes(bytes).begin(), codec::AsBytes(bytes).end());
     Columns columns;
     const Status status = DecodeChunk(ChunkEncoding::kXor2, exact, &columns);
     const bool corrupt = row["id"].get<std::string>().find("-bad-") != std::string::npos;

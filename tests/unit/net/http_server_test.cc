@@ -345,6 +345,9 @@ TEST_F(HttpServerTest, ABodyAboveTheBudgetIsRefused) {
   Start();
   EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nConnection: close\r\nContent-Length: 11\r\n\r\n12345678901"),
               StartsWith("HTTP/1.1 429"));
+  EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nConnection: close\r\nContent-Length: 10\r\n\r\n1234567890"),
+              StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Get("/echo"), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, AnAddressThatIsTakenIsNamed) {

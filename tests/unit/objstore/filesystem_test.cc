@@ -84,6 +84,22 @@ TEST(FilesystemBucket, AFileThatShrinksIsAnErrorNotAShortRead) {
   EXPECT_THAT(source->Read(buffer), StatusIs(StatusCode::kDataLoss));
 }
 
+TEST(FilesystemBucket, ABucketThatIsGoneIsNotAnEmptyOne) {
+  TemporaryDirectory directory;
+  const std::string path = directory.path() + "/bucket";
+  THANOS_ASSERT_OK_AND_ASSIGN(auto bucket, OpenFilesystemBucket(path));
+  std::filesystem::remove_all(path);
+  const auto visit = [](const ListedObject&) { return OkStatus(); };
+  EXPECT_THAT(bucket->Iterate(CallContext(), {}, visit), StatusIs(StatusCode::kUnavailable));
+  std::ofstream(path) << "a file where the bucket should be";
+  THANOS_ASSERT_OK_AND_ASSIGN(auto blocked, OpenFilesystemBucket(path));
+  auto content = MemorySource("x");
+  EXPECT_FALSE(blocked->Upload(CallContext(), "a/b", *content, {}).ok());
+  std::filesystem::remove(path);
+  auto again = MemorySource("x");
+  THANOS_EXPECT_OK(blocked->Upload(CallContext(), "a/b", *again, {}));
+}
+
 TEST(Faults, EnumerateEveryCallAndLeaveTheOldObjectWhole) {
   TemporaryDirectory directory;
   auto plan = std::make_shared<FaultPlan>();

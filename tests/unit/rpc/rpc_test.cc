@@ -536,6 +536,20 @@ TEST_F(GrpcServerTest, OldConnectionsAreReplacedWithoutLosingCalls) {
   while (std::chrono::steady_clock::now() < end) THANOS_ASSERT_OK(channel_->Info(context_));
 }
 
+TEST_F(GrpcServerTest, LargeRequestsAreRefused) {
+  options_.request_bytes_max = 1000;
+  Start();
+  LabelsRequest request;
+  request.matchers = {model::Matcher::Equal("a", std::string(2000, 'x'))};
+  EXPECT_THAT(channel_->LabelNames(context_, request), StatusIs(StatusCode::kResourceExhausted));
+  server_.reset();
+  options_.context = CallContext().WithBudget(Budget::Make("rpc", 100, "some.flag"));
+  Start();
+  request.matchers = {model::Matcher::Equal("a", std::string(200, 'x'))};
+  EXPECT_THAT(channel_->LabelNames(context_, request),
+              StatusIs(StatusCode::kResourceExhausted, HasSubstr("some.flag")));
+}
+
 TEST_F(GrpcServerTest, ReflectionListsServicesAsGoThanosDoes) {
   Start();
   const auto transport = MakeGrpcTransport(server_->address(), {});
