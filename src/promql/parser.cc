@@ -11,81 +11,12 @@
 #include "model/go_quote.h"
 #include "promql/check.h"
 #include "promql/functions.h"
-#include "promql/lexer.h"
+#include "promql/token_stream.h"
 
 namespace thanos::promql {
 namespace {
 
 using model::GoQuoted;
-
-// Operator precedence, low to high. 0: not a binary operator.
-constexpr int kUnaryLevel = 5;  // That of `*`: -2^2 is -(2^2).
-constexpr int kPowLevel = 6;
-int LevelOf(TokenKind kind) {
-  switch (kind) {
-    case TokenKind::kOr: return 1;
-    case TokenKind::kAnd:
-    case TokenKind::kUnless: return 2;
-    case TokenKind::kAdd:
-    case TokenKind::kSub: return 4;
-    case TokenKind::kMul:
-    case TokenKind::kDiv:
-    case TokenKind::kMod:
-    case TokenKind::kAtan2: return kUnaryLevel;
-    case TokenKind::kPow: return kPowLevel;
-    default: break;
-  }
-  return IsComparison(kind) || IsTrim(kind) ? 3 : 0;
-}
-
-bool IsSign(TokenKind kind) { return kind == TokenKind::kAdd || kind == TokenKind::kSub; }
-
-// Keywords that may also be the name of a metric.
-bool NamesMetric(TokenKind kind) {
-  switch (kind) {
-    case TokenKind::kIdentifier:
-    case TokenKind::kMetricIdentifier:
-    case TokenKind::kBy:
-    case TokenKind::kWithout:
-    case TokenKind::kOffset:
-    case TokenKind::kAnd:
-    case TokenKind::kOr:
-    case TokenKind::kUnless:
-    case TokenKind::kAnchored:
-    case TokenKind::kSmoothed:
-    case TokenKind::kFill:
-    case TokenKind::kFillLeft:
-    case TokenKind::kFillRight: return true;
-    default: return IsAggregator(kind) || IsFunctionWord(kind);
-  }
-}
-
-// Keywords that may also be a label in by(), on() and the like.
-bool NamesLabel(TokenKind kind) {
-  switch (kind) {
-    case TokenKind::kBool:
-    case TokenKind::kGroupLeft:
-    case TokenKind::kGroupRight:
-    case TokenKind::kIgnoring:
-    case TokenKind::kOn:
-    case TokenKind::kAtan2: return true;
-    case TokenKind::kWithout: return false;
-    default: return NamesMetric(kind);
-  }
-}
-
-bool StartsExpr(TokenKind kind) {
-  switch (kind) {
-    case TokenKind::kNumber:
-    case TokenKind::kDuration:
-    case TokenKind::kString:
-    case TokenKind::kLeftParen:
-    case TokenKind::kLeftBrace:
-    case TokenKind::kAdd:
-    case TokenKind::kSub: return true;
-    default: return NamesMetric(kind);
-  }
-}
 
 // Go's conversion of seconds: round(s * 1e9) ns, which must fit; cut to milliseconds.
 bool SecondsToMs(double seconds, int64_t* ms) {
@@ -97,13 +28,12 @@ bool SecondsToMs(double seconds, int64_t* ms) {
 
 constexpr std::string_view kDurationWanted = "number, duration, step(), or range()";
 
-// Recursive descent over one token of look-ahead. The first error recorded is the one reported;
-// after a syntax error (failed_) every function returns at once. Tokens are fetched only when they
-// are looked at, so that errors of lexing come in the reference's order.
-class Parser {
+// Recursive descent over one token of look-ahead. After a syntax error (failed_) every function
+// returns at once.
+class Parser : private TokenStream {
  public:
   Parser(std::string_view text, const ParserOptions& options)
-      : text_(text), options_(options), lexer_(text) {}
+      : TokenStream(text), options_(options) {}
 
   Result<ExprPtr> ParseQuery() {
     if (text_.empty()) {
@@ -142,76 +72,6 @@ class Parser {
   }
 
  private:
-  // What errors say about the construct that surrounds the token.
-  struct Context {
-    std::string_view in;
-    std::string_view expected;
-  };
-  class ContextScope {
-   public:
-    ContextScope(Parser* parser, Context context)
-        : parser_(parser), before_(std::exchange(parser->context_, context)) {}
-    ~ContextScope() { parser_->context_ = before_; }
-    ContextScope(const ContextScope&) = delete;
-
-   private:
-    Parser* parser_;
-    Context before_;
-  };
-
-  // Tokens.
-
-  const Token& Current() {
-    if (!fetched_) {
-      current_ = lexer_.Next();
-      fetched_ = true;
-      if (current_.kind == TokenKind::kError) {
-        Record(current_.begin, std::string(current_.text));
-        failed_ = true;
-        current_.kind = TokenKind::kEof;
-      }
-    }
-    return current_;
-  }
-  TokenKind Kind() { return Current().kind; }
-  Token Take() {
-    const Token token = Current();
-    fetched_ = false;
-    last_end_ = token.end();
-    return token;
-  }
-  bool TakeIf(TokenKind kind) {
-    if (Kind() != kind) return false;
-    Take();
-    return true;
-  }
-
-  // Errors.
-
-  void Record(size_t at, std::string text) {
-    if (std::exchange(has_error_, true)) return;
-    error_ = LineAndColumn(text_, at) + ": parse error: " + std::move(text);
-  }
-  Status ErrorStatus() const { return InvalidArgumentError(error_); }
-
-  std::nullptr_t Unexpected(std::string_view in, std::string_view expected) {
-    const Token& token = Current();
-    if (!failed_) {
-      std::string text = "unexpected " + Describe(token);
-      if (!in.empty()) text.append(" in ").append(in);
-      if (!expected.empty()) text.append(", expected ").append(expected);
-      Record(token.begin, std::move(text));
-      failed_ = true;
-    }
-    return nullptr;
-  }
-  std::nullptr_t Unexpected() { return Unexpected(context_.in, context_.expected); }
-  bool Need(TokenKind kind) {
-    if (TakeIf(kind)) return true;
-    Unexpected();
-    return false;
-  }
-
   // Nodes.
 
   template <typename T>
@@ -902,17 +762,8 @@ class Parser {
     }
   }
 
-  const std::string_view text_;
   const ParserOptions options_;
-  Lexer lexer_;
-  Token current_;
-  bool fetched_ = false;
-  uint32_t last_end_ = 0;
-  Context context_;
   size_t nesting_ = 0;
-  bool failed_ = false;
-  bool has_error_ = false;
-  std::string error_;
 };
 
 }  // namespace

@@ -19,6 +19,68 @@ bool TakesParameter(TokenKind aggregator) {
   }
 }
 
+int LevelOf(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::kOr: return 1;
+    case TokenKind::kAnd:
+    case TokenKind::kUnless: return 2;
+    case TokenKind::kAdd:
+    case TokenKind::kSub: return 4;
+    case TokenKind::kMul:
+    case TokenKind::kDiv:
+    case TokenKind::kMod:
+    case TokenKind::kAtan2: return kUnaryLevel;
+    case TokenKind::kPow: return kPowLevel;
+    default: break;
+  }
+  return IsComparison(kind) || IsTrim(kind) ? 3 : 0;
+}
+
+bool NamesMetric(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::kIdentifier:
+    case TokenKind::kMetricIdentifier:
+    case TokenKind::kBy:
+    case TokenKind::kWithout:
+    case TokenKind::kOffset:
+    case TokenKind::kAnd:
+    case TokenKind::kOr:
+    case TokenKind::kUnless:
+    case TokenKind::kAnchored:
+    case TokenKind::kSmoothed:
+    case TokenKind::kFill:
+    case TokenKind::kFillLeft:
+    case TokenKind::kFillRight: return true;
+    default: return IsAggregator(kind) || IsFunctionWord(kind);
+  }
+}
+
+bool NamesLabel(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::kBool:
+    case TokenKind::kGroupLeft:
+    case TokenKind::kGroupRight:
+    case TokenKind::kIgnoring:
+    case TokenKind::kOn:
+    case TokenKind::kAtan2: return true;
+    case TokenKind::kWithout: return false;
+    default: return NamesMetric(kind);
+  }
+}
+
+bool StartsExpr(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::kNumber:
+    case TokenKind::kDuration:
+    case TokenKind::kString:
+    case TokenKind::kLeftParen:
+    case TokenKind::kLeftBrace:
+    case TokenKind::kAdd:
+    case TokenKind::kSub: return true;
+    default: return NamesMetric(kind);
+  }
+}
+
 std::string_view Spelling(TokenKind kind) {
   constexpr std::array<std::pair<TokenKind, std::string_view>, 56> kSpellings{{
       {TokenKind::kLeftParen, "("},

@@ -116,6 +116,18 @@ inline bool IsTrim(TokenKind kind) {
 /// limitk, limit_ratio, topk, bottomk, quantile, count_values.
 bool TakesParameter(TokenKind aggregator);
 
+inline bool IsSign(TokenKind kind) { return kind == TokenKind::kAdd || kind == TokenKind::kSub; }
+
+inline constexpr int kUnaryLevel = 5;  // That of `*`: -2^2 is -(2^2).
+inline constexpr int kPowLevel = 6;
+/// Precedence of a binary operator, low to high; 0 for all else.
+int LevelOf(TokenKind kind);
+/// Also keywords that may be the name of a metric.
+bool NamesMetric(TokenKind kind);
+/// Also keywords that may be a label in by(), on() and the like.
+bool NamesLabel(TokenKind kind);
+bool StartsExpr(TokenKind kind);
+
 /// How the kind is spelled: "+", "sum", "group_left".
 std::string_view Spelling(TokenKind kind);
 /// How errors name a token: `<op:+>`, `identifier "x"`, `end of input`.
