@@ -1,7 +1,6 @@
 #include "promql/planner.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <utility>
 
@@ -598,7 +597,6 @@ OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matri
   function.id = id;
   function.name = call.function->name;
   function.place = id == FunctionId::kQuantileOverTime ? call.args[0]->range : arg.range;
-  function.delayed_name_removal = delayed();
   WithParameters::Factory factory;
   OperatorTraits traits;
   if (arg.kind == ExprKind::kMatrix) {

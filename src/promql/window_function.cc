@@ -130,7 +130,7 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
     }
   }
   if (spec_.id == FunctionId::kRate || spec_.id == FunctionId::kIncrease) {
-    if (!spec_.name_is_gone && AnyBit(present, spec_.window.grid.words())) {
+    if (AnyBit(present, spec_.window.grid.words())) {
       AnnotateCounterName(labels, scratch);
     }
   }

@@ -58,8 +58,6 @@ class WindowFunction {
     int64_t inner_range_ms = 0;
     int64_t window_past_end_ms = 0;
     bool explicit_hints = false;   // Of histograms: resets are found while reading.
-    bool name_is_gone = false;     // Over a subquery: no complaint about names of counters.
-    bool delayed_name_removal = false;
   };
   WindowFunction(Spec spec, std::shared_ptr<QueryState> state)
       : spec_(std::move(spec)), state_(std::move(state)) {}
