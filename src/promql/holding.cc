@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -195,11 +196,19 @@ class Sort final : public Operator {
       }
       builder.Pin(std::move(batch));
     }
-    std::stable_sort(rows.begin(), rows.end(), [this](const Row& a, const Row& b) {
-      return spec_.by_labels ? LabelsBefore(a.labels, b.labels)
-                             : ValueBefore(a.values[0], b.values[0]);
+    std::vector<size_t> order(rows.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](size_t i, size_t j) {
+      const Row& a = rows[i];
+      const Row& b = rows[j];
+      const auto before = [this](const Row& x, const Row& y) {
+        return spec_.by_labels ? LabelsBefore(x.labels, y.labels)
+                               : ValueBefore(x.values[0], y.values[0]);
+      };
+      if (before(a, b)) return true;
+      return !before(b, a) && i < j;
     });
-    for (const Row& row : rows) builder.Add(row);
+    for (const size_t i : order) builder.Add(rows[i]);
     return builder.Finish();
   }
 

@@ -9,6 +9,7 @@
 #include "promql/aggregate.h"
 #include "promql/functions.h"
 #include "promql/holding.h"
+#include "promql/info.h"
 #include "promql/preprocess.h"
 #include "promql/printer.h"
 #include "promql/vector_binary.h"
@@ -78,6 +79,42 @@ Labels AbsentLabels(const Expr& arg) {
   return builder.Build();
 }
 
+// Where a selector reads, as the `@` and offsets on the way to it add up.
+struct ReadTime {
+  std::optional<int64_t> at_ms;
+  int64_t offset_ms = 0;
+
+  ReadTime Under(const TimeModifiers& time) const {
+    if (time.at_ms) return {time.at_ms, time.offset_ms};
+    return {at_ms, offset_ms + time.offset_ms};
+  }
+};
+
+// The time of the first selector; nothing when there is none.
+std::optional<ReadTime> FirstReadTime(const Expr& expr, const ReadTime& outer) {
+  switch (expr.kind) {
+    case ExprKind::kVector: return outer.Under(As<VectorSelector>(expr).time);
+    case ExprKind::kMatrix: return outer.Under(As<MatrixSelector>(expr).selector->time);
+    case ExprKind::kSubquery:
+      return FirstReadTime(*As<Subquery>(expr).inner, outer.Under(As<Subquery>(expr).time));
+    case ExprKind::kUnary: return FirstReadTime(*As<Unary>(expr).inner, outer);
+    case ExprKind::kParen: return FirstReadTime(*As<Paren>(expr).inner, outer);
+    case ExprKind::kAggregate: return FirstReadTime(*As<Aggregate>(expr).inner, outer);
+    case ExprKind::kBinary: {
+      const std::optional<ReadTime> left = FirstReadTime(*As<Binary>(expr).lhs, outer);
+      return left ? left : FirstReadTime(*As<Binary>(expr).rhs, outer);
+    }
+    case ExprKind::kCall:
+      for (const ExprPtr& arg : As<Call>(expr).args) {
+        if (const std::optional<ReadTime> found = FirstReadTime(*arg, outer)) return found;
+      }
+      return std::nullopt;
+    case ExprKind::kNumber:
+    case ExprKind::kString: break;
+  }
+  return std::nullopt;
+}
+
 class SupportChecker {
  public:
   Status Check(const Expr& expr) {
@@ -113,7 +150,6 @@ class SupportChecker {
  private:
   static bool IsBuilt(FunctionId id) {
     switch (id) {
-      case FunctionId::kInfo:
       case FunctionId::kStartTimestamp: return false;
       default: return true;
     }
@@ -191,7 +227,7 @@ OperatorPtr Planner::LatestScan(const VectorSelector& selector, const Grid& grid
     function.window.range_ms = 2 * state_->lookback_ms;
   }
   ScanSpec spec = Scan(selector, std::move(function), 0, hint);
-  if (kind == WindowKind::kLatestTime) {
+  if (kind == WindowKind::kLatestTime && name != "info") {
     spec.drop_metadata = !delayed();
     spec.mark_drop = delayed();
   }
@@ -333,6 +369,7 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
       return MakeAbsent("absent_over_time", WindowCall(call, grid, 0, {}),
                         AbsentLabels(*call.args[0]), state_);
     case FunctionId::kTimestamp: return TimestampCall(call, grid);
+    case FunctionId::kInfo: return InfoCall(call, grid);
     case FunctionId::kHistogramAvg:
     case FunctionId::kHistogramCount:
     case FunctionId::kHistogramStddev:
@@ -397,6 +434,25 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
     return WindowCall(call, grid, 0, {});
   }
   return ElementwiseCall(call, grid);
+}
+
+OperatorPtr Planner::InfoCall(const Call& call, const Grid& grid) {
+  InfoSpec spec = InfoSpecOf(
+      call.args.size() > 1 ? As<VectorSelector>(Unwrap(*call.args[1])).matchers
+                           : model::Matchers());
+  // Info metrics are read where the first selector reads.
+  VectorSelector selector;
+  selector.matchers = spec.name_matchers;
+  selector.matchers.insert(selector.matchers.end(), spec.data_matchers.begin(),
+                           spec.data_matchers.end());
+  if (const std::optional<ReadTime> time = FirstReadTime(*call.args[0], {})) {
+    selector.time.offset_ms = time->offset_ms;
+    selector.time.at_ms = time->at_ms;
+  }
+  OperatorPtr info =
+      LatestScan(selector, grid, HintOf(call), WindowKind::kLatestTime, call.function->name);
+  return MakeInfo(std::move(spec), Vector(*call.args[0], grid, HintOf(call)), std::move(info),
+                  state_);
 }
 
 OperatorPtr Planner::HistogramCall(const Call& call, const Grid& grid) {

@@ -46,6 +46,7 @@ class Planner {
                          std::vector<size_t> scalar_args);
   OperatorPtr LabelCall(const Call& call, const Grid& grid);
   OperatorPtr ElementwiseCall(const Call& call, const Grid& grid);
+  OperatorPtr InfoCall(const Call& call, const Grid& grid);
   OperatorPtr HistogramCall(const Call& call, const Grid& grid);
   OperatorPtr TimestampCall(const Call& call, const Grid& grid);
   OperatorPtr AggregateVector(const Aggregate& aggregate, const Grid& grid);

@@ -19,7 +19,7 @@ const WindowGeometry& WindowCache::Find(std::span<const int64_t> t, bool with_ex
   for (const std::unique_ptr<WindowGeometry>& entry : entries_) {
     if (entry->t.size() != t.size()) continue;
     if (!t.empty() && (entry->t.front() != t.front() || entry->t.back() != t.back())) continue;
-    if (std::memcmp(entry->t.data(), t.data(), t.size_bytes()) != 0) continue;
+    if (!t.empty() && std::memcmp(entry->t.data(), t.data(), t.size_bytes()) != 0) continue;
     found = entry.get();
     break;
   }

@@ -111,12 +111,7 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
     THANOS_RETURN_IF_ERROR(CheckSmoothing());
   }
   if (extended) {
-    if (histograms) {
-      return UnimplementedError(
-          "anchored and smoothed are not supported yet for native histograms, as of " +
-          labels.ToString());
-    }
-    EvaluateExtended(t, v, scratch, out, present);
+    if (!histograms) EvaluateExtended(t, v, scratch, out, present);
   } else if (!v.empty()) {
     EvaluateFloats(t, v, scratch, out, present);
   }
@@ -128,7 +123,11 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
       scratch->histogram_t.push_back(columns.histogram_t[i]);
       scratch->histogram_v.push_back(&columns.histograms[i]);
     }
-    EvaluateMixed(t, v, labels, scratch, out, present);
+    if (extended) {
+      EvaluateExtendedMixed(t, v, labels, scratch, out, present);
+    } else {
+      EvaluateMixed(t, v, labels, scratch, out, present);
+    }
   }
   if (spec_.id == FunctionId::kRate || spec_.id == FunctionId::kIncrease) {
     if (!spec_.name_is_gone && AnyBit(present, spec_.window.grid.words())) {
@@ -150,7 +149,7 @@ void WindowFunction::AnnotateCounterName(LabelsView labels, WindowScratch* scrat
 }
 
 // The latest sample of either kind; stale markers of both kinds end a series.
-Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView,
+Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView labels,
                                       WindowScratch* scratch, double* out,
                                       uint64_t* present) const {
   const WindowGeometry& geometry = scratch->cache.Find(columns.t, false);
@@ -166,6 +165,10 @@ Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView,
       if (!has_float || columns.histogram_t[last] > columns.t[end - 1]) {
         if (columns.histograms[last].is_stale()) continue;
         ++scratch->visited;
+        if (time && spec_.name == "info") {
+          return FailedPreconditionError("info metric has histogram samples: " +
+                                         labels.ToString());
+        }
         if (!time) {
           scratch->cells.Borrow(i, &columns.histograms[last]);
           continue;

@@ -72,19 +72,6 @@ class WindowFunction {
  private:
   Status EvaluateLatest(const chunk::Columns& columns, LabelsView labels, WindowScratch* scratch,
                         double* out, uint64_t* present) const;
-  Status CheckSmoothing() const;
-  void EvaluateExtended(std::span<const int64_t> t, std::span<const double> v,
-                        WindowScratch* scratch, double* out, uint64_t* present) const;
-  std::optional<double> SmoothedAt(std::span<const int64_t> t, std::span<const double> v,
-                                   int64_t at_ms) const;
-  std::optional<double> ExtendedStep(std::span<const int64_t> t, std::span<const double> v,
-                                     int64_t end_ms) const;
-  void EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
-                      WindowScratch* scratch, double* out, uint64_t* present) const;
-  void EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
-                         std::span<const double> v, double* out, uint64_t* present) const;
-  void EvaluateInstantRate(const WindowGeometry& geometry, std::span<const int64_t> t,
-                           std::span<const double> v, double* out, uint64_t* present) const;
   // Series that hold native histograms, alone or beside floats: window by window.
   struct MixedWindow {
     std::span<const int64_t> t, histogram_t;
@@ -93,6 +80,29 @@ class WindowFunction {
     size_t step;
     std::string name;  // Of the metric, quoted.
   };
+  Status CheckSmoothing() const;
+  void EvaluateExtended(std::span<const int64_t> t, std::span<const double> v,
+                        WindowScratch* scratch, double* out, uint64_t* present) const;
+  std::optional<double> SmoothedAt(std::span<const int64_t> t, std::span<const double> v,
+                                   int64_t at_ms) const;
+  void EvaluateExtendedMixed(std::span<const int64_t> t, std::span<const double> v,
+                             LabelsView labels, WindowScratch* scratch, double* out,
+                             uint64_t* present) const;
+  void ExtendedMixedStep(const MixedWindow& window, WindowScratch* scratch, double* out,
+                         uint64_t* present) const;
+  std::optional<model::FloatHistogram> SmoothedHistogram(const MixedWindow& window,
+                                                         int64_t at_ms) const;
+  std::optional<model::FloatHistogram> ExtendedHistogram(const MixedWindow& window,
+                                                         int64_t end_ms) const;
+  double ExtendedPairs(const MixedWindow& window, int64_t start_ms) const;
+  std::optional<double> ExtendedStep(std::span<const int64_t> t, std::span<const double> v,
+                                     int64_t end_ms) const;
+  void EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
+                      WindowScratch* scratch, double* out, uint64_t* present) const;
+  void EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
+                         std::span<const double> v, double* out, uint64_t* present) const;
+  void EvaluateInstantRate(const WindowGeometry& geometry, std::span<const int64_t> t,
+                           std::span<const double> v, double* out, uint64_t* present) const;
   void EvaluateMixed(std::span<const int64_t> t, std::span<const double> v, LabelsView labels,
                      WindowScratch* scratch, double* out, uint64_t* present) const;
   void MixedStep(const MixedWindow& window, WindowScratch* scratch, double* out,

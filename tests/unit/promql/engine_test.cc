@@ -172,7 +172,6 @@ TEST_F(EngineTest, LimitsSamplesAndSeries) {
 TEST_F(EngineTest, RefusesWhatIsNotBuiltByName) {
   options_.parser.experimental_functions = true;
   options_.parser.extended_range_selectors = true;
-  EXPECT_THAT(Run("info(a_total)"), StatusIs(StatusCode::kUnimplemented, HasSubstr("info")));
   EXPECT_THAT(Run("start_timestamp(a_total)"),
               StatusIs(StatusCode::kUnimplemented, HasSubstr("start_timestamp")));
   EXPECT_THAT(Run("a_total[1m] smoothed"),
