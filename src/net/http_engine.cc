@@ -375,7 +375,7 @@ void Connection::OnHeader(error_code error) {
     return Refuse(413);
   }
   parser_->body_limit(body_max);
-  // The body's memory is charged before it is read; one of unknown length as if it were the largest.
+  // The body is charged before it is read; one of unknown length as if it were the largest.
   if (parser_->content_length().value_or(1) > 0 && !parser_->is_done()) {
     const uint64_t expected = parser_->content_length().value_or(body_max);
     Result<BudgetLease> lease =
