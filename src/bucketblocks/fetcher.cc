@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/time_text.h"
-#include "bucketblocks/local_files.h"
+#include "block/byte_sink.h"
 #include "bucketblocks/marks.h"
 #include "objstore/byte_sources.h"
 
@@ -151,7 +151,7 @@ Result<std::string> MetaFetcher::ReadMetaText(const CallContext& context, const 
     THANOS_ASSIGN_OR_RETURN(const bool exists, objstore::Exists(context, *bucket_, name));
     if (!exists) return NotFoundError(name);
     if (cached_here) return std::string();
-    auto text = ReadLocalFile(cached, kMetaBytesMax);
+    auto text = block::ReadFile(cached, kMetaBytesMax);
     if (text.ok() && block::ParseMeta(*text).ok()) {
       *from_cache = true;
       return text;
@@ -252,7 +252,8 @@ void MetaFetcher::SaveToCache(const base::Ulid& ulid, const std::string& text) c
   fs::create_directories(directory, error);
   const Status status =
       error ? ErrnoError(error.value(), "create " + directory)
-            : WriteFileAtomically(directory + "/" + std::string(block::kMetaFile), text);
+            : block::WriteFileAtomically(directory + "/" + std::string(block::kMetaFile),
+                                         std::as_bytes(std::span(text)));
   if (!status.ok()) {
     logger_.Warn("cannot keep a copy of meta.json",
                  {{"block", ulid.ToString()}, {"err", status}});

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/time_text.h"
-#include "bucketblocks/local_files.h"
+#include "block/byte_sink.h"
 #include "objstore/byte_sources.h"
 
 namespace fs = std::filesystem;
@@ -156,7 +156,7 @@ Result<std::vector<Shipper::LocalBlock>> Shipper::LocalBlocks(size_t* corrupted)
     std::error_code ignored;
     if (!base::Ulid::IsUlid(name) || !it->is_directory(ignored)) continue;
     const std::string path = it->path().native();
-    auto text = ReadLocalFile(path + "/" + std::string(block::kMetaFile), kMetaBytesMax);
+    auto text = block::ReadFile(path + "/" + std::string(block::kMetaFile), kMetaBytesMax);
     auto meta = text.ok() ? block::ParseMeta(*text) : Result<block::BlockMeta>(text.status());
     if (meta.ok() && meta->ulid.ToString() != name) {
       meta = DataLossError("meta.json names block " + meta->ulid.ToString());
@@ -181,7 +181,7 @@ Result<std::vector<Shipper::LocalBlock>> Shipper::LocalBlocks(size_t* corrupted)
 std::set<base::Ulid> Shipper::ReadState() const {
   std::set<base::Ulid> uploaded;
   const std::string path = options_.directory + "/" + options_.state_file;
-  auto text = ReadLocalFile(path, kMetaBytesMax);
+  auto text = block::ReadFile(path, kMetaBytesMax);
   if (!text.ok()) {
     if (text.status().code() != StatusCode::kNotFound) {
       logger_.Warn("reading the shipper's state failed; the bucket is asked instead",
@@ -212,8 +212,9 @@ Status Shipper::WriteState(const std::set<base::Ulid>& uploaded,
   for (const LocalBlock& block : local) {
     if (uploaded.contains(block.meta.ulid)) state["uploaded"].push_back(block.meta.ulid.ToString());
   }
-  return WriteFileAtomically(options_.directory + "/" + options_.state_file,
-                             state.dump(1, '\t') + "\n");
+  const std::string text = state.dump(1, '\t') + "\n";
+  return block::WriteFileAtomically(options_.directory + "/" + options_.state_file,
+                                    std::as_bytes(std::span(text)));
 }
 
 // A compacted block must not overlap what the bucket already has of the same external labels.
