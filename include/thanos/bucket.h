@@ -38,12 +38,12 @@ struct ObjectAttributes {
 
 struct ListOptions {
   std::string prefix = {};       // A directory: "" or ending in '/'.
-  bool recursive = false;   // False: direct children; directories come once, ending in '/'.
+  bool recursive = false;        // False: direct children; directories come once, ending in '/'.
   std::string start_after = {};  // Names up to and including this are left out.
 };
 
 struct ListedObject {
-  std::string_view name;    // From the bucket's root.
+  std::string_view name;  // From the bucket's root.
   ObjectAttributes attributes;
   bool has_attributes = false;
 };

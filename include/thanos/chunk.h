@@ -15,10 +15,10 @@ enum class ChunkEncoding : uint8_t {
   kXor = 1,
   kHistogram = 2,
   kFloatHistogram = 3,
-  kXor2 = 4,              // With start timestamps, Prometheus 3.14 and later.
+  kXor2 = 4,  // With start timestamps, Prometheus 3.14 and later.
   kHistogramSt = 5,
   kFloatHistogramSt = 6,
-  kAggregate = 0xFF,      // Thanos' downsampled data: five sub-chunks.
+  kAggregate = 0xFF,  // Thanos' downsampled data: five sub-chunks.
 };
 
 /// What a chunk's values stand for. Numbers of the wire.
@@ -43,7 +43,7 @@ struct ChunkPart {
 /// A raw chunk has one part; a downsampled one a part per aggregate asked for, ascending by Aggr.
 struct ChunkView {
   int64_t min_ms = 0;
-  int64_t max_ms = 0;  // Inclusive.
+  int64_t max_ms = 0;   // Inclusive.
   uint32_t source = 0;  // Which input of a merge it came from, where several had the series.
   std::span<const ChunkPart> parts;
 };

@@ -39,9 +39,9 @@ using Warnings = std::vector<std::string>;
 struct SelectEnd {
   uint64_t series = 0;
   uint64_t chunks = 0;
-  uint64_t bytes = 0;       // Chunk and label bytes received or read.
-  bool partial = false;     // Some source failed and partial answers were allowed.
-  std::string hints;        // Serialised google.protobuf.Any of the peer; "" when none.
+  uint64_t bytes = 0;    // Chunk and label bytes received or read.
+  bool partial = false;  // Some source failed and partial answers were allowed.
+  std::string hints;     // Serialised google.protobuf.Any of the peer; "" when none.
 };
 
 /// Each label set once, strictly ascending; frames of one series already joined.
@@ -79,22 +79,22 @@ enum class PartialStrategy : uint8_t { kWarn = 0, kAbort = 1 };
 
 struct SelectRequest {
   std::vector<model::Matcher> matchers;
-  int64_t min_ms = 0;                       // Both inclusive.
+  int64_t min_ms = 0;  // Both inclusive.
   int64_t max_ms = 0;
   SelectHints hints;
-  int64_t max_resolution_ms = 0;            // Coarsest downsampling that is tolerated; 0 is raw.
+  int64_t max_resolution_ms = 0;  // Coarsest downsampling that is tolerated; 0 is raw.
   AggrSet aggregates;
   bool skip_chunks = false;
-  uint64_t limit = 0;                       // 0 is none.
+  uint64_t limit = 0;  // 0 is none.
   std::optional<Shard> shard;
   std::vector<std::string> without_labels;  // Replica labels to drop.
   bool keep_replicas = false;
   PartialStrategy partial = PartialStrategy::kWarn;
   uint32_t batch_series = 64;
-  size_t window_bytes = 4 << 20;            // Read-ahead a stream may hold.
+  size_t window_bytes = 4 << 20;  // Read-ahead a stream may hold.
   /// Selectors on `__address__`: a store is asked if any of the sets matches. Empty: all.
   std::vector<std::vector<model::Matcher>> store_match;
-  std::string hints_any;                    // Serialised google.protobuf.Any; "" when none.
+  std::string hints_any;  // Serialised google.protobuf.Any; "" when none.
 };
 
 struct LabelsRequest {
@@ -122,8 +122,8 @@ struct TsdbInfo {
 };
 
 struct SourceInfo {
-  std::string name;                         // For warnings: "Addr: h:p" or the like.
-  std::vector<Labels> label_sets;           // None: may hold anything.
+  std::string name;                // For warnings: "Addr: h:p" or the like.
+  std::vector<Labels> label_sets;  // None: may hold anything.
   int64_t min_ms = INT64_MIN;
   int64_t max_ms = INT64_MAX;
   bool supports_sharding = true;

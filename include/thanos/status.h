@@ -23,19 +23,19 @@ enum class StatusCode : uint8_t {
   kOk = 0,
   kCancelled = 1,
   kUnknown = 2,
-  kInvalidArgument = 3,     // HTTP 400.
+  kInvalidArgument = 3,  // HTTP 400.
   kDeadlineExceeded = 4,
-  kNotFound = 5,            // The caller goes on without.
+  kNotFound = 5,  // The caller goes on without.
   kAlreadyExists = 6,
   kPermissionDenied = 7,
-  kResourceExhausted = 8,   // A budget or limit: HTTP 422 or 429.
+  kResourceExhausted = 8,  // A budget or limit: HTTP 422 or 429.
   kFailedPrecondition = 9,
   kAborted = 10,
   kOutOfRange = 11,
   kUnimplemented = 12,
   kInternal = 13,
-  kUnavailable = 14,        // The caller may try again.
-  kDataLoss = 15,           // Bytes are wrong: quarantine.
+  kUnavailable = 14,  // The caller may try again.
+  kDataLoss = 15,     // Bytes are wrong: quarantine.
   kUnauthenticated = 16,
 };
 
@@ -92,7 +92,7 @@ namespace internal {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit on purpose.
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit on purpose.
   Result(Status status) : status_(std::move(status)) {  // NOLINT: implicit on purpose.
     if (status_.ok()) internal::DieOfResultAccess(status_);
   }
@@ -132,9 +132,10 @@ class [[nodiscard]] Result {
 
 #define THANOS_CONCAT_INNER(a, b) a##b
 #define THANOS_CONCAT(a, b) THANOS_CONCAT_INNER(a, b)
-#define THANOS_RETURN_IF_ERROR(expression)                          \
-  do {                                                              \
-    if (::thanos::Status thanos_status_ = (expression); !thanos_status_.ok()) return thanos_status_; \
+#define THANOS_RETURN_IF_ERROR(expression)                                    \
+  do {                                                                        \
+    if (::thanos::Status thanos_status_ = (expression); !thanos_status_.ok()) \
+      return thanos_status_;                                                  \
   } while (false)
 #define THANOS_ASSIGN_OR_RETURN_INNER(result, lhs, expression) \
   auto result = (expression);                                  \

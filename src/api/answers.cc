@@ -10,7 +10,8 @@ namespace thanos::api {
 namespace {
 
 const std::pair<const char*, const char*> kCorsHeaders[] = {
-    {"Access-Control-Allow-Headers", "Accept, Accept-Encoding, Authorization, Content-Type, Origin"},
+    {"Access-Control-Allow-Headers",
+     "Accept, Accept-Encoding, Authorization, Content-Type, Origin"},
     {"Access-Control-Allow-Methods", "GET, POST, OPTIONS"},
     {"Access-Control-Allow-Origin", "*"},
     {"Access-Control-Expose-Headers", "Date"},
@@ -40,8 +41,8 @@ net::HttpResponse Success(std::string_view data, const Warnings& warnings) {
 }
 
 net::HttpResponse Failure(promapi::ErrorKind kind, std::string_view message) {
-  auto response = net::HttpResponse::Json(promapi::HttpStatusOf(kind),
-                                          promapi::ErrorEnvelope(kind, message));
+  auto response =
+      net::HttpResponse::Json(promapi::HttpStatusOf(kind), promapi::ErrorEnvelope(kind, message));
   response.headers.Set("Cache-Control", "no-store");
   return response;
 }

@@ -29,16 +29,16 @@ Status ParseParams(const QueryApiState& state, const net::HttpRequest& request,
   THANOS_RETURN_IF_ERROR(request.form_error);
   const int64_t range_ms = state.options.metadata_range_ms;
   const int64_t now_ms = base::NowMs();
-  THANOS_ASSIGN_OR_RETURN(params->min_ms,
-                          TimeParam(request, "start", range_ms > 0 ? now_ms - range_ms : kMinTimeMs));
+  THANOS_ASSIGN_OR_RETURN(
+      params->min_ms, TimeParam(request, "start", range_ms > 0 ? now_ms - range_ms : kMinTimeMs));
   THANOS_ASSIGN_OR_RETURN(params->max_ms,
                           TimeParam(request, "end", range_ms > 0 ? now_ms : kMaxTimeMs));
   if (params->max_ms < params->min_ms) {
     return InvalidArgumentError("bad_data: end timestamp must not be before start time");
   }
   THANOS_ASSIGN_OR_RETURN(params->selectors, SelectorParams(request, "match[]"));
-  THANOS_ASSIGN_OR_RETURN(const bool partial, BoolParam(request, "partial_response",
-                                                        state.options.partial_response));
+  THANOS_ASSIGN_OR_RETURN(const bool partial,
+                          BoolParam(request, "partial_response", state.options.partial_response));
   params->partial = partial ? PartialStrategy::kWarn : PartialStrategy::kAbort;
   THANOS_ASSIGN_OR_RETURN(params->store_match, SelectorParams(request, "storeMatch[]"));
   THANOS_ASSIGN_OR_RETURN(params->limit, promapi::ParseLimitParam(request.form.Get("limit")));

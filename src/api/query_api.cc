@@ -20,11 +20,10 @@ void AddQueryApi(ApiRoutes* routes, QueryApiOptions options, query::Driver* driv
   constexpr double kHour = 3600, kDay = 24 * kHour;
   const StateRef state = std::make_shared<const QueryApiState>(QueryApiState{
       std::move(options), driver, std::move(endpoints),
-      registry->AddHistogram(
-          "thanos_query_range_requested_timespan_duration_seconds",
-          "A histogram of the query range window in seconds",
-          {15 * 60, 30 * 60, kHour, 6 * kHour, 12 * kHour, kDay, 2 * kDay, 7 * kDay, 30 * kDay,
-           90 * kDay, 180 * kDay, 365 * kDay}),
+      registry->AddHistogram("thanos_query_range_requested_timespan_duration_seconds",
+                             "A histogram of the query range window in seconds",
+                             {15 * 60, 30 * 60, kHour, 6 * kHour, 12 * kHour, kDay, 2 * kDay,
+                              7 * kDay, 30 * kDay, 90 * kDay, 180 * kDay, 365 * kDay}),
       registry->AddHistogramFamily("thanos_store_api_query_duration_seconds",
                                    "Duration of the Thanos Store API select phase for a query.",
                                    {0.1, 0.25, 0.75, 1.25, 1.75, 2.5, 3, 5, 10})});
@@ -58,10 +57,9 @@ void AddQueryApi(ApiRoutes* routes, QueryApiOptions options, query::Driver* driv
   routes->Handle(both, "/labels", "label_names", with_state(HandleLabelNames));
   routes->Handle({"GET"}, "/label/:name/values", "label_values", with_state(HandleLabelValues));
   routes->Handle(both, "/series", "series", with_state(HandleSeries));
-  routes->Handle({"GET"}, "/stores", "stores",
-                 [state](const CallContext&, const net::HttpRequest&) {
-                   return HandleStores(*state);
-                 });
+  routes->Handle(
+      {"GET"}, "/stores", "stores",
+      [state](const CallContext&, const net::HttpRequest&) { return HandleStores(*state); });
 }
 
 }  // namespace thanos::api

@@ -19,9 +19,9 @@ struct QueryApiOptions {
   series::DedupAlgorithm dedup = series::DedupAlgorithm::kPenalty;
   bool partial_response = true;
   bool auto_downsampling = false;
-  int64_t instant_resolution_ms = 0;          // Default of instant queries with auto-downsampling.
+  int64_t instant_resolution_ms = 0;  // Default of instant queries with auto-downsampling.
   int64_t default_step_ms = 1000;
-  int64_t metadata_range_ms = 0;              // Default of metadata calls; 0 is everything.
+  int64_t metadata_range_ms = 0;  // Default of metadata calls; 0 is everything.
   std::string default_engine = "prometheus";
   std::string tenant_header = "THANOS-TENANT";
   std::string default_tenant = "default-tenant";

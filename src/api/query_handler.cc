@@ -55,14 +55,13 @@ Status ParseResolution(const QueryApiState& state, const net::HttpRequest& reque
 
 Status ParsePartial(const QueryApiState& state, const net::HttpRequest& request,
                     ParsedQuery* query) {
-  THANOS_ASSIGN_OR_RETURN(const bool partial, BoolParam(request, "partial_response",
-                                                        state.options.partial_response));
+  THANOS_ASSIGN_OR_RETURN(const bool partial,
+                          BoolParam(request, "partial_response", state.options.partial_response));
   query->params.select.partial = partial ? PartialStrategy::kWarn : PartialStrategy::kAbort;
   return OkStatus();
 }
 
-Status ParseDedup(const QueryApiState& state, const net::HttpRequest& request,
-                  ParsedQuery* query) {
+Status ParseDedup(const QueryApiState& state, const net::HttpRequest& request, ParsedQuery* query) {
   THANOS_ASSIGN_OR_RETURN(const bool dedup, BoolParam(request, "dedup", true));
   std::vector<std::string> labels = request.form.GetAll("replicaLabels[]");
   if (labels.empty()) labels = state.options.replica_labels;
@@ -162,17 +161,15 @@ Status ParseInstant(const QueryApiState& state, const net::HttpRequest& request,
   return ParseShared(state, request, state.options.instant_resolution_ms, false, query);
 }
 
-Status ParseRange(const QueryApiState& state, const net::HttpRequest& request,
-                  ParsedQuery* query) {
+Status ParseRange(const QueryApiState& state, const net::HttpRequest& request, ParsedQuery* query) {
   THANOS_RETURN_IF_ERROR(request.form_error);
   THANOS_ASSIGN_OR_RETURN(const int64_t start, TimeParam(request, "start", std::nullopt));
   THANOS_ASSIGN_OR_RETURN(const int64_t end, TimeParam(request, "end", std::nullopt));
   if (end < start) return InvalidArgumentError("end timestamp must not be before start time");
-  int64_t step_ms =
-      std::max(static_cast<int64_t>((static_cast<double>(end) - static_cast<double>(start)) /
-                                    1000 / 250) *
-                   1000,
-               state.options.default_step_ms);
+  int64_t step_ms = std::max(
+      static_cast<int64_t>((static_cast<double>(end) - static_cast<double>(start)) / 1000 / 250) *
+          1000,
+      state.options.default_step_ms);
   if (const std::string_view text = request.form.Get("step"); !text.empty()) {
     auto ns = promapi::ParseDurationParam(text);
     if (!ns.ok()) return ns.status().WithContext("param step");
@@ -199,8 +196,7 @@ net::HttpResponse AnswerFailure(const query::QueryFailure& failure) {
   const Status& status = failure.status;
   const StatusCode code = status.code();
   if (failure.phase == query::Phase::kPrepare) {
-    return Failure(code == StatusCode::kUnimplemented ? ErrorKind::kExecution
-                                                      : ErrorKind::kBadData,
+    return Failure(code == StatusCode::kUnimplemented ? ErrorKind::kExecution : ErrorKind::kBadData,
                    status.message());
   }
   if (code == StatusCode::kCancelled) return Failure(ErrorKind::kCanceled, status.message());
@@ -219,7 +215,8 @@ std::string WithoutPosition(const std::string& text) {
   const size_t open = text.rfind(" (");
   if (open == std::string::npos) return text;
   const std::string_view inner = std::string_view(text).substr(open + 2, text.size() - open - 3);
-  const bool position = !inner.empty() && inner.find_first_not_of("0123456789:") == std::string::npos;
+  const bool position =
+      !inner.empty() && inner.find_first_not_of("0123456789:") == std::string::npos;
   return position ? text.substr(0, open) : text;
 }
 
@@ -265,7 +262,8 @@ void AppendResult(const promql::QueryResult& result, std::string* out) {
       }
       *out += ']';
       return;
-    default: break;
+    default:
+      break;
   }
   *out += "{\"resultType\":\"matrix\",\"result\":";
   std::vector<int64_t> grid_times(result.grid.count);
@@ -386,8 +384,8 @@ net::HttpResponse HandleRangeQuery(const QueryApiState& state, const CallContext
   if (Status status = ParseRange(state, request, &query); !status.ok()) {
     return Failure(ErrorKind::kBadData, status.message());
   }
-  state.range_seconds.Observe(
-      static_cast<double>(query.params.end_ms - query.params.start_ms) / 1000);
+  state.range_seconds.Observe(static_cast<double>(query.params.end_ms - query.params.start_ms) /
+                              1000);
   return RunAndAnswer(state, context, request, std::move(query));
 }
 

@@ -20,8 +20,7 @@ struct QueryApiState {
   metrics::HistogramFamily store_seconds;
 
   /// The request's tenant, from its header.
-  Result<CallContext> WithTenant(const CallContext& context,
-                                 const net::HttpRequest& request) const;
+  Result<CallContext> WithTenant(const CallContext& context, const net::HttpRequest& request) const;
 };
 using StateRef = std::shared_ptr<const QueryApiState>;
 

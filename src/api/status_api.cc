@@ -87,10 +87,9 @@ void AddStatusApi(ApiRoutes* routes, std::map<std::string, std::string> flags) {
                                         {"buildUser", ""},
                                         {"buildDate", ""},
                                         {"goVersion", ""}});
-  routes->Handle({"GET"}, "/status/buildinfo", "status_build",
-                 [build](const CallContext&, const net::HttpRequest&) {
-                   return Success(build, {});
-                 });
+  routes->Handle(
+      {"GET"}, "/status/buildinfo", "status_build",
+      [build](const CallContext&, const net::HttpRequest&) { return Success(build, {}); });
   const int64_t start_ms = base::NowMs();
   char directory[4096] = "";
   if (getcwd(directory, sizeof(directory)) == nullptr) directory[0] = '\0';
@@ -101,10 +100,9 @@ void AddStatusApi(ApiRoutes* routes, std::map<std::string, std::string> flags) {
   // Fields of the Go runtime: what we do not have is zero or empty.
   runtime += ",\"goroutineCount\":0,\"GOMAXPROCS\":" + std::to_string(base::UsableCpus()) +
              ",\"GOGC\":\"\",\"GODEBUG\":\"\",\"GOMEMLIMIT\":0}";
-  routes->Handle({"GET"}, "/status/runtimeinfo", "status_runtime",
-                 [runtime](const CallContext&, const net::HttpRequest&) {
-                   return Success(runtime, {});
-                 });
+  routes->Handle(
+      {"GET"}, "/status/runtimeinfo", "status_runtime",
+      [runtime](const CallContext&, const net::HttpRequest&) { return Success(runtime, {}); });
 }
 
 Prober::Prober(std::string component, metrics::Registry* registry) {
@@ -140,21 +138,22 @@ void AddProbesAndMetrics(net::HttpServer* server, const Prober* prober,
                    return probe(prober->ready());
                  },
                  {.name = "", .urgent = true});
-  server->Handle({"GET"}, "/metrics",
-                 [registry](const CallContext&, const net::HttpRequest& request) {
-                   const bool open = request.headers.Get("Accept").find(
-                                         "application/openmetrics-text") != std::string_view::npos;
-                   net::HttpResponse response;
-                   response.body = registry->Render(open ? metrics::Format::kOpenMetrics
-                                                         : metrics::Format::kText);
-                   response.headers.Set(
-                       "Content-Type",
-                       open ? "application/openmetrics-text; version=1.0.0; charset=utf-8; "
-                              "escaping=underscores"
-                            : "text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
-                   return response;
-                 },
-                 {.name = "", .urgent = true});
+  server->Handle(
+      {"GET"}, "/metrics",
+      [registry](const CallContext&, const net::HttpRequest& request) {
+        const bool open = request.headers.Get("Accept").find("application/openmetrics-text") !=
+                          std::string_view::npos;
+        net::HttpResponse response;
+        response.body =
+            registry->Render(open ? metrics::Format::kOpenMetrics : metrics::Format::kText);
+        response.headers.Set(
+            "Content-Type", open
+                                ? "application/openmetrics-text; version=1.0.0; charset=utf-8; "
+                                  "escaping=underscores"
+                                : "text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
+        return response;
+      },
+      {.name = "", .urgent = true});
 }
 
 std::shared_ptr<net::HttpObserver> MakeHttpMetrics(metrics::Registry* registry) {

@@ -108,10 +108,10 @@ struct CallContext::Registration::Entry {
 struct CallContext::State {
   std::atomic<bool> cancelled{false};
   std::mutex mutex;
-  Status reason;                                                  // Guarded by mutex.
-  std::vector<std::weak_ptr<Registration::Entry>> entries;        // Guarded by mutex.
-  std::vector<std::weak_ptr<State>> children;                     // Guarded by mutex.
-  size_t sweep_at = 16;                                           // Guarded by mutex.
+  Status reason;                                            // Guarded by mutex.
+  std::vector<std::weak_ptr<Registration::Entry>> entries;  // Guarded by mutex.
+  std::vector<std::weak_ptr<State>> children;               // Guarded by mutex.
+  size_t sweep_at = 16;                                     // Guarded by mutex.
   SteadyTime deadline = SteadyTime::max();
   std::shared_ptr<Budget> budget;
   std::string tenant{kDefaultTenant};

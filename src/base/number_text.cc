@@ -20,8 +20,8 @@ struct Decimal {
 
 Decimal Shortest(double value) {
   char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value,
-                                 std::chars_format::scientific).ptr;
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific).ptr;
   Decimal decimal;
   const char* p = buffer;
   if (*p == '-') {
@@ -158,8 +158,7 @@ bool UnderscoresOk(std::string_view body, bool hex) {
   if (body.find('_') == std::string_view::npos) return true;
   char before = hex ? '0' : 'x';  // '0' stands for any digit; the prefix counts as one.
   for (const char c : body) {
-    const bool digit =
-        (c >= '0' && c <= '9') || (hex && (c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+    const bool digit = (c >= '0' && c <= '9') || (hex && (c | 0x20) >= 'a' && (c | 0x20) <= 'f');
     if (c == '_' && before != '0') return false;
     if (!digit && c != '_' && before == '_') return false;
     before = digit ? '0' : c;

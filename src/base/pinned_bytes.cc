@@ -41,8 +41,7 @@ class FileReader : public RangeReader {
   uint64_t size() const override { return size_; }
   const std::string& name() const override { return path_; }
 
-  Result<PinnedBytes> Read(const CallContext& context, uint64_t offset,
-                           uint64_t length) override {
+  Result<PinnedBytes> Read(const CallContext& context, uint64_t offset, uint64_t length) override {
     if (offset > size_ || length > size_ - offset) {
       return OutOfRange(path_, offset, length, size_);
     }
@@ -50,8 +49,8 @@ class FileReader : public RangeReader {
     std::shared_ptr<std::byte[]> buffer(new std::byte[length]);
     uint64_t done = 0;
     while (done < length) {
-      const ssize_t got = pread(fd_, buffer.get() + done, length - done,
-                                static_cast<off_t>(offset + done));
+      const ssize_t got =
+          pread(fd_, buffer.get() + done, length - done, static_cast<off_t>(offset + done));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return ErrnoError(errno, "read " + path_);
       if (got == 0) {
@@ -78,7 +77,7 @@ std::shared_ptr<RangeReader> MakeMemoryReader(std::string name, PinnedBytes byte
 Result<std::shared_ptr<RangeReader>> OpenFileReader(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return ErrnoError(errno, "open " + path);
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     const int error = errno;
     close(fd);

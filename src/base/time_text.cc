@@ -154,7 +154,8 @@ Result<int64_t> ParseRfc3339Ms(std::string_view text) {
     return bad;
   }
   if (at != text.size()) return bad;
-  const int64_t days = DaysFromCivil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
+  const int64_t days =
+      DaysFromCivil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
   return (days * 86400 + hour * 3600 + minute * 60 + second - zone) * 1000 + ms;
 }
 
@@ -210,12 +211,18 @@ Result<int64_t> ParseGoDuration(std::string_view text) {
     const std::string_view unit = rest.substr(0, i);
     rest.remove_prefix(i);
     uint64_t factor;
-    if (unit == "ns") factor = 1;
-    else if (unit == "us" || unit == "\xc2\xb5s" || unit == "\xce\xbcs") factor = 1000;
-    else if (unit == "ms") factor = 1000000;
-    else if (unit == "s") factor = 1000000000;
-    else if (unit == "m") factor = 60000000000;
-    else if (unit == "h") factor = 3600000000000;
+    if (unit == "ns")
+      factor = 1;
+    else if (unit == "us" || unit == "\xc2\xb5s" || unit == "\xce\xbcs")
+      factor = 1000;
+    else if (unit == "ms")
+      factor = 1000000;
+    else if (unit == "s")
+      factor = 1000000000;
+    else if (unit == "m")
+      factor = 60000000000;
+    else if (unit == "h")
+      factor = 3600000000000;
     else {
       return InvalidArgumentError("time: unknown unit " + Quoted(unit) + " in duration " +
                                   original);
@@ -272,9 +279,8 @@ struct PromUnit {
   int order;  // Units must come large to small, each once.
   uint64_t ms;
 };
-constexpr PromUnit kPromUnits[] = {{"ms", 7, 1},         {"s", 6, 1000},
-                                   {"m", 5, 60000},      {"h", 4, 3600000},
-                                   {"d", 3, 86400000},   {"w", 2, 604800000},
+constexpr PromUnit kPromUnits[] = {{"ms", 7, 1},         {"s", 6, 1000},     {"m", 5, 60000},
+                                   {"h", 4, 3600000},    {"d", 3, 86400000}, {"w", 2, 604800000},
                                    {"y", 1, 31536000000}};
 
 }  // namespace

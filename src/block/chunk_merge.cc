@@ -21,8 +21,8 @@ using chunk::Columns;
 // Chunks still to come of one input, or of a merge that was pushed back.
 using ChunkList = std::deque<MergeChunk>;
 
-// A binary min-heap on (min, max) of each list's first chunk. Among equals the order is that of Go's
-// container/heap, which decides what is kept unchanged.
+// A binary min-heap on (min, max) of each list's first chunk. Among equals the order is that of
+// Go's container/heap, which decides what is kept unchanged.
 class ListHeap {
  public:
   bool empty() const { return items_.empty(); }
@@ -80,8 +80,8 @@ struct Decoded {
 
 template <typename Histogram>
 Status Decoded::AddHistograms(const MergeChunk& chunk, std::vector<Histogram>* out) {
-  THANOS_ASSIGN_OR_RETURN(auto reader, chunk::HistogramChunkReader<Histogram>::Open(
-                                           chunk.encoding, BytesOf(chunk)));
+  THANOS_ASSIGN_OR_RETURN(
+      auto reader, chunk::HistogramChunkReader<Histogram>::Open(chunk.encoding, BytesOf(chunk)));
   Columns& to = columns.back();
   const bool gauge = reader.header() == chunk::ResetHeader::kGauge;
   while (reader.Next()) {
@@ -109,9 +109,12 @@ Status Decoded::Add(const MergeChunk& chunk) {
   integers.emplace_back();
   floats.emplace_back();
   switch (chunk.encoding) {
-    case ChunkEncoding::kHistogram: return AddHistograms(chunk, &integers.back());
-    case ChunkEncoding::kFloatHistogram: return AddHistograms(chunk, &floats.back());
-    default: return chunk::DecodeChunk(chunk.encoding, BytesOf(chunk), &columns.back());
+    case ChunkEncoding::kHistogram:
+      return AddHistograms(chunk, &integers.back());
+    case ChunkEncoding::kFloatHistogram:
+      return AddHistograms(chunk, &floats.back());
+    default:
+      return chunk::DecodeChunk(chunk.encoding, BytesOf(chunk), &columns.back());
   }
 }
 
@@ -273,8 +276,7 @@ Result<std::vector<MergeChunk>> MergeAggregates(const std::vector<MergeChunk>& c
     std::string data[5];
     std::array<chunk::AggregatePart, 5> parts;
     for (size_t i = 0; i < 5; ++i) {
-      data[i] = EncodeRange(merged[i], min_ms, max_ms,
-                            chunk::kAggregateOrder[i] == Aggr::kCounter);
+      data[i] = EncodeRange(merged[i], min_ms, max_ms, chunk::kAggregateOrder[i] == Aggr::kCounter);
       if (!data[i].empty()) parts[i] = {ChunkEncoding::kXor, codec::AsBytes(data[i])};
     }
     MergeChunk chunk{min_ms, max_ms, ChunkEncoding::kAggregate, ""};
@@ -296,8 +298,9 @@ Result<std::vector<MergeChunk>> MergeOverlapping(MergeChunk first,
                   [&](const MergeChunk& chunk) { return chunk.encoding == first.encoding; });
   if (is_aggregate(first) || std::any_of(overlapping.begin(), overlapping.end(), is_aggregate)) {
     if (merge != OverlapMerge::kPenalty || !one_encoding) {
-      return FailedPreconditionError("overlapping chunks of downsampled data cannot be merged "
-                                     "without penalty deduplication");
+      return FailedPreconditionError(
+          "overlapping chunks of downsampled data cannot be merged "
+          "without penalty deduplication");
     }
     overlapping.push_back(std::move(first));
     return MergeAggregates(overlapping);
@@ -335,9 +338,8 @@ Result<std::vector<MergeChunk>> MergeSeriesChunks(
       out.push_back(std::move(current));
       continue;
     }
-    THANOS_ASSIGN_OR_RETURN(
-        std::vector<MergeChunk> merged,
-        MergeOverlapping(std::move(current), std::move(overlapping), merge));
+    THANOS_ASSIGN_OR_RETURN(std::vector<MergeChunk> merged,
+                            MergeOverlapping(std::move(current), std::move(overlapping), merge));
     if (merged.empty()) continue;
     // The first is done; the rest may overlap what is still to come.
     ChunkList rest(std::make_move_iterator(merged.begin() + 1),

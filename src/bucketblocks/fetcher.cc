@@ -17,9 +17,15 @@ namespace {
 
 constexpr size_t kMetaBytesMax = 64 << 20;
 constexpr size_t kMarkBytesMax = 1 << 20;
-constexpr std::string_view kStates[] = {"corrupted-meta-json", "no-meta-json", "loaded",
-                                        "too-fresh", "failed", "label-excluded", "time-excluded",
-                                        "duplicate", "marked-for-deletion",
+constexpr std::string_view kStates[] = {"corrupted-meta-json",
+                                        "no-meta-json",
+                                        "loaded",
+                                        "too-fresh",
+                                        "failed",
+                                        "label-excluded",
+                                        "time-excluded",
+                                        "duplicate",
+                                        "marked-for-deletion",
                                         "marked-for-no-compact"};
 
 int64_t UploadMs(const block::BlockMeta& meta) {
@@ -42,22 +48,23 @@ bool ContainsAll(const std::vector<base::Ulid>& all, const std::vector<base::Uli
 
 MetaFetcher::MetaFetcher(Bucket* bucket, FetchOptions options, base::Executor* io,
                          base::Logger logger, metrics::Registry* registry)
-    : bucket_(bucket), options_(std::move(options)), io_(io), logger_(std::move(logger)),
+    : bucket_(bucket),
+      options_(std::move(options)),
+      io_(io),
+      logger_(std::move(logger)),
       syncs_(registry->AddCounter("thanos_blocks_meta_syncs_total",
                                   "Total blocks metadata synchronization attempts")),
       failures_(registry->AddCounter("thanos_blocks_meta_sync_failures_total",
                                      "Total blocks metadata synchronization failures")),
-      base_syncs_(registry->AddCounter(
-          "thanos_blocks_meta_base_syncs_total",
-          "Total blocks metadata synchronization attempts by base Fetcher")),
+      base_syncs_(
+          registry->AddCounter("thanos_blocks_meta_base_syncs_total",
+                               "Total blocks metadata synchronization attempts by base Fetcher")),
       seconds_(registry->AddHistogram("thanos_blocks_meta_sync_duration_seconds",
                                       "Duration of the blocks metadata synchronization in seconds",
                                       {0.01, 1, 10, 100, 300, 600, 1000})),
       synced_(registry->AddGaugeFamily("thanos_blocks_meta_synced",
                                        "Number of block metadata synced")) {
-  registry
-      ->AddGauge("thanos_consistency_delay_seconds",
-                 "Configured consistency delay in seconds.")
+  registry->AddGauge("thanos_consistency_delay_seconds", "Configured consistency delay in seconds.")
       .Set(static_cast<double>(options_.consistency_delay_ms) / 1000);
   for (const std::string_view state : kStates) synced_.With({{"state", std::string(state)}}).Set(0);
 }
@@ -94,8 +101,7 @@ Result<FetchResult> MetaFetcher::Fetch(const CallContext& context) {
     known_.insert(known.begin(), known.end());
     failures_.Add();
   }
-  seconds_.Observe(
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  seconds_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return result;
 }
 
@@ -125,10 +131,10 @@ MetaFetcher::Loaded MetaFetcher::Load(const CallContext& context, const base::Ul
   } else {
     auto meta = block::ParseMeta(*text);
     if (!meta.ok() || meta->ulid != ulid) {
-      logger_.Warn("meta.json cannot be read; the block counts as partial",
-                   {{"block", ulid.ToString()},
-                    {"err", meta.ok() ? InvalidArgumentError("it names another block")
-                                      : meta.status()}});
+      logger_.Warn(
+          "meta.json cannot be read; the block counts as partial",
+          {{"block", ulid.ToString()},
+           {"err", meta.ok() ? InvalidArgumentError("it names another block") : meta.status()}});
       loaded.corrupted = true;
       return loaded;
     }
@@ -203,8 +209,8 @@ void MetaFetcher::Filter(std::map<base::Ulid, Loaded>* loaded, FetchResult* resu
     } else if (options_.consistency_delay_ms > 0 && !MadeByCompactor(*block.meta) &&
                now_ms - UploadMs(*block.meta) < options_.consistency_delay_ms) {
       state = "too-fresh";
-    } else if (block.deletion_marked && now_ms - block.deletion_time_s * 1000 >
-                                            options_.ignore_deletion_marks_delay_ms) {
+    } else if (block.deletion_marked &&
+               now_ms - block.deletion_time_s * 1000 > options_.ignore_deletion_marks_delay_ms) {
       state = "marked-for-deletion";
     } else {
       result->metas[ulid] = block.meta;
@@ -255,8 +261,7 @@ void MetaFetcher::SaveToCache(const base::Ulid& ulid, const std::string& text) c
             : block::WriteFileAtomically(directory + "/" + std::string(block::kMetaFile),
                                          std::as_bytes(std::span(text)));
   if (!status.ok()) {
-    logger_.Warn("cannot keep a copy of meta.json",
-                 {{"block", ulid.ToString()}, {"err", status}});
+    logger_.Warn("cannot keep a copy of meta.json", {{"block", ulid.ToString()}, {"err", status}});
   }
 }
 
@@ -277,12 +282,13 @@ Status DeleteBlock(const CallContext& context, Bucket& bucket, const base::Ulid&
   const std::string meta = directory + std::string(block::kMetaFile);
   const std::string mark = directory + std::string(kDeletionMarkFile);
   std::vector<std::string> others;
-  THANOS_RETURN_IF_ERROR(bucket.Iterate(
-      context, {.prefix = directory, .recursive = true, .start_after = ""},
-      [&](const ListedObject& object) {
-        if (object.name != meta && object.name != mark) others.emplace_back(object.name);
-        return OkStatus();
-      }));
+  THANOS_RETURN_IF_ERROR(bucket.Iterate(context,
+                                        {.prefix = directory, .recursive = true, .start_after = ""},
+                                        [&](const ListedObject& object) {
+                                          if (object.name != meta && object.name != mark)
+                                            others.emplace_back(object.name);
+                                          return OkStatus();
+                                        }));
   THANOS_RETURN_IF_ERROR(bucket.Delete(context, meta));
   for (const std::string& name : others) THANOS_RETURN_IF_ERROR(bucket.Delete(context, name));
   return bucket.Delete(context, mark);

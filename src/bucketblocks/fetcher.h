@@ -22,7 +22,7 @@ using MetaRef = std::shared_ptr<const block::BlockMeta>;
 using MetaMap = std::map<base::Ulid, MetaRef>;
 
 struct FetchOptions {
-  std::string cache_dir;              // "" keeps metas in memory only.
+  std::string cache_dir;  // "" keeps metas in memory only.
   /// Blocks younger than this are left out, unless a compactor made them.
   int64_t consistency_delay_ms = 0;
   /// Blocks marked for deletion longer ago than this are left out; negative keeps them all.
@@ -52,8 +52,8 @@ class MetaFetcher {
 
  private:
   struct Loaded {
-    MetaRef meta;           // Null when there is none.
-    Status status;          // Of a passing failure.
+    MetaRef meta;   // Null when there is none.
+    Status status;  // Of a passing failure.
     bool corrupted = false;
     bool deletion_marked = false;
     int64_t deletion_time_s = 0;

@@ -53,8 +53,7 @@ Result<std::vector<std::string>> SegmentNames(const std::string& block_path) {
 
 Result<std::string> Sha256OfFile(const std::string& path) {
   THANOS_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, objstore::OpenFileSource(path));
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(),
-                                                                 EVP_MD_CTX_free);
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
   std::vector<std::byte> piece(256 << 10);
   for (;;) {
@@ -77,12 +76,14 @@ Result<std::string> Sha256OfFile(const std::string& path) {
 
 Shipper::Shipper(ShipperOptions options, Bucket* bucket, base::Logger logger,
                  metrics::Registry* registry)
-    : options_(std::move(options)), bucket_(bucket), logger_(std::move(logger)),
+    : options_(std::move(options)),
+      bucket_(bucket),
+      logger_(std::move(logger)),
       syncs_(registry->AddCounter("thanos_shipper_dir_syncs_total", "Total number of dir syncs")),
       sync_failures_(registry->AddCounter("thanos_shipper_dir_sync_failures_total",
                                           "Total number of failed dir syncs")),
-      uploads_(registry->AddCounter("thanos_shipper_uploads_total",
-                                    "Total number of uploaded blocks")),
+      uploads_(
+          registry->AddCounter("thanos_shipper_uploads_total", "Total number of uploaded blocks")),
       upload_failures_(registry->AddCounter("thanos_shipper_upload_failures_total",
                                             "Total number of block upload failures")),
       corrupted_(registry->AddCounter("thanos_shipper_corrupted_blocks_total",
@@ -108,8 +109,8 @@ Result<size_t> Shipper::Sync(const CallContext& context) {
     if (uploaded.contains(ulid) || block.meta.stats.samples == 0) continue;
     const bool compacted = block.meta.compaction.level > 1;
     if (compacted && !options_.upload_compacted) continue;
-    auto exists = objstore::Exists(context, *bucket_,
-                                   ulid.ToString() + "/" + std::string(block::kMetaFile));
+    auto exists =
+        objstore::Exists(context, *bucket_, ulid.ToString() + "/" + std::string(block::kMetaFile));
     if (!exists.ok()) return fail(exists.status().WithContext("check exists"));
     if (!*exists) {
       Status status;
@@ -261,8 +262,7 @@ Status Shipper::Upload(const CallContext& context, const LocalBlock& local, cons
   if (error) return ErrnoError(error.value(), "create " + work.path());
   THANOS_ASSIGN_OR_RETURN(meta.thanos.segment_files, SegmentNames(local.path));
   for (const std::string& name : meta.thanos.segment_files) {
-    THANOS_RETURN_IF_ERROR(
-        Link(local.path + "/chunks/" + name, work.path() + "/chunks/" + name));
+    THANOS_RETURN_IF_ERROR(Link(local.path + "/chunks/" + name, work.path() + "/chunks/" + name));
   }
   THANOS_RETURN_IF_ERROR(Link(local.path + "/index", work.path() + "/index"));
   return UploadLinked(context, work.path(), std::move(meta));

@@ -17,21 +17,20 @@
 namespace thanos::bucketblocks {
 
 struct ShipperOptions {
-  std::string directory;                            // The TSDB's.
-  std::string state_file = "thanos.shipper.json";   // Inside it.
-  std::string source = "sidecar";                   // thanos.source of the metas.
-  std::function<Labels()> external_labels;          // Asked at each sync.
+  std::string directory;                           // The TSDB's.
+  std::string state_file = "thanos.shipper.json";  // Inside it.
+  std::string source = "sidecar";                  // thanos.source of the metas.
+  std::function<Labels()> external_labels;         // Asked at each sync.
   bool upload_compacted = false;
-  bool allow_out_of_order = false;   // Goes on with the next block after a failed one.
-  bool skip_corrupted = false;       // Leaves out blocks whose meta.json cannot be read.
-  bool hash_files = false;           // SHA-256 of every file into the meta.
+  bool allow_out_of_order = false;  // Goes on with the next block after a failed one.
+  bool skip_corrupted = false;      // Leaves out blocks whose meta.json cannot be read.
+  bool hash_files = false;          // SHA-256 of every file into the meta.
 };
 
 /// One thread at a time.
 class Shipper {
  public:
-  Shipper(ShipperOptions options, Bucket* bucket, base::Logger logger,
-          metrics::Registry* registry);
+  Shipper(ShipperOptions options, Bucket* bucket, base::Logger logger, metrics::Registry* registry);
 
   /// Uploads what is not there yet, oldest first, each block's chunks, then its index, then its
   /// meta.json. The state file is written after each block. Returns the number of blocks shipped;

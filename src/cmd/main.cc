@@ -1,5 +1,6 @@
 // thanos <command> [flags]: parses, starts one role, waits for a signal or the role's end.
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -7,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include <csignal>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -117,7 +117,8 @@ Status WaitForEnd(int signals, Ending* ending, const base::Logger& logger) {
     signalfd_siginfo info{};
     if (read(signals, &info, sizeof(info)) != sizeof(info)) continue;
     if (info.ssi_signo == SIGHUP) continue;
-    logger.Info("caught signal. Exiting.", {{"signal", strsignal(static_cast<int>(info.ssi_signo))}});
+    logger.Info("caught signal. Exiting.",
+                {{"signal", strsignal(static_cast<int>(info.ssi_signo))}});
     return OkStatus();
   }
 }
@@ -127,8 +128,8 @@ int RunRole(Command* command, const config::FlagSet& flags, const GlobalFlags& g
   if (global.log_level == "debug") level = base::LogLevel::kDebug;
   if (global.log_level == "warn") level = base::LogLevel::kWarn;
   if (global.log_level == "error") level = base::LogLevel::kError;
-  base::Logger logger(level, global.log_format == "json" ? base::LogFormat::kJson
-                                                         : base::LogFormat::kLogfmt);
+  base::Logger logger(
+      level, global.log_format == "json" ? base::LogFormat::kJson : base::LogFormat::kLogfmt);
   if (!global.debug_name.empty()) logger = logger.With({{"name", global.debug_name}});
   for (const std::string& note : flags.NotesOnFlagsWithoutEffect()) {
     logger.Warn("flag has no effect", {{"flag", note}});

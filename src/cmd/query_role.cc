@@ -32,25 +32,27 @@ struct QueryFlags {
 };
 
 void AddEndpointFlags(config::FlagSet* flags, QueryFlags* f) {
-  flags->Strings("endpoint",
-                 "Addresses of statically configured Thanos API servers. The scheme may be "
-                 "prefixed with 'dns+', 'dnssrv+' or 'dnssrvnoa+' to detect Thanos API servers "
-                 "through respective DNS lookups.",
-                 &f->endpoints)
+  flags
+      ->Strings("endpoint",
+                "Addresses of statically configured Thanos API servers. The scheme may be "
+                "prefixed with 'dns+', 'dnssrv+' or 'dnssrvnoa+' to detect Thanos API servers "
+                "through respective DNS lookups.",
+                &f->endpoints)
       .Alias("store");
-  flags->Strings("endpoint-strict",
-                 "Addresses of only statically configured Thanos API servers that are always "
-                 "used, even if the health check fails.",
-                 &f->strict_endpoints)
+  flags
+      ->Strings("endpoint-strict",
+                "Addresses of only statically configured Thanos API servers that are always "
+                "used, even if the health check fails.",
+                &f->strict_endpoints)
       .Alias("store-strict");
   flags->PromDuration("store.sd-dns-interval", "Interval between DNS resolutions.", "30s",
                       &f->dns_interval_ns);
   flags->PromDuration("store.unhealthy-timeout",
                       "Timeout before an unhealthy store is cleaned from the store UI page.", "5m",
                       &f->unhealthy_timeout_ns);
-  flags->PromDuration("endpoint.info-timeout",
-                      "Timeout of gRPC Info requests, and their period.", "5s",
-                      &f->info_timeout_ns)
+  flags
+      ->PromDuration("endpoint.info-timeout", "Timeout of gRPC Info requests, and their period.",
+                     "5s", &f->info_timeout_ns)
       .Hidden();
   flags->PromDuration("store.response-timeout",
                       "If a Store doesn't send any data in this specified duration then a Store "
@@ -76,9 +78,10 @@ void AddEngineFlags(config::FlagSet* flags, QueryFlags* f) {
                     "The maximum lookback duration for retrieving metrics during expression "
                     "evaluations. 0 is 5m.",
                     "0s", &f->lookback_ns);
-  flags->Bool("query.dynamic-lookback-delta",
-              "Raises the lookback delta to the resolution that a query asks for.", true,
-              &f->dynamic_lookback)
+  flags
+      ->Bool("query.dynamic-lookback-delta",
+             "Raises the lookback delta to the resolution that a query asks for.", true,
+             &f->dynamic_lookback)
       .Hidden();
   flags->Enum("deduplication.func", "Deduplication algorithm for merging deduplicated series.",
               {"penalty", "chain"}, "penalty", &f->dedup);
@@ -89,10 +92,11 @@ void AddEngineFlags(config::FlagSet* flags, QueryFlags* f) {
   flags->Strings("query.replica-label",
                  "Labels to treat as a replica indicator along which data is deduplicated.",
                  &f->replica_labels);
-  flags->PromDuration("query.instant.default.max_source_resolution",
-                      "Default for max_source_resolution of instant queries with "
-                      "auto-downsampling.",
-                      "0s", &f->instant_resolution_ns)
+  flags
+      ->PromDuration("query.instant.default.max_source_resolution",
+                     "Default for max_source_resolution of instant queries with "
+                     "auto-downsampling.",
+                     "0s", &f->instant_resolution_ns)
       .Hidden();
   flags->GoDuration("query.metadata.default-time-range",
                     "The default metadata time range duration for retrieving labels through "
@@ -150,26 +154,41 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
                        "Read-ahead is bounded in bytes.");
   flags->WithoutEffect("store.sd-dns-resolver", false,
                        "The system's resolver is used, hosts file included.");
-  for (const char* name :
-       {"web.prefix-header", "query.mode", "query.conn-metric.label", "query.partition-label",
-        "query.active-query-path", "enable-feature", "selector.relabel-config",
-        "selector.relabel-config-file", "alert.query-url",
-        "query.telemetry.request-duration-seconds-quantiles",
-        "query.telemetry.request-samples-quantiles",
-        "query.telemetry.request-series-seconds-quantiles", "query.tenant-certificate-field",
-        "query.tenant-label-name", "endpoint.sd-config", "endpoint.sd-config-file",
-        "endpoint.sd-config-reload-interval", "store.sd-files", "store.sd-interval",
-        "endpoint-group", "endpoint-group-strict", "inject-test-addresses", "grpc-client-tls-cert",
-        "grpc-client-tls-key", "grpc-client-tls-ca", "grpc-client-server-name",
-        "grpc-client-tls-min-version"}) {
+  for (const char* name : {"web.prefix-header",
+                           "query.mode",
+                           "query.conn-metric.label",
+                           "query.partition-label",
+                           "query.active-query-path",
+                           "enable-feature",
+                           "selector.relabel-config",
+                           "selector.relabel-config-file",
+                           "alert.query-url",
+                           "query.telemetry.request-duration-seconds-quantiles",
+                           "query.telemetry.request-samples-quantiles",
+                           "query.telemetry.request-series-seconds-quantiles",
+                           "query.tenant-certificate-field",
+                           "query.tenant-label-name",
+                           "endpoint.sd-config",
+                           "endpoint.sd-config-file",
+                           "endpoint.sd-config-reload-interval",
+                           "store.sd-files",
+                           "store.sd-interval",
+                           "endpoint-group",
+                           "endpoint-group-strict",
+                           "inject-test-addresses",
+                           "grpc-client-tls-cert",
+                           "grpc-client-tls-key",
+                           "grpc-client-tls-ca",
+                           "grpc-client-server-name",
+                           "grpc-client-tls-min-version"}) {
     flags->NotBuilt(name, false);
   }
   for (const char* name :
        {"query.disable-fallback", "query.enable-x-functions",
         "query.distributed-with-overlapping-interval", "rule.partial-response",
-        "target.partial-response", "metric-metadata.partial-response",
-        "exemplar.partial-response", "status.partial-response", "query.enforce-tenancy",
-        "grpc-client-tls-secure", "grpc-client-tls-skip-verify"}) {
+        "target.partial-response", "metric-metadata.partial-response", "exemplar.partial-response",
+        "status.partial-response", "query.enforce-tenancy", "grpc-client-tls-secure",
+        "grpc-client-tls-skip-verify"}) {
     flags->NotBuilt(name, true);
   }
 }
@@ -229,8 +248,11 @@ Status CheckEndpoints(const QueryFlags& f) {
 class QueryRole : public Role {
  public:
   QueryRole(const QueryFlags& flags, const Process& process, Labels selector_labels)
-      : flags_(flags), process_(process), servers_(process, "query", flags.http, flags.grpc),
-        cpu_("cpu", base::UsableCpus()), io_("io", 32) {
+      : flags_(flags),
+        process_(process),
+        servers_(process, "query", flags.http, flags.grpc),
+        cpu_("cpu", base::UsableCpus()),
+        io_("io", 32) {
     MakeEndpoints();
     MakeDriver(std::move(selector_labels));
     AddRoutes();
@@ -262,12 +284,12 @@ class QueryRole : public Role {
     options.dns_interval = std::chrono::nanoseconds(flags_.dns_interval_ns);
     options.unhealthy_timeout = std::chrono::nanoseconds(flags_.unhealthy_timeout_ns);
     options.response_timeout = std::chrono::nanoseconds(flags_.response_timeout_ns);
-    options.observer = rpc::MakeCallMetrics(
-        process_.registry, rpc::CallSide::kClient,
-        {{"thanos.Store", "Series", rpc::CallType::kServerStream},
-         {"thanos.Store", "LabelNames", rpc::CallType::kUnary},
-         {"thanos.Store", "LabelValues", rpc::CallType::kUnary},
-         {"thanos.info.Info", "Info", rpc::CallType::kUnary}});
+    options.observer =
+        rpc::MakeCallMetrics(process_.registry, rpc::CallSide::kClient,
+                             {{"thanos.Store", "Series", rpc::CallType::kServerStream},
+                              {"thanos.Store", "LabelNames", rpc::CallType::kUnary},
+                              {"thanos.Store", "LabelValues", rpc::CallType::kUnary},
+                              {"thanos.info.Info", "Info", rpc::CallType::kUnary}});
     endpoints_ = std::make_unique<fanout::EndpointSet>(std::move(options), process_.logger,
                                                        process_.registry);
   }
@@ -290,13 +312,13 @@ class QueryRole : public Role {
   }
 
   void AddRoutes() {
-    const std::string prefix = NormalisePrefix(
-        flags_.route_prefix.empty() ? flags_.external_prefix : flags_.route_prefix);
+    const std::string prefix =
+        NormalisePrefix(flags_.route_prefix.empty() ? flags_.external_prefix : flags_.route_prefix);
     routes_ = std::make_unique<api::ApiRoutes>(&servers_.http(), prefix, !flags_.disable_cors);
     api::QueryApiOptions options;
     options.replica_labels = SplitCommas(flags_.replica_labels);
-    options.dedup = flags_.dedup == "chain" ? series::DedupAlgorithm::kChain
-                                            : series::DedupAlgorithm::kPenalty;
+    options.dedup =
+        flags_.dedup == "chain" ? series::DedupAlgorithm::kChain : series::DedupAlgorithm::kPenalty;
     options.partial_response = flags_.partial_response;
     options.auto_downsampling = flags_.auto_downsampling;
     options.instant_resolution_ms = flags_.instant_resolution_ns / 1000000;
@@ -306,8 +328,9 @@ class QueryRole : public Role {
     options.tenant_header = flags_.tenant_header;
     options.default_tenant = flags_.default_tenant;
     options.counter_always_adjusted = flags_.counter_always_adjusted;
-    api::AddQueryApi(routes_.get(), std::move(options), driver_.get(),
-                     [this] { return endpoints_->All(); }, process_.registry);
+    api::AddQueryApi(
+        routes_.get(), std::move(options), driver_.get(), [this] { return endpoints_->All(); },
+        process_.registry);
     api::AddStatusApi(routes_.get(), process_.flag_values);
   }
 
@@ -326,11 +349,11 @@ class QueryRole : public Role {
       }
     }
     rpc::Services services;
-    services.store = fanout::MakeStoreService(
-        source_, {.series_max = flags_.series_max,
-                  .samples_max = flags_.samples_max,
-                  .limit_text_prefix = "send series response: "},
-        process_.registry);
+    services.store = fanout::MakeStoreService(source_,
+                                              {.series_max = flags_.series_max,
+                                               .samples_max = flags_.samples_max,
+                                               .limit_text_prefix = "send series response: "},
+                                              process_.registry);
     services.info = fanout::MakeInfoService(source_, {.component = "query"},
                                             [this] { return servers_.prober().ready(); });
     if (Status status = servers_.StartGrpc(std::move(services)); !status.ok()) {
@@ -369,12 +392,12 @@ class QueryCommand : public Command {
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
     if (flags_.compression == "snappy") {
       return UnimplementedError(
-          "--grpc-compression=snappy: the gRPC library of this build has no snappy codec; use none");
+          "--grpc-compression=snappy: the gRPC library of this build has no snappy codec; use "
+          "none");
     }
     THANOS_RETURN_IF_ERROR(CheckEndpoints(flags_));
     THANOS_ASSIGN_OR_RETURN(Labels labels, ParseSelectorLabels(flags_.selector_labels));
-    return std::unique_ptr<Role>(
-        std::make_unique<QueryRole>(flags_, process, std::move(labels)));
+    return std::unique_ptr<Role>(std::make_unique<QueryRole>(flags_, process, std::move(labels)));
   }
 
  private:

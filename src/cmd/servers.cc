@@ -74,9 +74,9 @@ void AddGrpcFlags(config::FlagSet* flags, GrpcFlags* values) {
                     "The grpc server max connection age: after it clients connect anew, which "
                     "re-reads certificates. 0 is no limit.",
                     "60m", &values->max_connection_age_ns);
-  for (const char* name : {"grpc-server-tls-cert", "grpc-server-tls-key",
-                           "grpc-server-tls-client-ca", "grpc-server-tls-min-version",
-                           "grpc-server-tls-ciphers", "grpc-server-tls-curves"}) {
+  for (const char* name :
+       {"grpc-server-tls-cert", "grpc-server-tls-key", "grpc-server-tls-client-ca",
+        "grpc-server-tls-min-version", "grpc-server-tls-ciphers", "grpc-server-tls-curves"}) {
     flags->NotBuilt(name, false);
   }
 }
@@ -86,8 +86,11 @@ void AddSharedNotBuilt(config::FlagSet* flags) {
 }
 
 Servers::Servers(const Process& process, std::string component, HttpFlags http, GrpcFlags grpc)
-    : process_(process), component_(std::move(component)), http_flags_(std::move(http)),
-      grpc_flags_(std::move(grpc)), prober_(component_, process.registry),
+    : process_(process),
+      component_(std::move(component)),
+      http_flags_(std::move(http)),
+      grpc_flags_(std::move(grpc)),
+      prober_(component_, process.registry),
       http_(MakeHttpOptions(process, http_flags_)) {
   api::AddProbesAndMetrics(&http_, &prober_, process.registry);
 }
@@ -104,8 +107,8 @@ Status Servers::StartGrpc(rpc::Services services) {
   options.address = grpc_flags_.address;
   options.max_connection_age = std::chrono::nanoseconds(grpc_flags_.max_connection_age_ns);
   options.logger = process_.logger;
-  options.observer = rpc::MakeCallMetrics(process_.registry, rpc::CallSide::kServer,
-                                          ServedMethods(services));
+  options.observer =
+      rpc::MakeCallMetrics(process_.registry, rpc::CallSide::kServer, ServedMethods(services));
   THANOS_ASSIGN_OR_RETURN(grpc_, rpc::Server::Start(std::move(options), std::move(services)));
   process_.logger.Info("listening for gRPC", {{"address", grpc_->address()}});
   SetReady(true);

@@ -37,8 +37,8 @@ void AddPrometheusFlags(config::FlagSet* flags, SidecarFlags* f) {
   flags->GoDuration("prometheus.ready_timeout",
                     "Maximum time to wait for the Prometheus instance to start up.", "10m",
                     &f->ready_timeout_ns);
-  flags->GoDuration("prometheus.get_config_interval", "How often to get Prometheus config.",
-                    "30s", &f->interval_ns);
+  flags->GoDuration("prometheus.get_config_interval", "How often to get Prometheus config.", "30s",
+                    &f->interval_ns);
   flags->GoDuration("prometheus.get_config_timeout", "Timeout for getting Prometheus config.",
                     "30s", &f->timeout_ns);
   flags->Time("min-time",
@@ -65,16 +65,19 @@ void AddShipperFlags(config::FlagSet* flags, SidecarFlags* f) {
   flags->Bool("shipper.upload-compacted",
               "If true shipper will try to upload compacted blocks as well.", false,
               &f->upload_compacted);
-  flags->Bool("shipper.ignore-unequal-block-size",
-              "Does not require Prometheus min and max block size flags to be equal.", false,
-              &f->ignore_unequal)
+  flags
+      ->Bool("shipper.ignore-unequal-block-size",
+             "Does not require Prometheus min and max block size flags to be equal.", false,
+             &f->ignore_unequal)
       .Hidden();
-  flags->Bool("shipper.allow-out-of-order-uploads",
-              "Goes on with the next block when one failed to upload.", false,
-              &f->allow_out_of_order)
+  flags
+      ->Bool("shipper.allow-out-of-order-uploads",
+             "Goes on with the next block when one failed to upload.", false,
+             &f->allow_out_of_order)
       .Hidden();
-  flags->Bool("shipper.skip-corrupted-blocks", "Leaves out blocks that cannot be read.", false,
-              &f->skip_corrupted)
+  flags
+      ->Bool("shipper.skip-corrupted-blocks", "Leaves out blocks that cannot be read.", false,
+             &f->skip_corrupted)
       .Hidden();
   flags->Enum("hash-func", "Which hash of each file goes into meta.json; empty is none.",
               {"SHA256", ""}, "", &f->hash_function);
@@ -94,7 +97,9 @@ class SidecarRole : public Role {
  public:
   SidecarRole(const SidecarFlags& flags, const Process& process,
               std::shared_ptr<net::HttpClient> http, std::unique_ptr<Bucket> bucket)
-      : flags_(flags), process_(process), bucket_(std::move(bucket)),
+      : flags_(flags),
+        process_(process),
+        bucket_(std::move(bucket)),
         servers_(process, "sidecar", flags.http, flags.grpc) {
     promclient::ClientOptions options;
     options.url = flags.url;
@@ -151,13 +156,12 @@ class SidecarRole : public Role {
     rpc::Services services;
     const auto budget =
         Budget::Make("all calls of the sidecar", flags_.memory_budget, "store.memory-budget");
-    services.store = fanout::MakeStoreService(
-        source_,
-        {.series_max = flags_.series_max,
-         .samples_max = flags_.samples_max,
-         .limit_text_prefix = "",
-         .budget = budget},
-        process_.registry);
+    services.store = fanout::MakeStoreService(source_,
+                                              {.series_max = flags_.series_max,
+                                               .samples_max = flags_.samples_max,
+                                               .limit_text_prefix = "",
+                                               .budget = budget},
+                                              process_.registry);
     services.info = fanout::MakeInfoService(source_,
                                             {.component = "sidecar",
                                              .rules = true,
@@ -208,9 +212,9 @@ class SidecarRole : public Role {
   std::unique_ptr<bucketblocks::Shipper> shipper_;
   CallContext context_;  // Of shipping; cancelled by Stop.
   std::mutex mutex_;
-  bool labels_known_ = false;                          // Guarded by mutex_.
+  bool labels_known_ = false;  // Guarded by mutex_.
   std::chrono::steady_clock::time_point give_up_;
-  std::chrono::steady_clock::time_point next_ship_;    // Of the ship loop.
+  std::chrono::steady_clock::time_point next_ship_;  // Of the ship loop.
   std::unique_ptr<base::PeriodicTask> ship_loop_;
   std::unique_ptr<sidecar::PrometheusWatch> watch_;
 };
@@ -233,8 +237,7 @@ class SidecarCommand : public Command {
     }
     std::unique_ptr<Bucket> bucket;
     if (!flags_.bucket_config.empty()) {
-      THANOS_ASSIGN_OR_RETURN(bucket,
-                              objstore::MakeBucket(flags_.bucket_config, process.registry));
+      THANOS_ASSIGN_OR_RETURN(bucket, objstore::MakeBucket(flags_.bucket_config, process.registry));
     } else {
       process.logger.Info("no supported bucket was configured, uploads will be disabled");
     }
@@ -242,8 +245,8 @@ class SidecarCommand : public Command {
     options.user_agent = "Thanos/" + std::string(kVersion);
     THANOS_ASSIGN_OR_RETURN(std::shared_ptr<net::HttpClient> http,
                             net::HttpClient::Make(std::move(options)));
-    return std::unique_ptr<Role>(std::make_unique<SidecarRole>(flags_, process, std::move(http),
-                                                               std::move(bucket)));
+    return std::unique_ptr<Role>(
+        std::make_unique<SidecarRole>(flags_, process, std::move(http), std::move(bucket)));
   }
 
  private:

@@ -37,8 +37,10 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
                        &f->bucket_config);
   flags->GoDuration("sync-block-duration", "Repeat interval for syncing the blocks.", "15m",
                     &f->sync_interval_ns);
-  flags->Int("block-sync-concurrency", "Number of goroutines to use when constructing "
-             "index-headers from object storage.", 20, &f->sync_concurrency);
+  flags->Int("block-sync-concurrency",
+             "Number of goroutines to use when constructing "
+             "index-headers from object storage.",
+             20, &f->sync_concurrency);
   flags->Int("block-meta-fetch-concurrency",
              "Number of requests for block metadata at the same time.", 32, &f->fetch_concurrency);
   flags->Time("min-time",
@@ -47,9 +49,8 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
               "0000-01-01T00:00:00Z", &f->min_time);
   flags->Time("max-time", "End of time range limit to serve.", "9999-12-31T23:59:59Z",
               &f->max_time);
-  flags->PromDuration("consistency-delay",
-                      "Minimum age of all blocks before they are being read.", "0s",
-                      &f->consistency_delay_ns);
+  flags->PromDuration("consistency-delay", "Minimum age of all blocks before they are being read.",
+                      "0s", &f->consistency_delay_ns);
   flags->PromDuration("ignore-deletion-marks-delay",
                       "Duration after which the blocks marked for deletion will be filtered out "
                       "while fetching blocks.",
@@ -57,17 +58,21 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
   flags->Enum("store.index-header-lazy-download-strategy",
               "Whether index-headers are made when a block is found or when it is first asked.",
               {"eager", "lazy"}, "eager", &f->header_download);
-  flags->Int("store.index-header-posting-offsets-in-mem-sampling",
-             "One in so many posting offsets is kept in memory.", 32, &f->sampling)
+  flags
+      ->Int("store.index-header-posting-offsets-in-mem-sampling",
+            "One in so many posting offsets is kept in memory.", 32, &f->sampling)
       .Hidden();
-  flags->Int("debug.series-batch-size", "Series of a block fetched at once.", 10000,
-             &f->batch_series)
+  flags
+      ->Int("debug.series-batch-size", "Series of a block fetched at once.", 10000,
+            &f->batch_series)
       .Hidden();
-  flags->Uint("debug.estimated-max-series-size", "Read for a series entry of unknown length.",
-              65536, &f->estimated_series_bytes)
+  flags
+      ->Uint("debug.estimated-max-series-size", "Read for a series entry of unknown length.", 65536,
+             &f->estimated_series_bytes)
       .Hidden();
-  flags->Uint("debug.estimated-max-chunk-size", "Read for a chunk of unknown length.", 16000,
-              &f->estimated_chunk_bytes)
+  flags
+      ->Uint("debug.estimated-max-chunk-size", "Read for a chunk of unknown length.", 16000,
+             &f->estimated_chunk_bytes)
       .Hidden();
 }
 
@@ -76,14 +81,16 @@ void AddLimitFlags(config::FlagSet* flags, StoreFlags* f) {
              "Maximum number of Series calls that read at the same time; a call whose client is "
              "slow does not count.",
              20, &f->concurrency_max);
-  flags->Uint("store.limits.request-series",
-              "The maximum series allowed for a single Series request. 0 is no limit.", 0,
-              &f->series_max)
+  flags
+      ->Uint("store.limits.request-series",
+             "The maximum series allowed for a single Series request. 0 is no limit.", 0,
+             &f->series_max)
       .Alias("store.grpc.touched-series-limit");
-  flags->Uint("store.limits.request-samples",
-              "The maximum samples allowed for a single Series request, counted as 120 a chunk. 0 "
-              "is no limit.",
-              0, &f->samples_max)
+  flags
+      ->Uint("store.limits.request-samples",
+             "The maximum samples allowed for a single Series request, counted as 120 a chunk. 0 "
+             "is no limit.",
+             0, &f->samples_max)
       .Alias("store.grpc.series-sample-limit");
   flags->Bytes("store.grpc.downloaded-bytes-limit",
                "Maximum amount of downloaded bytes in a single call. 0 is no limit.", "0",
@@ -128,7 +135,9 @@ void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
 class StoreRole : public Role {
  public:
   StoreRole(const StoreFlags& flags, const Process& process, std::unique_ptr<Bucket> bucket)
-      : flags_(flags), process_(process), bucket_(std::move(bucket)),
+      : flags_(flags),
+        process_(process),
+        bucket_(std::move(bucket)),
         servers_(process, "store", flags.http, flags.grpc),
         fetch_io_("meta", static_cast<size_t>(std::max<int64_t>(flags.fetch_concurrency, 1))),
         sync_io_("sync", static_cast<size_t>(std::max<int64_t>(flags.sync_concurrency, 1))),
@@ -273,8 +282,7 @@ class StoreCommand : public Command {
     }
     THANOS_ASSIGN_OR_RETURN(std::unique_ptr<Bucket> bucket,
                             objstore::MakeBucket(flags_.bucket_config, process.registry));
-    return std::unique_ptr<Role>(
-        std::make_unique<StoreRole>(flags_, process, std::move(bucket)));
+    return std::unique_ptr<Role>(std::make_unique<StoreRole>(flags_, process, std::move(bucket)));
   }
 
  private:

@@ -469,8 +469,8 @@ void AppendFlagHelp(const Flag& flag, std::string* out) {
 }  // namespace
 
 std::string FlagSet::Help() const {
-  std::string out = "usage: thanos " + impl_->command + " [<flags>]\n\n" + impl_->summary +
-                    "\n\nFlags:\n";
+  std::string out =
+      "usage: thanos " + impl_->command + " [<flags>]\n\n" + impl_->summary + "\n\nFlags:\n";
   for (const Flag& flag : impl_->flags) {
     if (flag.flag_class == FlagClass::kWorking && !flag.hidden) AppendFlagHelp(flag, &out);
   }

@@ -25,7 +25,8 @@ struct Converter {
     }
     switch (in.Type()) {
       case YAML::NodeType::Undefined:
-      case YAML::NodeType::Null: return out;
+      case YAML::NodeType::Null:
+        return out;
       case YAML::NodeType::Scalar:
         out.kind = YamlNode::Kind::kScalar;
         out.scalar = in.Scalar();
@@ -38,7 +39,8 @@ struct Converter {
           out.items.push_back(std::move(child));
         }
         return out;
-      case YAML::NodeType::Map: break;
+      case YAML::NodeType::Map:
+        break;
     }
     out.kind = YamlNode::Kind::kMap;
     for (const auto& field : in) {
@@ -126,8 +128,8 @@ YamlMap& YamlMap::Bool(std::string_view key, bool* target) {
       IsOneOf(text, {"true", "True", "TRUE", "y", "Y", "yes", "Yes", "YES", "on", "On", "ON"})) {
     *target = true;
   } else if (node->kind == YamlNode::Kind::kScalar && !node->quoted &&
-             IsOneOf(text,
-                     {"false", "False", "FALSE", "n", "N", "no", "No", "NO", "off", "Off", "OFF"})) {
+             IsOneOf(text, {"false", "False", "FALSE", "n", "N", "no", "No", "NO", "off", "Off",
+                            "OFF"})) {
     *target = false;
   } else {
     FailType(*node, "bool");

@@ -15,9 +15,9 @@ namespace thanos::config {
 struct YamlNode {
   enum class Kind : uint8_t { kNull, kScalar, kSequence, kMap };
   Kind kind = Kind::kNull;
-  int line = 0;          // From 1.
+  int line = 0;  // From 1.
   std::string scalar;
-  bool quoted = false;   // A quoted scalar is a string, whatever it looks like.
+  bool quoted = false;  // A quoted scalar is a string, whatever it looks like.
   std::vector<YamlNode> items;
   std::vector<std::pair<std::string, YamlNode>> fields;  // In order; keys unique unless lenient.
 

@@ -12,15 +12,17 @@ class RemoteCursor : public SeriesCursor {
  public:
   RemoteCursor(std::shared_ptr<rpc::Channel> channel, const CallContext& context,
                const SelectRequest& request, std::chrono::nanoseconds frame_timeout)
-      : channel_(std::move(channel)), context_(context.WithCancel()), request_(request),
+      : channel_(std::move(channel)),
+        context_(context.WithCancel()),
+        request_(request),
         frame_timeout_(frame_timeout) {}
   ~RemoteCursor() override { context_.Cancel(); }
 
   void Start() override {
     if (reader_) return;
-    reader_ = channel_->Series(context_, request_,
-                               {.window_bytes = request_.window_bytes,
-                                .frame_timeout = frame_timeout_});
+    reader_ =
+        channel_->Series(context_, request_,
+                         {.window_bytes = request_.window_bytes, .frame_timeout = frame_timeout_});
   }
 
   Result<SeriesBatchRef> Next() override {
@@ -63,7 +65,9 @@ class RemoteCursor : public SeriesCursor {
 
 Endpoint::Endpoint(std::shared_ptr<rpc::Channel> channel, bool strict,
                    std::chrono::nanoseconds response_timeout)
-    : channel_(std::move(channel)), strict_(strict), response_timeout_(response_timeout),
+    : channel_(std::move(channel)),
+      strict_(strict),
+      response_timeout_(response_timeout),
       state_(std::make_shared<EndpointState>()) {}
 
 std::shared_ptr<const EndpointState> Endpoint::state() const {

@@ -15,10 +15,10 @@ namespace thanos::fanout {
 
 /// What is known of an endpoint at one moment. Immutable.
 struct EndpointState {
-  wire::InfoResponse info;       // Of the last Info that worked.
+  wire::InfoResponse info;  // Of the last Info that worked.
   bool ever_reached = false;
-  int64_t last_check_ms = 0;     // When Info last worked.
-  std::string last_error;        // "" when the last Info worked.
+  int64_t last_check_ms = 0;  // When Info last worked.
+  std::string last_error;     // "" when the last Info worked.
 };
 
 /// Thread-safe. A SeriesSource over one peer.

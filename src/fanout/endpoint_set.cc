@@ -22,15 +22,16 @@ std::string JoinLabelSets(const std::vector<Labels>& sets) {
 
 EndpointSet::EndpointSet(EndpointSetOptions options, base::Logger logger,
                          metrics::Registry* registry)
-    : options_(std::move(options)), logger_(std::move(logger)),
+    : options_(std::move(options)),
+      logger_(std::move(logger)),
       resolver_(options_.resolver ? options_.resolver : net::MakeSystemResolver()),
       dns_lookups_(registry->AddCounter("thanos_query_endpoints_dns_lookups_total",
                                         "The number of DNS lookups resolutions attempts.")),
       dns_failures_(registry->AddCounter("thanos_query_endpoints_dns_failures_total",
                                          "The number of DNS lookup failures.")),
-      duplicates_(registry->AddCounter(
-          "thanos_query_duplicated_endpoint_addresses_total",
-          "The number of times a duplicated endpoint addresses is detected.")),
+      duplicates_(
+          registry->AddCounter("thanos_query_duplicated_endpoint_addresses_total",
+                               "The number of times a duplicated endpoint addresses is detected.")),
       dns_results_(registry->AddGaugeFamily("thanos_query_endpoints_dns_provider_results",
                                             "The number of resolved endpoints for each address.")),
       checkers_("endpoints", kCheckerThreads) {
@@ -127,9 +128,9 @@ void EndpointSet::ResolveSpecs() {
     if (endpoints_.contains(address)) continue;
     rpc::ChannelOptions channel_options;
     channel_options.observer = options_.observer;
-    endpoints_[address] = std::make_shared<Endpoint>(
-        rpc::Channel::Connect(address, std::move(channel_options)), strict,
-        options_.response_timeout);
+    endpoints_[address] =
+        std::make_shared<Endpoint>(rpc::Channel::Connect(address, std::move(channel_options)),
+                                   strict, options_.response_timeout);
     created_ms_[address] = base::NowMs();
   }
 }

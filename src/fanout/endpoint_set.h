@@ -28,7 +28,7 @@ struct EndpointSetOptions {
   std::chrono::nanoseconds info_timeout = std::chrono::seconds(5);  // Of a call, and the period.
   std::chrono::nanoseconds dns_interval = std::chrono::seconds(30);
   std::chrono::nanoseconds unhealthy_timeout = std::chrono::minutes(5);
-  std::chrono::nanoseconds response_timeout{0};                     // Silence of a Series stream.
+  std::chrono::nanoseconds response_timeout{0};  // Silence of a Series stream.
   /// Failing endpoints are asked again after this: a peer that comes up is used soon.
   std::chrono::nanoseconds failing_period = std::chrono::seconds(1);
   std::shared_ptr<rpc::CallObserver> observer;
@@ -61,10 +61,10 @@ class EndpointSet {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false, updated_ = false;                       // Guarded by mutex_.
-  std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;    // Guarded by mutex_.
-  std::map<std::string, int64_t> created_ms_;                     // Guarded by mutex_.
-  std::map<std::string, std::vector<std::string>> resolved_;      // Of the thread only.
+  bool stopping_ = false, updated_ = false;                     // Guarded by mutex_.
+  std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;  // Guarded by mutex_.
+  std::map<std::string, int64_t> created_ms_;                   // Guarded by mutex_.
+  std::map<std::string, std::vector<std::string>> resolved_;    // Of the thread only.
   std::thread thread_;
   base::Executor checkers_;
 };

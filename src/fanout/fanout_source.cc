@@ -20,7 +20,10 @@ class GuardedCursor : public SeriesCursor {
  public:
   GuardedCursor(const CallContext& context, std::unique_ptr<SeriesCursor> inner, SourceInfo info,
                 PartialStrategy partial, metrics::Counter empty_streams)
-      : context_(context), inner_(std::move(inner)), info_(std::move(info)), partial_(partial),
+      : context_(context),
+        inner_(std::move(inner)),
+        info_(std::move(info)),
+        partial_(partial),
         empty_streams_(empty_streams) {}
 
   void Start() override { inner_->Start(); }
@@ -46,9 +49,8 @@ class GuardedCursor : public SeriesCursor {
     const Status& status = batch.status();
     if (size_t input; series::IsUnsortedInput(status, &input)) return status;
     const bool never_opened = !any_ && status.code() == StatusCode::kUnavailable;
-    std::string text = never_opened
-                           ? "fetch series for " + DescribeSource(info_, true)
-                           : "receive series from " + DescribeSource(info_, false);
+    std::string text = never_opened ? "fetch series for " + DescribeSource(info_, true)
+                                    : "receive series from " + DescribeSource(info_, false);
     text += ": " + RpcErrorText(status);
     if (partial_ == PartialStrategy::kAbort) {
       return Status(never_opened ? status.code() : StatusCode::kAborted, std::move(text));
@@ -94,8 +96,10 @@ class FanoutCursor : public SeriesCursor {
  public:
   FanoutCursor(const CallContext& context, SelectRequest request,
                std::vector<std::shared_ptr<Endpoint>> endpoints, metrics::Counter empty_streams)
-      : context_(context.WithCancel()), request_(std::move(request)),
-        endpoints_(std::move(endpoints)), empty_streams_(empty_streams) {}
+      : context_(context.WithCancel()),
+        request_(std::move(request)),
+        endpoints_(std::move(endpoints)),
+        empty_streams_(empty_streams) {}
   ~FanoutCursor() override { context_.Cancel(); }
 
   void Start() override {
@@ -193,10 +197,12 @@ bool AddressMatches(const std::string& address,
 
 FanoutSource::FanoutSource(FanoutOptions options, Endpoints endpoints, base::Executor* io,
                            metrics::Registry* registry)
-    : options_(std::move(options)), endpoints_(std::move(endpoints)), io_(io),
-      empty_streams_(registry->AddCounter(
-          "thanos_proxy_store_empty_stream_responses_total",
-          "Total number of empty responses received from stores.")) {}
+    : options_(std::move(options)),
+      endpoints_(std::move(endpoints)),
+      io_(io),
+      empty_streams_(
+          registry->AddCounter("thanos_proxy_store_empty_stream_responses_total",
+                               "Total number of empty responses received from stores.")) {}
 
 SourceInfo FanoutSource::Info() const {
   SourceInfo info;
@@ -265,17 +271,16 @@ Result<std::unique_ptr<SeriesCursor>> FanoutSource::Select(const CallContext& co
   }
   inner.store_match.clear();
   inner.hints_any.clear();
-  EndpointList chosen =
-      Choose(inner.matchers, request.min_ms, request.max_ms, request.store_match);
+  EndpointList chosen = Choose(inner.matchers, request.min_ms, request.max_ms, request.store_match);
   if (chosen.empty()) return series::EmptyCursor();
-  return std::unique_ptr<SeriesCursor>(std::make_unique<FanoutCursor>(
-      context, std::move(inner), std::move(chosen), empty_streams_));
+  return std::unique_ptr<SeriesCursor>(
+      std::make_unique<FanoutCursor>(context, std::move(inner), std::move(chosen), empty_streams_));
 }
 
 Result<LabelsResult> FanoutSource::AskAll(
     const CallContext& context, const LabelsRequest& request, std::string_view what,
-    const std::function<Result<LabelsResult>(Endpoint&, const CallContext&,
-                                             const LabelsRequest&)>& ask) {
+    const std::function<Result<LabelsResult>(Endpoint&, const CallContext&, const LabelsRequest&)>&
+        ask) {
   LabelsRequest inner = request;
   inner.matchers.clear();
   inner.store_match.clear();

@@ -25,9 +25,13 @@ class SeriesStream : public rpc::FrameStream {
   SeriesStream(const CallContext& context, std::unique_ptr<SeriesCursor> cursor,
                const SelectRequest& request, const StoreServerOptions& options,
                const ServerMetrics& metrics)
-      : context_(context), cursor_(std::move(cursor)), options_(options), metrics_(metrics),
+      : context_(context),
+        cursor_(std::move(cursor)),
+        options_(options),
+        metrics_(metrics),
         frame_series_(std::clamp<uint32_t>(request.batch_series, 1, kBatchSeriesMax)),
-        batched_(request.batch_series > 1), abort_(request.partial == PartialStrategy::kAbort) {
+        batched_(request.batch_series > 1),
+        abort_(request.partial == PartialStrategy::kAbort) {
     metrics_.pending.Add(1);
   }
   ~SeriesStream() override {
@@ -119,15 +123,14 @@ class StoreServer : public rpc::StoreService {
   StoreServer(std::shared_ptr<SeriesSource> source, StoreServerOptions options,
               metrics::Registry* registry)
       : source_(std::move(source)), options_(std::move(options)) {
-    metrics_.series = registry->AddHistogram(
-        "thanos_store_server_series_requested",
-        "Number of series requested for Series calls", {1, 10, 100, 1000, 10000, 100000, 1000000});
+    metrics_.series = registry->AddHistogram("thanos_store_server_series_requested",
+                                             "Number of series requested for Series calls",
+                                             {1, 10, 100, 1000, 10000, 100000, 1000000});
     metrics_.chunks = registry->AddHistogram(
         "thanos_store_server_chunks_requested", "Number of requested chunks for Series calls",
         {1, 100, 1000, 10000, 100000, 10000000, 100000000, 1000000000});
-    metrics_.pending =
-        registry->AddGauge("thanos_store_server_pending_series_requests",
-                           "Number of pending series requests");
+    metrics_.pending = registry->AddGauge("thanos_store_server_pending_series_requests",
+                                          "Number of pending series requests");
   }
 
   Result<std::unique_ptr<rpc::FrameStream>> Series(const CallContext& context,
@@ -137,11 +140,12 @@ class StoreServer : public rpc::StoreService {
     const uint32_t frame = std::clamp<uint32_t>(request.batch_series, 1, kBatchSeriesMax);
     constexpr uint32_t kReadSeries = 64;
     inner.batch_series = (kReadSeries + frame - 1) / frame * frame;
-    const CallContext call =
-        options_.budget ? context.WithBudget(Budget::Make("call", 0, "", options_.budget)) : context;
+    const CallContext call = options_.budget
+                                 ? context.WithBudget(Budget::Make("call", 0, "", options_.budget))
+                                 : context;
     THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor, source_->Select(call, inner));
-    return std::unique_ptr<rpc::FrameStream>(std::make_unique<SeriesStream>(
-        call, std::move(cursor), request, options_, metrics_));
+    return std::unique_ptr<rpc::FrameStream>(
+        std::make_unique<SeriesStream>(call, std::move(cursor), request, options_, metrics_));
   }
   Result<LabelsResult> LabelNames(const CallContext& context,
                                   const LabelsRequest& request) override {

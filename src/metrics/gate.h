@@ -16,7 +16,8 @@ namespace thanos::metrics {
 /// At most so many at a time; others wait, in no promised order. Thread-safe.
 class Gate {
  public:
-  /// Metrics <prefix>_max, _in_flight, _total and _duration_seconds (the wait). `max` 0 is no limit.
+  /// Metrics <prefix>_max, _in_flight, _total and _duration_seconds (the wait). `max` 0 is no
+  /// limit.
   Gate(size_t max, Registry* registry, const std::string& prefix);
 
   class Pass {

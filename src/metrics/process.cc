@@ -31,7 +31,8 @@ Stat ReadStat() {
   for (int i = 3; i <= 24 && fields >> field; ++i) {
     if (i == 22) stat.start_ticks = std::stod(field);
     if (i == 23) stat.virtual_bytes = std::stod(field);
-    if (i == 24) stat.resident_bytes = std::stod(field) * static_cast<double>(sysconf(_SC_PAGESIZE));
+    if (i == 24)
+      stat.resident_bytes = std::stod(field) * static_cast<double>(sysconf(_SC_PAGESIZE));
   }
   return stat;
 }
@@ -83,9 +84,11 @@ void AddProcessMetrics(Registry* registry) {
       CpuSeconds);
   add("process_open_fds", "Number of open file descriptors.", false, OpenDescriptors);
   add("process_max_fds", "Maximum number of open file descriptors.", false, MaxDescriptors);
-  add("process_virtual_memory_bytes", "Virtual memory size in bytes.", false,
+  add(
+      "process_virtual_memory_bytes", "Virtual memory size in bytes.", false,
       +[] { return ReadStat().virtual_bytes; });
-  add("process_resident_memory_bytes", "Resident memory size in bytes.", false,
+  add(
+      "process_resident_memory_bytes", "Resident memory size in bytes.", false,
       +[] { return ReadStat().resident_bytes; });
   const double start = StartSeconds();
   registry->AddCallback("process_start_time_seconds",

@@ -57,18 +57,24 @@ Registry::Registry() : impl_(std::make_unique<Impl>()) {}
 Registry::~Registry() = default;
 
 CounterFamily Registry::AddCounterFamily(std::string_view name, std::string_view help) {
-  return CounterFamily(&prometheus::BuildCounter().Name(std::string(name)).Help(std::string(help))
+  return CounterFamily(&prometheus::BuildCounter()
+                            .Name(std::string(name))
+                            .Help(std::string(help))
                             .Register(impl_->registry));
 }
 
 GaugeFamily Registry::AddGaugeFamily(std::string_view name, std::string_view help) {
-  return GaugeFamily(&prometheus::BuildGauge().Name(std::string(name)).Help(std::string(help))
+  return GaugeFamily(&prometheus::BuildGauge()
+                          .Name(std::string(name))
+                          .Help(std::string(help))
                           .Register(impl_->registry));
 }
 
 HistogramFamily Registry::AddHistogramFamily(std::string_view name, std::string_view help,
                                              std::vector<double> bounds) {
-  return {&prometheus::BuildHistogram().Name(std::string(name)).Help(std::string(help))
+  return {&prometheus::BuildHistogram()
+               .Name(std::string(name))
+               .Help(std::string(help))
                .Register(impl_->registry),
           std::move(bounds)};
 }
@@ -98,10 +104,14 @@ namespace {
 
 void AppendEscaped(std::string_view text, bool quotes, std::string* out) {
   for (const char c : text) {
-    if (c == '\\') *out += "\\\\";
-    else if (c == '\n') *out += "\\n";
-    else if (c == '"' && quotes) *out += "\\\"";
-    else *out += c;
+    if (c == '\\')
+      *out += "\\\\";
+    else if (c == '\n')
+      *out += "\\n";
+    else if (c == '"' && quotes)
+      *out += "\\\"";
+    else
+      *out += c;
   }
 }
 
@@ -146,13 +156,12 @@ class Writer {
   std::string* out_;
 };
 
-
 void WriteFamily(const prometheus::MetricFamily& family, Writer* writer) {
   using prometheus::MetricType;
   const bool histogram = family.type == MetricType::Histogram;
-  writer->Header(family.name, family.help,
-                 histogram ? "histogram"
-                           : (family.type == MetricType::Counter ? "counter" : "gauge"));
+  writer->Header(
+      family.name, family.help,
+      histogram ? "histogram" : (family.type == MetricType::Counter ? "counter" : "gauge"));
   for (const prometheus::ClientMetric& metric : family.metric) {
     std::vector<std::pair<std::string, std::string>> labels;
     for (const auto& label : metric.label) labels.emplace_back(label.name, label.value);

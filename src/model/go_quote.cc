@@ -13,8 +13,7 @@ uint32_t DecodeRune(std::string_view text, size_t length) {
   const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(text[i])); };
   if (length == 2) return (byte(0) & 0x1f) << 6 | (byte(1) & 0x3f);
   if (length == 3) return (byte(0) & 0x0f) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f);
-  return (byte(0) & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 |
-         (byte(3) & 0x3f);
+  return (byte(0) & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
 }
 
 // The runes beyond ASCII that Go does not print: controls, separators, surrogates, private use,
@@ -44,16 +43,35 @@ void AppendHex(uint32_t value, int digits, std::string* out) {
 
 void AppendEscapedAscii(char c, std::string* out) {
   switch (c) {
-    case '\a': *out += "\\a"; return;
-    case '\b': *out += "\\b"; return;
-    case '\f': *out += "\\f"; return;
-    case '\n': *out += "\\n"; return;
-    case '\r': *out += "\\r"; return;
-    case '\t': *out += "\\t"; return;
-    case '\v': *out += "\\v"; return;
-    case '"': *out += "\\\""; return;
-    case '\\': *out += "\\\\"; return;
-    default: break;
+    case '\a':
+      *out += "\\a";
+      return;
+    case '\b':
+      *out += "\\b";
+      return;
+    case '\f':
+      *out += "\\f";
+      return;
+    case '\n':
+      *out += "\\n";
+      return;
+    case '\r':
+      *out += "\\r";
+      return;
+    case '\t':
+      *out += "\\t";
+      return;
+    case '\v':
+      *out += "\\v";
+      return;
+    case '"':
+      *out += "\\\"";
+      return;
+    case '\\':
+      *out += "\\\\";
+      return;
+    default:
+      break;
   }
   *out += "\\x";
   AppendHex(static_cast<uint8_t>(c), 2, out);

@@ -20,7 +20,7 @@ enum class CounterResetHint : uint8_t { kUnknown = 0, kReset = 1, kNotReset = 2,
 inline constexpr int32_t kCustomBucketsSchema = -53;
 
 struct HistogramSpan {
-  int32_t offset = 0;   // First span: index of its first bucket; others: gap after the last span.
+  int32_t offset = 0;  // First span: index of its first bucket; others: gap after the last span.
   uint32_t length = 0;
   friend bool operator==(const HistogramSpan&, const HistogramSpan&) = default;
 };

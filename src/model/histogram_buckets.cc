@@ -64,12 +64,11 @@ double ExponentialBound(int32_t index, int32_t schema) {
 std::vector<HistogramBucket> AllBuckets(const FloatHistogram& histogram, bool clipped) {
   std::vector<HistogramBucket> out;
   if (UsesCustomBuckets(histogram)) {
-    ForBuckets(histogram.positive_spans, histogram.positive_buckets,
-               [&](int32_t index, double count) {
-                 out.push_back({CustomBound(histogram.custom_values, index - 1),
-                                CustomBound(histogram.custom_values, index), count, index == 0,
-                                true});
-               });
+    ForBuckets(
+        histogram.positive_spans, histogram.positive_buckets, [&](int32_t index, double count) {
+          out.push_back({CustomBound(histogram.custom_values, index - 1),
+                         CustomBound(histogram.custom_values, index), count, index == 0, true});
+        });
     return out;
   }
   const double threshold = histogram.zero_threshold;

@@ -35,8 +35,7 @@ void ForBuckets(const std::vector<HistogramSpan>& spans, const std::vector<doubl
   int32_t index = 0;
   size_t at = 0;
   for (const HistogramSpan& span : spans) {
-    index = static_cast<int32_t>(static_cast<uint32_t>(index) +
-                                 static_cast<uint32_t>(span.offset));
+    index = static_cast<int32_t>(static_cast<uint32_t>(index) + static_cast<uint32_t>(span.offset));
     for (uint32_t i = 0; i < span.length && at < buckets.size(); ++i) {
       body(index, buckets[at++]);
       index = static_cast<int32_t>(static_cast<uint32_t>(index) + 1);

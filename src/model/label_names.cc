@@ -20,14 +20,18 @@ Rune NextRune(std::string_view text) {
   const size_t length = base::Utf8RuneLength(text);
   const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(text[i])); };
   switch (length) {
-    case 1: return {byte(0), 1};
-    case 2: return {(byte(0) & 0x1f) << 6 | (byte(1) & 0x3f), 2};
-    case 3: return {(byte(0) & 0x0f) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f), 3};
+    case 1:
+      return {byte(0), 1};
+    case 2:
+      return {(byte(0) & 0x1f) << 6 | (byte(1) & 0x3f), 2};
+    case 3:
+      return {(byte(0) & 0x0f) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f), 3};
     case 4:
-      return {(byte(0) & 7) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 |
-                  (byte(3) & 0x3f),
-              4};
-    default: return {0xfffd, 1};
+      return {
+          (byte(0) & 7) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f),
+          4};
+    default:
+      return {0xfffd, 1};
   }
 }
 
@@ -80,9 +84,12 @@ bool TakeHex(std::string_view* text, uint32_t* rune) {
   for (; i < text->size() && (*text)[i] != '_'; ++i) {
     const char c = (*text)[i];
     uint32_t digit;
-    if (c >= '0' && c <= '9') digit = static_cast<uint32_t>(c - '0');
-    else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') digit = static_cast<uint32_t>((c | 0x20) - 'a' + 10);
-    else return false;
+    if (c >= '0' && c <= '9')
+      digit = static_cast<uint32_t>(c - '0');
+    else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+      digit = static_cast<uint32_t>((c | 0x20) - 'a' + 10);
+    else
+      return false;
     if (i >= 6) return false;
     *rune = *rune << 4 | digit;
   }
@@ -198,9 +205,8 @@ uint64_t HashFor(LabelsView labels, std::span<const std::string> names) {
 }
 
 uint64_t HashWithout(LabelsView labels, std::span<const std::string> names) {
-  return HashOf(labels, [&](std::string_view name) {
-    return name != kMetricName && !IsNamed(names, name);
-  });
+  return HashOf(
+      labels, [&](std::string_view name) { return name != kMetricName && !IsNamed(names, name); });
 }
 
 Labels KeepLabels(LabelsView labels, std::span<const std::string> names) {
@@ -208,9 +214,8 @@ Labels KeepLabels(LabelsView labels, std::span<const std::string> names) {
 }
 
 Labels DropLabels(LabelsView labels, std::span<const std::string> names) {
-  return SubsetOf(labels, [&](std::string_view name) {
-    return name != kMetricName && !IsNamed(names, name);
-  });
+  return SubsetOf(
+      labels, [&](std::string_view name) { return name != kMetricName && !IsNamed(names, name); });
 }
 
 Status ValidateExternalLabels(std::span<const Label> labels) {

@@ -14,27 +14,41 @@ namespace thanos::model {
 struct Regex::Impl {
   std::string pattern;
   RegexShape shape;
-  std::unique_ptr<re2::RE2> re2;      // Null when the shape decides alone.
+  std::unique_ptr<re2::RE2> re2;  // Null when the shape decides alone.
 };
 
 namespace {
 
 std::string_view GoRegexProblem(re2::RE2::ErrorCode code) {
   switch (code) {
-    case re2::RE2::ErrorBadEscape: return "invalid escape sequence";
-    case re2::RE2::ErrorBadCharClass: return "invalid character class";
-    case re2::RE2::ErrorBadCharRange: return "invalid character class range";
-    case re2::RE2::ErrorMissingBracket: return "missing closing ]";
-    case re2::RE2::ErrorMissingParen: return "missing closing )";
-    case re2::RE2::ErrorUnexpectedParen: return "unexpected )";
-    case re2::RE2::ErrorTrailingBackslash: return "trailing backslash at end of expression";
-    case re2::RE2::ErrorRepeatArgument: return "missing argument to repetition operator";
-    case re2::RE2::ErrorRepeatSize: return "invalid repeat count";
-    case re2::RE2::ErrorRepeatOp: return "invalid nested repetition operator";
-    case re2::RE2::ErrorBadPerlOp: return "invalid or unsupported Perl syntax";
-    case re2::RE2::ErrorBadUTF8: return "invalid UTF-8";
-    case re2::RE2::ErrorBadNamedCapture: return "invalid named capture";
-    default: return "";
+    case re2::RE2::ErrorBadEscape:
+      return "invalid escape sequence";
+    case re2::RE2::ErrorBadCharClass:
+      return "invalid character class";
+    case re2::RE2::ErrorBadCharRange:
+      return "invalid character class range";
+    case re2::RE2::ErrorMissingBracket:
+      return "missing closing ]";
+    case re2::RE2::ErrorMissingParen:
+      return "missing closing )";
+    case re2::RE2::ErrorUnexpectedParen:
+      return "unexpected )";
+    case re2::RE2::ErrorTrailingBackslash:
+      return "trailing backslash at end of expression";
+    case re2::RE2::ErrorRepeatArgument:
+      return "missing argument to repetition operator";
+    case re2::RE2::ErrorRepeatSize:
+      return "invalid repeat count";
+    case re2::RE2::ErrorRepeatOp:
+      return "invalid nested repetition operator";
+    case re2::RE2::ErrorBadPerlOp:
+      return "invalid or unsupported Perl syntax";
+    case re2::RE2::ErrorBadUTF8:
+      return "invalid UTF-8";
+    case re2::RE2::ErrorBadNamedCapture:
+      return "invalid named capture";
+    default:
+      return "";
   }
 }
 
@@ -154,13 +168,17 @@ Result<std::shared_ptr<const Regex>> Regex::Compile(std::string_view pattern) {
 bool Regex::Matches(std::string_view text) const {
   const RegexShape& shape = impl_->shape;
   switch (shape.kind) {
-    case RegexShape::Kind::kAll: return true;
-    case RegexShape::Kind::kAllButEmpty: return !text.empty();
+    case RegexShape::Kind::kAll:
+      return true;
+    case RegexShape::Kind::kAllButEmpty:
+      return !text.empty();
     case RegexShape::Kind::kLiterals:
       return std::binary_search(shape.literals->begin(), shape.literals->end(), text,
                                 std::less<>());
-    case RegexShape::Kind::kAffixes: return shape.MatchesAffixes(text);
-    case RegexShape::Kind::kGeneral: break;
+    case RegexShape::Kind::kAffixes:
+      return shape.MatchesAffixes(text);
+    case RegexShape::Kind::kGeneral:
+      break;
   }
   if (!text.starts_with(shape.prefix)) return false;
   if (re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *impl_->re2)) return true;
@@ -202,10 +220,14 @@ Matcher Matcher::NotEqual(std::string name, std::string value) {
 
 bool Matcher::Matches(std::string_view value) const {
   switch (type_) {
-    case MatchType::kEqual: return value == value_;
-    case MatchType::kNotEqual: return value != value_;
-    case MatchType::kRegex: return regex_->Matches(value);
-    case MatchType::kNotRegex: return !regex_->Matches(value);
+    case MatchType::kEqual:
+      return value == value_;
+    case MatchType::kNotEqual:
+      return value != value_;
+    case MatchType::kRegex:
+      return regex_->Matches(value);
+    case MatchType::kNotRegex:
+      return !regex_->Matches(value);
   }
   return false;
 }

@@ -293,8 +293,8 @@ RegexShape AnalyseRegex(std::string_view pattern) {
   if (SplitAffixes(pattern, &affixes)) {
     affixes.exact = true;
     if (affixes.pieces.empty()) {
-      affixes.kind = affixes.gap_nonempty[0] ? RegexShape::Kind::kAllButEmpty
-                                             : RegexShape::Kind::kAll;
+      affixes.kind =
+          affixes.gap_nonempty[0] ? RegexShape::Kind::kAllButEmpty : RegexShape::Kind::kAll;
     } else {
       affixes.kind = RegexShape::Kind::kAffixes;
       if (affixes.prefix_anchored) affixes.prefix = affixes.pieces[0];

@@ -11,14 +11,14 @@ namespace thanos::model {
 
 struct RegexShape {
   enum class Kind : uint8_t {
-    kGeneral,       // Only the prefix is known.
-    kAll,           // .*
-    kAllButEmpty,   // .+
-    kLiterals,      // A finite set.
-    kAffixes,       // prefix MIDDLE suffix, where MIDDLE is gaps of .* or .+ around literals.
+    kGeneral,      // Only the prefix is known.
+    kAll,          // .*
+    kAllButEmpty,  // .+
+    kLiterals,     // A finite set.
+    kAffixes,      // prefix MIDDLE suffix, where MIDDLE is gaps of .* or .+ around literals.
   };
   Kind kind = Kind::kGeneral;
-  bool exact = false;                                // The shape decides without RE2.
+  bool exact = false;  // The shape decides without RE2.
   std::string prefix;
   std::optional<std::vector<std::string>> literals;  // Sorted, unique.
   // kAffixes: the literals in order, and whether the gap in front of each, and the last gap, needs

@@ -16,8 +16,10 @@ Status Invalid(std::string text) { return InvalidArgumentError(std::move(text));
 
 Status ReadTls(const YamlNode& node, TlsConfig* tls) {
   YamlMap map(node, "tls_config");
-  map.Text("ca_file", &tls->ca_file).Text("cert_file", &tls->cert_file)
-      .Text("key_file", &tls->key_file).Text("server_name", &tls->server_name)
+  map.Text("ca_file", &tls->ca_file)
+      .Text("cert_file", &tls->cert_file)
+      .Text("key_file", &tls->key_file)
+      .Text("server_name", &tls->server_name)
       .Bool("insecure_skip_verify", &tls->insecure_skip_verify);
   THANOS_RETURN_IF_ERROR(map.Finish());
   if (!tls->ca_file.empty() && !std::filesystem::exists(tls->ca_file)) {
@@ -91,8 +93,7 @@ Status CheckS3(const S3Config& s3) {
   if (!s3.list_objects_version.empty() && s3.list_objects_version != "v1" &&
       s3.list_objects_version != "v2") {
     return Invalid("Initialize s3 client list objects version: Unsupported version \"" +
-                   s3.list_objects_version +
-                   "\" was provided. Supported values are v1, v2");
+                   s3.list_objects_version + "\" was provided. Supported values are v1, v2");
   }
   const std::string& lookup = s3.bucket_lookup_type;
   if (lookup != "auto" && lookup != "virtual-hosted" && lookup != "path") {
@@ -103,24 +104,33 @@ Status CheckS3(const S3Config& s3) {
 
 Status ReadS3(const YamlNode& node, S3Config* s3) {
   YamlMap map(node, "config");
-  map.Text("bucket", &s3->bucket).Text("endpoint", &s3->endpoint).Text("region", &s3->region)
-      .Bool("disable_dualstack", &s3->disable_dualstack).Bool("aws_sdk_auth", &s3->aws_sdk_auth)
-      .Text("access_key", &s3->access_key).Text("secret_key", &s3->secret_key)
-      .Text("session_token", &s3->session_token).Bool("insecure", &s3->insecure)
+  map.Text("bucket", &s3->bucket)
+      .Text("endpoint", &s3->endpoint)
+      .Text("region", &s3->region)
+      .Bool("disable_dualstack", &s3->disable_dualstack)
+      .Bool("aws_sdk_auth", &s3->aws_sdk_auth)
+      .Text("access_key", &s3->access_key)
+      .Text("secret_key", &s3->secret_key)
+      .Text("session_token", &s3->session_token)
+      .Bool("insecure", &s3->insecure)
       .Bool("signature_version2", &s3->signature_version2)
       .TextMap("put_user_metadata", &s3->put_user_metadata)
       .Text("list_objects_version", &s3->list_objects_version)
       .Text("bucket_lookup_type", &s3->bucket_lookup_type)
       .Bool("send_content_md5", &s3->send_content_md5)
-      .Bool("disable_multipart", &s3->disable_multipart).Uint("part_size", &s3->part_size)
-      .Text("sts_endpoint", &s3->sts_endpoint).Int("max_retries", &s3->max_retries)
+      .Bool("disable_multipart", &s3->disable_multipart)
+      .Uint("part_size", &s3->part_size)
+      .Text("sts_endpoint", &s3->sts_endpoint)
+      .Int("max_retries", &s3->max_retries)
       .Node("http_config", [s3](const YamlNode& http) { return ReadHttp(http, &s3->http); })
-      .Node("trace", [s3](const YamlNode& trace) {
-        return YamlMap(trace, "trace").Bool("enable", &s3->trace).Finish();
-      })
+      .Node("trace",
+            [s3](const YamlNode& trace) {
+              return YamlMap(trace, "trace").Bool("enable", &s3->trace).Finish();
+            })
       .Node("sse_config", [s3](const YamlNode& sse) {
         YamlMap inner(sse, "sse_config");
-        inner.Text("type", &s3->sse_type).Text("kms_key_id", &s3->sse_kms_key_id)
+        inner.Text("type", &s3->sse_type)
+            .Text("kms_key_id", &s3->sse_kms_key_id)
             .TextMap("kms_encryption_context", &s3->sse_kms_encryption_context)
             .Text("encryption_key", &s3->sse_encryption_key);
         return inner.Finish();
@@ -138,13 +148,19 @@ struct KnownProvider {
 
 const std::vector<KnownProvider>& KnownProviders() {
   static const std::vector<KnownProvider> kProviders = {
-      {"GCS", {"bucket", "service_account"}, {"use_grpc"},
-       {"grpc_conn_pool_size", "chunk_size_bytes", "max_retries"}, {}, {"http_config"}},
+      {"GCS",
+       {"bucket", "service_account"},
+       {"use_grpc"},
+       {"grpc_conn_pool_size", "chunk_size_bytes", "max_retries"},
+       {},
+       {"http_config"}},
       {"AZURE",
        {"storage_account", "storage_account_key", "storage_connection_string", "container",
         "endpoint", "user_assigned_id", "az_tenant_id", "client_id", "client_secret",
         "msi_resource"},
-       {"storage_create_container"}, {"max_retries"}, {},
+       {"storage_create_container"},
+       {"max_retries"},
+       {},
        {"reader_config", "pipeline_config", "http_config"}},
       {"SWIFT",
        {"auth_url", "username", "user_domain_name", "user_domain_id", "user_id", "password",
@@ -152,17 +168,30 @@ const std::vector<KnownProvider>& KnownProviders() {
         "application_credential_secret", "project_id", "project_name", "project_domain_id",
         "project_domain_name", "region_name", "container_name",
         "large_object_segments_container_name"},
-       {"use_dynamic_large_objects"}, {"auth_version", "large_object_chunk_size", "retries"},
-       {"connect_timeout", "timeout"}, {"http_config"}},
-      {"COS", {"bucket", "region", "app_id", "endpoint", "secret_key", "secret_id"}, {},
-       {"max_retries"}, {}, {"http_config"}},
+       {"use_dynamic_large_objects"},
+       {"auth_version", "large_object_chunk_size", "retries"},
+       {"connect_timeout", "timeout"},
+       {"http_config"}},
+      {"COS",
+       {"bucket", "region", "app_id", "endpoint", "secret_key", "secret_id"},
+       {},
+       {"max_retries"},
+       {},
+       {"http_config"}},
       {"ALIYUNOSS", {"endpoint", "bucket", "access_key_id", "access_key_secret"}, {}, {}, {}, {}},
       {"BOS", {"bucket", "endpoint", "access_key", "secret_key"}, {}, {}, {}, {}},
       {"OCI",
        {"provider", "bucket", "compartment_ocid", "tenancy_ocid", "user_ocid", "region",
         "fingerprint", "privatekey", "passphrase"},
-       {}, {"part_size", "max_request_retries", "request_retry_interval"}, {}, {"http_config"}},
-      {"OBS", {"bucket", "endpoint", "access_key", "secret_key"}, {}, {"max_retries"}, {},
+       {},
+       {"part_size", "max_request_retries", "request_retry_interval"},
+       {},
+       {"http_config"}},
+      {"OBS",
+       {"bucket", "endpoint", "access_key", "secret_key"},
+       {},
+       {"max_retries"},
+       {},
        {"http_config"}}};
   return kProviders;
 }
@@ -187,7 +216,8 @@ Status CheckAzure(const Texts& t) {
   if (Get(t, "storage_account").empty() && Get(t, "storage_connection_string").empty()) {
     missing = "storage_account_name is required but not configured";
   }
-  if (Get(t, "container").empty()) missing += (missing.empty() ? "" : ", ") + std::string("no container specified");
+  if (Get(t, "container").empty())
+    missing += (missing.empty() ? "" : ", ") + std::string("no container specified");
   if (!missing.empty()) return Invalid(missing);
   if (!Get(t, "msi_resource").empty() && Get(t, "storage_account_key").empty()) {
     return Invalid("msi_resource is deprecated and no credentials are configured");
@@ -223,7 +253,8 @@ Status CheckKnown(std::string_view type, const Texts& t) {
     return Invalid("validating BOS configuration: insufficient BOS configuration information");
   }
   if (type == "OBS") {
-    if (Get(t, "endpoint").empty()) return Invalid("validate obs config err: no obs endpoint in config file");
+    if (Get(t, "endpoint").empty())
+      return Invalid("validate obs config err: no obs endpoint in config file");
     if (any_empty({"access_key", "secret_key"})) {
       return Invalid("validate obs config err: no obs secret_key and access_key specified");
     }
@@ -275,8 +306,7 @@ Status ReadProvider(const YamlNode& settings, BucketConfig* out) {
   if (out->type == "FILESYSTEM") {
     YamlMap map(settings, "config");
     THANOS_RETURN_IF_ERROR(map.Text("directory", &out->directory).AllowUnknown().Finish());
-    return out->directory.empty() ? Invalid("missing directory for filesystem bucket")
-                                  : OkStatus();
+    return out->directory.empty() ? Invalid("missing directory for filesystem bucket") : OkStatus();
   }
   if (out->type == "S3") return ReadS3(settings, &out->s3);
   for (const KnownProvider& provider : KnownProviders()) {

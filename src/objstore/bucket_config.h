@@ -50,7 +50,8 @@ struct BucketConfig {
   S3Config s3;            // S3.
 };
 
-/// kInvalidArgument in Go's words, with the line where a key is unknown, repeated or of a wrong type.
+/// kInvalidArgument in Go's words, with the line where a key is unknown, repeated or of a wrong
+/// type.
 Result<BucketConfig> ParseBucketConfig(std::string_view yaml);
 
 }  // namespace thanos::objstore

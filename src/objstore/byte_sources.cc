@@ -64,10 +64,10 @@ class ObjectReader : public base::RangeReader {
   Result<base::PinnedBytes> Read(const CallContext& context, uint64_t offset,
                                  uint64_t length) override {
     if (offset > size_ || length > size_ - offset) {
-      return Status(StatusCode::kOutOfRange,
-                    name_ + ": range at " + std::to_string(offset) + " of " +
-                        std::to_string(length) + " bytes passes the end at " +
-                        std::to_string(size_));
+      return Status(StatusCode::kOutOfRange, name_ + ": range at " + std::to_string(offset) +
+                                                 " of " + std::to_string(length) +
+                                                 " bytes passes the end at " +
+                                                 std::to_string(size_));
     }
     if (length == 0) return base::PinnedBytes();
     THANOS_ASSIGN_OR_RETURN(
@@ -77,8 +77,7 @@ class ObjectReader : public base::RangeReader {
     std::shared_ptr<std::byte[]> buffer(new std::byte[length]);
     uint64_t done = 0;
     while (done < length) {
-      THANOS_ASSIGN_OR_RETURN(const size_t got,
-                              source->Read({buffer.get() + done, length - done}));
+      THANOS_ASSIGN_OR_RETURN(const size_t got, source->Read({buffer.get() + done, length - done}));
       if (got == 0) {
         return DataLossError(name_ + ": range at " + std::to_string(offset) + " gave " +
                              std::to_string(done) + " of " + std::to_string(length) + " bytes");
@@ -103,7 +102,7 @@ std::unique_ptr<ByteSource> MemorySource(std::string bytes) {
 Result<std::unique_ptr<ByteSource>> OpenFileSource(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return ErrnoError(errno, "open " + path);
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     close(fd);
     return FailedPreconditionError(path + ": not a file");
@@ -120,9 +119,8 @@ Result<std::string> ReadAll(ByteSource& source, std::string_view name, size_t by
   };
   if (known > 0 && static_cast<size_t>(known) > bytes_max) return too_large();
   if (known > 0) out.reserve(static_cast<size_t>(known));
-  std::vector<std::byte> piece(known >= 0 ? std::clamp<size_t>(static_cast<size_t>(known), 1,
-                                                               kPieceBytes)
-                                          : kPieceBytes);
+  std::vector<std::byte> piece(
+      known >= 0 ? std::clamp<size_t>(static_cast<size_t>(known), 1, kPieceBytes) : kPieceBytes);
   for (;;) {
     THANOS_ASSIGN_OR_RETURN(const size_t got, source.Read(piece));
     if (got == 0) return out;

@@ -62,23 +62,23 @@ class MetricsBucket : public Bucket {
   MetricsBucket(std::unique_ptr<Bucket> inner, metrics::Registry* registry)
       : inner_(std::move(inner)) {
     const std::string bucket = inner_->name();
-    const auto totals = registry->AddCounterFamily(
-        "thanos_objstore_bucket_operations_total",
-        "Total number of all attempted operations against a bucket.");
+    const auto totals =
+        registry->AddCounterFamily("thanos_objstore_bucket_operations_total",
+                                   "Total number of all attempted operations against a bucket.");
     const auto failures = registry->AddCounterFamily(
         "thanos_objstore_bucket_operation_failures_total",
         "Total number of operations against a bucket that failed, but were not expected to fail.");
-    const auto fetched = registry->AddCounterFamily(
-        "thanos_objstore_bucket_operation_fetched_bytes_total",
-        "Total number of bytes fetched from bucket, per operation.");
+    const auto fetched =
+        registry->AddCounterFamily("thanos_objstore_bucket_operation_fetched_bytes_total",
+                                   "Total number of bytes fetched from bucket, per operation.");
     const auto seconds = registry->AddHistogramFamily(
         "thanos_objstore_bucket_operation_duration_seconds",
         "Duration of successful operations against the bucket per operation.",
         metrics::OperationSecondsBounds());
-    const auto transferred = registry->AddHistogramFamily(
-        "thanos_objstore_bucket_operation_transferred_bytes",
-        "Number of bytes transferred from/to bucket per operation.",
-        metrics::ExponentialBounds(32768, 2, 16));
+    const auto transferred =
+        registry->AddHistogramFamily("thanos_objstore_bucket_operation_transferred_bytes",
+                                     "Number of bytes transferred from/to bucket per operation.",
+                                     metrics::ExponentialBounds(32768, 2, 16));
     const auto make = [&](Operation* operation, const char* name) {
       const metrics::LabelPairs labels = {{"bucket", bucket}, {"operation", name}};
       *operation = {totals.With(labels), failures.With(labels), fetched.With(labels),
@@ -135,9 +135,9 @@ class MetricsBucket : public Bucket {
     upload_.Done(status, start);
     if (status.ok()) {
       if (content.size() >= 0) upload_.transferred.Observe(static_cast<double>(content.size()));
-      last_upload_.Set(std::chrono::duration<double>(
-                           std::chrono::system_clock::now().time_since_epoch())
-                           .count());
+      last_upload_.Set(
+          std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+              .count());
     }
     return status;
   }
@@ -248,8 +248,8 @@ class RetryBucket : public Bucket {
     const int64_t ms = backoff_ms / 2 + static_cast<int64_t>(random()) % (backoff_ms / 2 + 1);
     const auto until = Clock::now() + std::chrono::milliseconds(ms);
     while (Clock::now() < until && context.Check().ok()) {
-      std::this_thread::sleep_for(std::min<Clock::duration>(std::chrono::milliseconds(20),
-                                                            until - Clock::now()));
+      std::this_thread::sleep_for(
+          std::min<Clock::duration>(std::chrono::milliseconds(20), until - Clock::now()));
     }
   }
 
@@ -320,7 +320,9 @@ class OwningFaultSource : public ByteSource {
  public:
   OwningFaultSource(std::unique_ptr<ByteSource> inner, std::shared_ptr<FaultPlan> plan,
                     std::string call)
-      : inner_(std::move(inner)), plan_(std::move(plan)), source_(*inner_, *plan_, std::move(call)) {}
+      : inner_(std::move(inner)),
+        plan_(std::move(plan)),
+        source_(*inner_, *plan_, std::move(call)) {}
   Result<size_t> Read(std::span<std::byte> out) override { return source_.Read(out); }
   int64_t size() const override { return inner_->size(); }
 
@@ -354,8 +356,8 @@ class FaultBucket : public Bucket {
                                            ByteRange range) override {
     THANOS_RETURN_IF_ERROR(plan_->Pass("open " + std::string(name)));
     THANOS_ASSIGN_OR_RETURN(auto source, inner_->Open(context, name, range));
-    return std::unique_ptr<ByteSource>(std::make_unique<OwningFaultSource>(
-        std::move(source), plan_, "read " + std::string(name)));
+    return std::unique_ptr<ByteSource>(
+        std::make_unique<OwningFaultSource>(std::move(source), plan_, "read " + std::string(name)));
   }
   Status Upload(const CallContext& context, std::string_view name, ByteSource& content,
                 const PutOptions& options) override {
@@ -420,8 +422,7 @@ std::unique_ptr<Bucket> WithRetry(std::unique_ptr<Bucket> inner, RetryOptions op
 std::unique_ptr<Bucket> WithPrefix(std::unique_ptr<Bucket> inner, std::string prefix) {
   return std::make_unique<PrefixBucket>(std::move(inner), std::move(prefix));
 }
-std::unique_ptr<Bucket> WithFaults(std::unique_ptr<Bucket> inner,
-                                   std::shared_ptr<FaultPlan> plan) {
+std::unique_ptr<Bucket> WithFaults(std::unique_ptr<Bucket> inner, std::shared_ptr<FaultPlan> plan) {
   return std::make_unique<FaultBucket>(std::move(inner), std::move(plan));
 }
 

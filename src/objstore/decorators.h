@@ -19,7 +19,7 @@ std::unique_ptr<Bucket> WithMetrics(std::unique_ptr<Bucket> inner, metrics::Regi
 
 struct RetryOptions {
   int attempts = 5;
-  int64_t first_backoff_ms = 50;   // Doubled each time, with jitter of one half.
+  int64_t first_backoff_ms = 50;  // Doubled each time, with jitter of one half.
   int64_t backoff_max_ms = 2000;
 };
 /// Tries again what answered kUnavailable or kDeadlineExceeded of its own, while the context

@@ -90,7 +90,7 @@ class FilesystemBucket : public Bucket {
   Result<ObjectAttributes> Attributes(const CallContext& context, std::string_view name) override {
     THANOS_RETURN_IF_ERROR(context.Check());
     THANOS_ASSIGN_OR_RETURN(const std::string path, PathOf(name));
-    struct stat info {};
+    struct stat info{};
     if (stat(path.c_str(), &info) != 0) return MissingOr(errno, "stat", name);
     if (!S_ISREG(info.st_mode)) return NotFoundError("object " + std::string(name) + " not found");
     return ObjectAttributes{info.st_size, ModifiedMs(info)};
@@ -102,7 +102,7 @@ class FilesystemBucket : public Bucket {
     if (!prefix.empty() && prefix.back() != '/') prefix += '/';
     if (!prefix.empty()) {
       THANOS_ASSIGN_OR_RETURN(const std::string path, PathOf(prefix.substr(0, prefix.size() - 1)));
-      struct stat info {};
+      struct stat info{};
       if (stat(path.c_str(), &info) != 0 && errno == ENOENT && fs::is_directory(root_)) {
         return OkStatus();
       }
@@ -116,17 +116,17 @@ class FilesystemBucket : public Bucket {
     THANOS_ASSIGN_OR_RETURN(const std::string path, PathOf(name));
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return MissingOr(errno, "open", name);
-    struct stat info {};
+    struct stat info{};
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
       close(fd);
       return NotFoundError("object " + std::string(name) + " not found");
     }
     if (range.offset < 0 || range.offset > info.st_size) {
       close(fd);
-      return Status(StatusCode::kOutOfRange,
-                    "object " + std::string(name) + ": range begins at " +
-                        std::to_string(range.offset) + ", behind the end at " +
-                        std::to_string(info.st_size));
+      return Status(StatusCode::kOutOfRange, "object " + std::string(name) + ": range begins at " +
+                                                 std::to_string(range.offset) +
+                                                 ", behind the end at " +
+                                                 std::to_string(info.st_size));
     }
     const int64_t rest = info.st_size - range.offset;
     const int64_t length = range.length < 0 ? rest : std::min(range.length, rest);
@@ -258,7 +258,8 @@ class FilesystemBucket : public Bucket {
     if (!dir) {
       const bool absent = errno == ENOENT || errno == ENOTDIR;
       // A bucket that is not there is not an empty one.
-      if (absent && prefix.empty()) return UnavailableError("bucket directory " + root_ + " is gone");
+      if (absent && prefix.empty())
+        return UnavailableError("bucket directory " + root_ + " is gone");
       if (absent) return std::vector<Entry>{};
       return ErrnoError(errno, "list " + path);
     }
@@ -269,7 +270,7 @@ class FilesystemBucket : public Bucket {
       if (item == nullptr) break;
       const std::string_view name = item->d_name;
       if (name == "." || name == ".." || name.starts_with(kTemporaryPrefix)) continue;
-      struct stat info {};
+      struct stat info{};
       if (fstatat(dirfd(dir.get()), item->d_name, &info, 0) != 0) {
         if (errno == ENOENT) continue;  // Deleted since, or a link to nothing.
         return ErrnoError(errno, "stat " + path + std::string(name));

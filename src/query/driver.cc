@@ -20,7 +20,8 @@ promql::EngineOptions WithLookback(promql::EngineOptions engine, int64_t lookbac
 
 Driver::Driver(DriverOptions options, std::shared_ptr<SeriesSource> source,
                metrics::Registry* registry)
-    : options_(std::move(options)), source_(std::move(source)),
+    : options_(std::move(options)),
+      source_(std::move(source)),
       engine_(WithLookback(options_.engine, options_.lookback_ms)),
       gate_(options_.concurrent_max, registry, "thanos_query_concurrent_gate_queries"),
       running_(registry->AddGauge("prometheus_engine_queries",
@@ -29,9 +30,9 @@ Driver::Driver(DriverOptions options, std::shared_ptr<SeriesSource> source,
       samples_(registry->AddCounter("prometheus_engine_query_samples_total",
                                     "The total number of samples loaded by all queries.",
                                     kEngineLabels)),
-      seconds_(registry->AddHistogramFamily(
-          "prometheus_engine_query_duration_histogram_seconds", "Query timings",
-          metrics::ExponentialBounds(0.01, 2, 14))) {
+      seconds_(registry->AddHistogramFamily("prometheus_engine_query_duration_histogram_seconds",
+                                            "Query timings",
+                                            metrics::ExponentialBounds(0.01, 2, 14))) {
   registry
       ->AddGauge("prometheus_engine_queries_concurrent_max",
                  "The max number of concurrent queries.", kEngineLabels)
@@ -53,9 +54,8 @@ int64_t Driver::LookbackFor(const promql::QueryParams& params) const {
 CallContext Driver::RequestContext(const CallContext& context,
                                    std::chrono::nanoseconds timeout) const {
   if (timeout.count() <= 0 || timeout > options_.timeout) timeout = options_.timeout;
-  return context.WithTimeout(timeout).WithBudget(
-      Budget::Make("query", options_.query_bytes_max, "query.memory-limit",
-                   options_.process_budget));
+  return context.WithTimeout(timeout).WithBudget(Budget::Make(
+      "query", options_.query_bytes_max, "query.memory-limit", options_.process_budget));
 }
 
 Result<promql::QueryResult> Driver::Run(const CallContext& context, promql::QueryParams params,

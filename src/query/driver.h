@@ -17,11 +17,11 @@ namespace thanos::query {
 struct DriverOptions {
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
   size_t concurrent_max = 20;
-  size_t query_bytes_max = 0;               // 0 is none but the process's.
-  std::shared_ptr<Budget> process_budget;   // May be null.
+  size_t query_bytes_max = 0;              // 0 is none but the process's.
+  std::shared_ptr<Budget> process_budget;  // May be null.
   promql::EngineOptions engine;
   bool dynamic_lookback = true;
-  int64_t lookback_ms = 0;                  // 0: the engine's 5 minutes.
+  int64_t lookback_ms = 0;  // 0: the engine's 5 minutes.
 };
 
 /// What went wrong, where: the HTTP API answers by it.
@@ -34,8 +34,7 @@ struct QueryFailure {
 /// Thread-safe.
 class Driver {
  public:
-  Driver(DriverOptions options, std::shared_ptr<SeriesSource> source,
-         metrics::Registry* registry);
+  Driver(DriverOptions options, std::shared_ptr<SeriesSource> source, metrics::Registry* registry);
 
   /// `timeout` 0 is the option's; a longer one is cut to it. On an error *failure is set.
   Result<promql::QueryResult> Run(const CallContext& context, promql::QueryParams params,

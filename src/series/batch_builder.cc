@@ -13,7 +13,9 @@ class ArenaBatch : public SeriesBatch {
  public:
   ArenaBatch(std::unique_ptr<Arena> arena, std::vector<std::shared_ptr<const void>> pins,
              std::vector<SeriesView> series, BudgetLease lease, size_t bytes)
-      : arena_(std::move(arena)), pins_(std::move(pins)), views_(std::move(series)),
+      : arena_(std::move(arena)),
+        pins_(std::move(pins)),
+        views_(std::move(series)),
         lease_(std::move(lease)) {
     series_ = views_;
     charged_bytes_ = bytes;

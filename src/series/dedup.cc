@@ -14,8 +14,7 @@ enum class Kind : uint8_t { kEnd, kFloat, kHistogram };
 // One replica. Floats and histograms are walked as one sequence in time.
 class Leaf {
  public:
-  Leaf(const chunk::Columns& columns, CounterAdjust adjust)
-      : columns_(columns), adjust_(adjust) {}
+  Leaf(const chunk::Columns& columns, CounterAdjust adjust) : columns_(columns), adjust_(adjust) {}
 
   Kind Next() {
     if (kind_ == Kind::kFloat) ++float_at_;
@@ -33,8 +32,8 @@ class Leaf {
   }
   Kind kind() const { return kind_; }
   int64_t t() const { return t_; }
-  // Without a lift the bits stay as they are: -0, and the stale marker. (Go adds the zero in counter
-  // mode, which turns the marker into a plain NaN: kLift does as Go.)
+  // Without a lift the bits stay as they are: -0, and the stale marker. (Go adds the zero in
+  // counter mode, which turns the marker into a plain NaN: kLift does as Go.)
   double value() const {
     const bool plain = lift_ == 0 && adjust_ != CounterAdjust::kLift;
     return plain ? columns_.v[float_at_] : columns_.v[float_at_] + lift_;
@@ -54,8 +53,8 @@ class Leaf {
     const bool has_histogram = histogram_at_ < columns_.histogram_t.size();
     if (!has_float && !has_histogram) {
       kind_ = Kind::kEnd;
-    } else if (has_float && (!has_histogram ||
-                             columns_.t[float_at_] <= columns_.histogram_t[histogram_at_])) {
+    } else if (has_float &&
+               (!has_histogram || columns_.t[float_at_] <= columns_.histogram_t[histogram_at_])) {
       kind_ = Kind::kFloat;
       t_ = columns_.t[float_at_];
     } else {
@@ -141,8 +140,7 @@ class Merge {
     }
     use_a_ = a_.t() <= b_.t();
     const int64_t chosen = use_a_ ? a_.t() : b_.t();
-    const int64_t penalty =
-        last_ms_ == INT64_MIN ? kInitialPenaltyMs : 2 * (chosen - last_ms_);
+    const int64_t penalty = last_ms_ == INT64_MIN ? kInitialPenaltyMs : 2 * (chosen - last_ms_);
     (use_a_ ? a_penalty_ : b_penalty_) = 0;
     (use_a_ ? b_penalty_ : a_penalty_) = penalty;
     last_ms_ = chosen;

@@ -47,7 +47,9 @@ class SortCursor : public Wrapper {
  public:
   SortCursor(const CallContext& context, std::unique_ptr<SeriesCursor> inner,
              std::vector<std::string> without, uint32_t batch_series)
-      : Wrapper(std::move(inner)), context_(context), without_(std::move(without)),
+      : Wrapper(std::move(inner)),
+        context_(context),
+        without_(std::move(without)),
         batch_series_(std::max<uint32_t>(batch_series, 1)) {}
 
   Result<SeriesBatchRef> Next() override {
@@ -84,9 +86,9 @@ class SortCursor : public Wrapper {
     std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
       return Compare(a.labels, b.labels) < 0;
     });
-    THANOS_ASSIGN_OR_RETURN(lease_, BudgetLease::Take(context_.budget(),
-                                                      arena_->allocated_bytes() +
-                                                          entries_.size() * sizeof(Entry)));
+    THANOS_ASSIGN_OR_RETURN(
+        lease_, BudgetLease::Take(context_.budget(),
+                                  arena_->allocated_bytes() + entries_.size() * sizeof(Entry)));
     return OkStatus();
   }
 
@@ -169,8 +171,7 @@ std::unique_ptr<SeriesCursor> SortBuffered(const CallContext& context,
                                            std::unique_ptr<SeriesCursor> inner,
                                            std::vector<std::string> without,
                                            uint32_t batch_series) {
-  return std::make_unique<SortCursor>(context, std::move(inner), std::move(without),
-                                      batch_series);
+  return std::make_unique<SortCursor>(context, std::move(inner), std::move(without), batch_series);
 }
 
 std::unique_ptr<SeriesCursor> EmptyCursor() { return CursorOf({}); }

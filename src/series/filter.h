@@ -20,8 +20,7 @@ std::unique_ptr<SeriesCursor> FilterShard(std::unique_ptr<SeriesCursor> inner, S
 /// charged to the context's budget. For peers that do not sort, or do not remove labels themselves.
 std::unique_ptr<SeriesCursor> SortBuffered(const CallContext& context,
                                            std::unique_ptr<SeriesCursor> inner,
-                                           std::vector<std::string> without,
-                                           uint32_t batch_series);
+                                           std::vector<std::string> without, uint32_t batch_series);
 
 /// An empty stream.
 std::unique_ptr<SeriesCursor> EmptyCursor();

@@ -15,8 +15,8 @@ namespace {
 constexpr std::string_view kUnsortedText = "series are not sorted: input ";
 
 Status UnsortedError(size_t input, LabelsView before, LabelsView after) {
-  return AbortedError(std::string(kUnsortedText) + std::to_string(input) + ": " +
-                      after.ToString() + " came after " + before.ToString());
+  return AbortedError(std::string(kUnsortedText) + std::to_string(input) + ": " + after.ToString() +
+                      " came after " + before.ToString());
 }
 
 int CompareParts(std::span<const ChunkPart> a, std::span<const ChunkPart> b) {

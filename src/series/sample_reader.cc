@@ -128,10 +128,9 @@ Status SampleReader::Read(const SeriesView& series, const ReadOptions& options,
                           chunk::Columns* out) {
   out->Clear();
   Scratch& s = *scratch_;
-  const bool downsampled =
-      std::any_of(series.chunks.begin(), series.chunks.end(), [](const ChunkView& chunk) {
-        return FindPart(chunk, Aggr::kCounter) != nullptr;
-      });
+  const bool downsampled = std::any_of(
+      series.chunks.begin(), series.chunks.end(),
+      [](const ChunkView& chunk) { return FindPart(chunk, Aggr::kCounter) != nullptr; });
   // Downsampled counters need their marks read; raw ones reach the engine as they are.
   const bool take_out_resets =
       options.aggregates.Has(Aggr::kCounter) && (downsampled || options.counter_always_adjusted);

@@ -76,8 +76,7 @@ class ExemplarsOf : public rpc::ExemplarsService {
       : client_(std::move(client)), source_(std::move(source)) {}
   Result<wire::ExemplarsResponse> Exemplars(const CallContext& context,
                                             const wire::ExemplarsRequest& request) override {
-    THANOS_ASSIGN_OR_RETURN(wire::ExemplarsResponse response,
-                            client_->Exemplars(context, request));
+    THANOS_ASSIGN_OR_RETURN(wire::ExemplarsResponse response, client_->Exemplars(context, request));
     const Labels external = source_->state().external;
     for (wire::ExemplarData& data : response.data) Extend(external, &data.series_labels);
     return response;

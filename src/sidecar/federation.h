@@ -12,7 +12,6 @@ namespace thanos::sidecar {
 
 /// Fills rules, targets, metadata, exemplars and status of *services.
 void AddFederation(std::shared_ptr<promclient::PrometheusClient> client,
-                   std::shared_ptr<promclient::PrometheusSource> source,
-                   rpc::Services* services);
+                   std::shared_ptr<promclient::PrometheusSource> source, rpc::Services* services);
 
 }  // namespace thanos::sidecar

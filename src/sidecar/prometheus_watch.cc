@@ -33,10 +33,10 @@ Status CheckPrometheusFlags(const std::map<std::string, std::string>& flags,
   const std::string min_block = Get(flags, "storage.tsdb.min-block-duration");
   const std::string max_block = Get(flags, "storage.tsdb.max-block-duration");
   if (min_block != max_block && delay_path.empty()) {
-    const std::string text =
-        "found that TSDB Max time is " + max_block + " and Min time is " + min_block +
-        ". Compaction needs to be disabled (storage.tsdb.min-block-duration = "
-        "storage.tsdb.max-block-duration)";
+    const std::string text = "found that TSDB Max time is " + max_block + " and Min time is " +
+                             min_block +
+                             ". Compaction needs to be disabled (storage.tsdb.min-block-duration = "
+                             "storage.tsdb.max-block-duration)";
     if (!options.ignore_unequal_block_size) return FailedPreconditionError(text);
     warnings->push_back(text + "; blocks may be compacted before they are shipped");
   }
@@ -52,8 +52,11 @@ PrometheusWatch::PrometheusWatch(std::shared_ptr<promclient::PrometheusClient> c
                                  std::shared_ptr<promclient::PrometheusSource> source,
                                  WatchOptions options, WatchCallbacks callbacks,
                                  base::Logger logger, metrics::Registry* registry)
-    : client_(std::move(client)), source_(std::move(source)), options_(std::move(options)),
-      callbacks_(std::move(callbacks)), logger_(std::move(logger)),
+    : client_(std::move(client)),
+      source_(std::move(source)),
+      options_(std::move(options)),
+      callbacks_(std::move(callbacks)),
+      logger_(std::move(logger)),
       up_(registry->AddGauge(
           "thanos_sidecar_prometheus_up",
           "Boolean indicator whether the sidecar can reach its Prometheus peer.")) {

@@ -1,5 +1,5 @@
-// Keeps an eye on the Prometheus beside the sidecar: is it there, is it set up for shipping, what are
-// its external labels and its oldest sample. components/sidecar §1.
+// Keeps an eye on the Prometheus beside the sidecar: is it there, is it set up for shipping, what
+// are its external labels and its oldest sample. components/sidecar §1.
 #pragma once
 
 #include <atomic>
@@ -30,9 +30,9 @@ struct WatchOptions {
 };
 
 struct WatchCallbacks {
-  std::function<void()> on_first_ready;     // Once, when all is known.
-  std::function<void(bool)> on_up;          // At each look after that.
-  std::function<void(Status)> on_fatal;     // What cannot mend itself: no external labels.
+  std::function<void()> on_first_ready;  // Once, when all is known.
+  std::function<void(bool)> on_up;       // At each look after that.
+  std::function<void(Status)> on_fatal;  // What cannot mend itself: no external labels.
 };
 
 /// Owns one thread. Callbacks run on it.

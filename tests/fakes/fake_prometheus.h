@@ -23,11 +23,11 @@ class FakePrometheus {
   };
 
   FakePrometheus() : server_(net::HttpServerOptions()) {
-    for (const char* path : {"/api/v1/status/config", "/api/v1/status/buildinfo",
-                             "/api/v1/status/flags", "/metrics", "/-/reload", "/api/v1/series",
-                             "/api/v1/labels", "/api/v1/label/:name/values", "/api/v1/rules",
-                             "/api/v1/targets", "/api/v1/metadata", "/api/v1/query_exemplars",
-                             "/api/v1/status/tsdb"}) {
+    for (const char* path :
+         {"/api/v1/status/config", "/api/v1/status/buildinfo", "/api/v1/status/flags", "/metrics",
+          "/-/reload", "/api/v1/series", "/api/v1/labels", "/api/v1/label/:name/values",
+          "/api/v1/rules", "/api/v1/targets", "/api/v1/metadata", "/api/v1/query_exemplars",
+          "/api/v1/status/tsdb"}) {
       server_.Handle({}, path, [this](const CallContext&, const net::HttpRequest& request) {
         std::lock_guard lock(mutex_);
         requests_.push_back(request);
@@ -59,10 +59,10 @@ class FakePrometheus {
 
   std::vector<Series> series;
   std::vector<wire::SampledSeries> samples;
-  bool sampled = false;                 // Answers with samples.
+  bool sampled = false;  // Answers with samples.
   int read_status = 200;
-  std::string content_type;             // Instead of the right one.
-  std::string appended;                 // Behind the last frame, as late errors are.
+  std::string content_type;  // Instead of the right one.
+  std::string appended;      // Behind the last frame, as late errors are.
   std::function<void(const CallContext&)> before_frame;
 
  private:
@@ -83,10 +83,11 @@ class FakePrometheus {
       response.body = codec::SnappyCompress(wire::EncodeReadResponse({samples}));
       return response;
     }
-    response.headers.Add("Content-Type",
-                         content_type.empty()
-                             ? "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
-                             : content_type);
+    response.headers.Add(
+        "Content-Type",
+        content_type.empty()
+            ? "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
+            : content_type);
     response.stream = [this, context](net::BodyWriter& out) { return WriteFrames(context, out); };
     return response;
   }

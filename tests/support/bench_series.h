@@ -40,8 +40,7 @@ class BenchSeries {
         const auto min_ms = static_cast<int64_t>(1'700'000'000'000 + j * 1'800'000);
         chunks_.push_back({min_ms, min_ms + 1'785'000, 0, {&parts_.back(), 1}});
       }
-      views_.push_back({labels_.back().view(),
-                        {chunks_.data() + i * chunks_each, chunks_each}});
+      views_.push_back({labels_.back().view(), {chunks_.data() + i * chunks_each, chunks_each}});
     }
   }
   std::span<const SeriesView> views() const { return views_; }

@@ -11,7 +11,8 @@ namespace thanos::testing {
 
 inline std::vector<model::HistogramSpan> SpansOf(const nlohmann::json& h, const char* key) {
   std::vector<model::HistogramSpan> spans;
-  for (const auto& span : h.value(key, nlohmann::json::array())) spans.push_back({span[0], span[1]});
+  for (const auto& span : h.value(key, nlohmann::json::array()))
+    spans.push_back({span[0], span[1]});
   return spans;
 }
 

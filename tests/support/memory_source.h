@@ -101,8 +101,8 @@ class MemorySource : public SeriesSource {
     size_t h = 0;
     while (f < samples.t.size() || h < samples.histogram_t.size()) {
       const auto float_is_next = [&] {
-        return f < samples.t.size() && (h == samples.histogram_t.size() ||
-                                        samples.t[f] < samples.histogram_t[h]);
+        return f < samples.t.size() &&
+               (h == samples.histogram_t.size() || samples.t[f] < samples.histogram_t[h]);
       };
       if (float_is_next()) {
         const size_t begin = f;

@@ -18,9 +18,9 @@ inline std::string SharedPath(const std::string& path) {
   return std::string(THANOS_SHARED_DIR) + "/" + path;
 }
 
-#define THANOS_SKIP_WITHOUT_SHARED(path)                                     \
-  if (!std::filesystem::exists(::thanos::testing::SharedPath(path))) {       \
-    GTEST_SKIP() << "../shared/" << path << " is absent: skipped";           \
+#define THANOS_SKIP_WITHOUT_SHARED(path)                               \
+  if (!std::filesystem::exists(::thanos::testing::SharedPath(path))) { \
+    GTEST_SKIP() << "../shared/" << path << " is absent: skipped";     \
   }
 
 inline std::string ReadWholeFile(const std::string& path) {

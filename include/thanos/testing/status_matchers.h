@@ -50,9 +50,9 @@ MATCHER_P(IsOkAndHolds, inner, "") {
 
 #define THANOS_ASSERT_OK(expression) ASSERT_THAT(expression, ::thanos::testing::IsOk())
 #define THANOS_EXPECT_OK(expression) EXPECT_THAT(expression, ::thanos::testing::IsOk())
-#define THANOS_ASSERT_OK_AND_ASSIGN_INNER(result, lhs, ...)      \
-  auto result = (__VA_ARGS__);                                   \
-  ASSERT_THAT(result, ::thanos::testing::IsOk());                \
+#define THANOS_ASSERT_OK_AND_ASSIGN_INNER(result, lhs, ...) \
+  auto result = (__VA_ARGS__);                              \
+  ASSERT_THAT(result, ::thanos::testing::IsOk());           \
   lhs = std::move(result).value()
 #define THANOS_ASSERT_OK_AND_ASSIGN(lhs, ...) \
   THANOS_ASSERT_OK_AND_ASSIGN_INNER(THANOS_CONCAT(thanos_result_, __LINE__), lhs, __VA_ARGS__)

@@ -1,5 +1,5 @@
-// Stores grant few slots and hold each until its stream ends. Queries with two selectors must not lock
-// each other out: they finish, all of them.
+// Stores grant few slots and hold each until its stream ends. Queries with two selectors must not
+// lock each other out: they finish, all of them.
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -90,8 +90,7 @@ TEST(Admission, FortyTwoSidedQueriesFinishOnAStoreWithTwoSlots) {
   memory->Seal();
   metrics::Registry registry;
   rpc::Services services;
-  services.store =
-      std::make_shared<SlottedStore>(fanout::MakeStoreService(memory, {}, &registry));
+  services.store = std::make_shared<SlottedStore>(fanout::MakeStoreService(memory, {}, &registry));
   services.info = fanout::MakeInfoService(memory, {.component = "store"}, [] { return true; });
   auto transport = rpc::MakeMemoryTransport("store", services);
   auto channel = std::make_shared<rpc::Channel>(transport, rpc::ChannelOptions());

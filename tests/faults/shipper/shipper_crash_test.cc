@@ -1,5 +1,5 @@
-// Kill the shipper at every object-store call and every piece of content: after a restart the bucket
-// holds exactly the blocks, once, and whole.
+// Kill the shipper at every object-store call and every piece of content: after a restart the
+// bucket holds exactly the blocks, once, and whole.
 #include <filesystem>
 #include <fstream>
 
@@ -30,9 +30,9 @@ class ShipperCrashTest : public ::testing::Test {
 
   Result<size_t> Ship(std::shared_ptr<objstore::FaultPlan> plan) {
     auto bucket = objstore::WithFaults(*objstore::OpenFilesystemBucket(bucket_path()), plan);
-    Shipper shipper({.directory = tsdb(),
-                     .external_labels = [] { return Labels::Of({{"replica", "a"}}); }},
-                    bucket.get(), base::Logger(), &registry_);
+    Shipper shipper(
+        {.directory = tsdb(), .external_labels = [] { return Labels::Of({{"replica", "a"}}); }},
+        bucket.get(), base::Logger(), &registry_);
     return shipper.Sync(CallContext());
   }
 

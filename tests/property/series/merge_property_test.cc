@@ -73,7 +73,8 @@ std::unique_ptr<SeriesCursor> CursorOfModel(const Model& model, std::mt19937& ra
   };
   for (const auto& [labels, chunks] : model) {
     if (split && chunks.size() > 1) {
-      const auto middle = chunks.begin() + static_cast<ptrdiff_t>(1 + random() % (chunks.size() - 1));
+      const auto middle =
+          chunks.begin() + static_cast<ptrdiff_t>(1 + random() % (chunks.size() - 1));
       batch.emplace_back(labels, std::vector<TestChunk>(chunks.begin(), middle));
       if (random() % 2) flush();
       batch.emplace_back(labels, std::vector<TestChunk>(middle, chunks.end()));
@@ -98,8 +99,8 @@ Model RandomModel(std::mt19937& random, int source) {
     int64_t t = static_cast<int64_t>(random() % 5);
     for (int n = 1 + static_cast<int>(random() % 4); n > 0; --n) {
       const int64_t end = t + static_cast<int64_t>(random() % 10);
-      chunks.push_back({t, end, random() % 3 ? "d" + std::to_string(t % 3)
-                                             : "s" + std::to_string(source)});
+      chunks.push_back(
+          {t, end, random() % 3 ? "d" + std::to_string(t % 3) : "s" + std::to_string(source)});
       t = end + 1 + static_cast<int64_t>(random() % 3);
     }
   }
@@ -124,8 +125,8 @@ Model Drain(SeriesCursor& cursor, bool* ordered) {
       std::vector<TestChunk>& chunks = model[labels];
       EXPECT_TRUE(ChunksAreSorted(series.chunks));
       for (const ChunkView& chunk : series.chunks) {
-        chunks.push_back({chunk.min_ms, chunk.max_ms,
-                          std::string(codec::AsText(chunk.parts[0].data))});
+        chunks.push_back(
+            {chunk.min_ms, chunk.max_ms, std::string(codec::AsText(chunk.parts[0].data))});
       }
     }
   }
@@ -150,7 +151,8 @@ void CheckOneSeed(uint32_t seed) {
     chunks.erase(std::unique(chunks.begin(), chunks.end()), chunks.end());
   }
   const uint32_t sizes[] = {1, 3, 64};
-  auto merged = MergeCursors(CallContext(), std::move(inputs), {.batch_series = sizes[random() % 3]});
+  auto merged =
+      MergeCursors(CallContext(), std::move(inputs), {.batch_series = sizes[random() % 3]});
   bool ordered = false;
   Model got = Drain(*merged, &ordered);
   EXPECT_TRUE(ordered) << "seed " << seed;
@@ -191,7 +193,8 @@ TEST(Merge, KeepsToTheLimitOverAllBatches) {
     for (int i = 0; i < 10; ++i) model[Labels::Of({{"a", std::to_string(i)}})] = {{0, 1, "x"}};
     std::vector<std::unique_ptr<SeriesCursor>> inputs;
     inputs.push_back(CursorOfModel(model, random, false));
-    auto merged = MergeCursors(CallContext(), std::move(inputs), {.batch_series = 2, .limit = limit});
+    auto merged =
+        MergeCursors(CallContext(), std::move(inputs), {.batch_series = 2, .limit = limit});
     bool ordered = false;
     EXPECT_EQ(Drain(*merged, &ordered).size(), limit);
   }
@@ -204,7 +207,8 @@ TEST(SortBuffered, RemovesLabelsSortsAndJoins) {
     Model want;
     for (const auto& [labels, chunks] : model) {
       std::string removed;
-      const Labels key = RemoveLabels(labels, {"b"}, &removed) ? Labels::FromEncoded(removed) : labels;
+      const Labels key =
+          RemoveLabels(labels, {"b"}, &removed) ? Labels::FromEncoded(removed) : labels;
       auto& all = want[key];
       all.insert(all.end(), chunks.begin(), chunks.end());
       std::stable_sort(all.begin(), all.end());
@@ -224,7 +228,8 @@ TEST(Merge, ABudgetThatIsTooSmallFailsTheRequest) {
   for (int i = 0; i < 100; ++i) model[Labels::Of({{"a", std::to_string(i)}})] = {{0, 1, "x"}};
   std::vector<std::unique_ptr<SeriesCursor>> inputs;
   inputs.push_back(CursorOfModel(model, random, false));
-  auto merged = MergeCursors(CallContext().WithBudget(Budget::Make("query", 100)), std::move(inputs), {});
+  auto merged =
+      MergeCursors(CallContext().WithBudget(Budget::Make("query", 100)), std::move(inputs), {});
   merged->Start();
   EXPECT_THAT(merged->Next(), testing::StatusIs(StatusCode::kResourceExhausted));
 }

@@ -95,28 +95,29 @@ TEST(CallContext, ARegistrationGoingAwayWaitsForItsCallback) {
 TEST(ParallelFor, RunsAllAndReportsTheFirstError) {
   base::Executor executor("t", 3);
   std::atomic<int> sum{0};
-  EXPECT_THAT(base::ParallelFor(executor, 100, [&](size_t i) {
-                sum += static_cast<int>(i);
-                return OkStatus();
-              }),
-              IsOk());
-  EXPECT_EQ(sum, 4950);
   EXPECT_THAT(base::ParallelFor(executor, 100,
                                 [&](size_t i) {
-                                  return i == 7 ? DataLossError("seven") : OkStatus();
+                                  sum += static_cast<int>(i);
+                                  return OkStatus();
                                 }),
-              StatusIs(StatusCode::kDataLoss, "seven"));
+              IsOk());
+  EXPECT_EQ(sum, 4950);
+  EXPECT_THAT(
+      base::ParallelFor(executor, 100,
+                        [&](size_t i) { return i == 7 ? DataLossError("seven") : OkStatus(); }),
+      StatusIs(StatusCode::kDataLoss, "seven"));
 }
 
 TEST(ParallelFor, NestsWithoutADeadlock) {
   base::Executor executor("t", 2);
   std::atomic<int> count{0};
-  EXPECT_THAT(base::ParallelFor(executor, 8, [&](size_t) {
-                return base::ParallelFor(executor, 8, [&](size_t) {
-                  ++count;
-                  return OkStatus();
-                });
-              }),
+  EXPECT_THAT(base::ParallelFor(executor, 8,
+                                [&](size_t) {
+                                  return base::ParallelFor(executor, 8, [&](size_t) {
+                                    ++count;
+                                    return OkStatus();
+                                  });
+                                }),
               IsOk());
   EXPECT_EQ(count, 64);
 }

@@ -35,7 +35,9 @@ TEST(DurationVectors, ParseAndPrintLikeTheOriginals) {
       ExpectDuration(ParsePromDurationAllowNegative(text), row["prom_negative"], id, true);
       ExpectDuration(ParseGoDuration(text), row["go"], id, true);
       if (row["go"].contains("ns")) {
-        EXPECT_EQ(FormatGoDuration(std::stoll(row["go"]["ns"].get<std::string>())), row["go"]["string"]) << id;
+        EXPECT_EQ(FormatGoDuration(std::stoll(row["go"]["ns"].get<std::string>())),
+                  row["go"]["string"])
+            << id;
       }
       if (row["prom"].contains("ns")) {
         EXPECT_EQ(FormatPromDuration(std::stoll(row["prom"]["ns"].get<std::string>()) / 1000000),
@@ -67,8 +69,9 @@ TEST(Rfc3339, ReadsZonesFractionsAndLeapDays) {
   EXPECT_THAT(ParseRfc3339Ms("2024-02-29T12:00:00.1239+02:00"),
               testing::IsOkAndHolds(1709200800123));
   EXPECT_THAT(ParseRfc3339Ms("1969-12-31T23:59:59.5Z"), testing::IsOkAndHolds(-500));
-  for (const char* bad : {"", "2024-02-30T00:00:00Z", "2024-01-01T00:00:00", "2024-01-01 00:00:00Z",
-                          "2024-13-01T00:00:00Z", "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00Zx"}) {
+  for (const char* bad :
+       {"", "2024-02-30T00:00:00Z", "2024-01-01T00:00:00", "2024-01-01 00:00:00Z",
+        "2024-13-01T00:00:00Z", "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00Zx"}) {
     EXPECT_FALSE(ParseRfc3339Ms(bad).ok()) << bad;
   }
 }

@@ -39,7 +39,8 @@ TEST(ByteReader, ReadsWhatTheWriterWrote) {
   EXPECT_EQ(reader.remaining(), 0u);
   EXPECT_TRUE(reader.ok());
   reader.U8();
-  EXPECT_THAT(reader.Check("thing"), StatusIs(StatusCode::kDataLoss, ::testing::HasSubstr("thing")));
+  EXPECT_THAT(reader.Check("thing"),
+              StatusIs(StatusCode::kDataLoss, ::testing::HasSubstr("thing")));
 }
 
 TEST(ByteReader, RefusesVarintsThatDoNotFit) {

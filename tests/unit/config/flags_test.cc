@@ -51,8 +51,7 @@ TEST_F(FlagSetTest, TakesBothFormsRepetitionNegationAndAliases) {
   EXPECT_FALSE(yes_);
   EXPECT_EQ(wait_, 36 * 3600 * 1000000000ll);
   EXPECT_EQ(size_, uint64_t{2} << 30);
-  EXPECT_THAT(flags_.NotesOnFlagsWithoutEffect(),
-              ::testing::ElementsAre("--gone: It is gone."));
+  EXPECT_THAT(flags_.NotesOnFlagsWithoutEffect(), ::testing::ElementsAre("--gone: It is gone."));
 }
 
 TEST_F(FlagSetTest, SaysWhatIsWrongByName) {
@@ -76,8 +75,8 @@ TEST_F(FlagSetTest, AFlagThatIsNotRepeatableMayStandOnce) {
 
 TEST_F(FlagSetTest, ReadsArgumentsAndContentsFromFiles) {
   testing::TemporaryDirectory directory;
-  std::ofstream(directory.path() + "/args") << "--many=x\n--conf-file=" << directory.path()
-                                            << "/conf\n";
+  std::ofstream(directory.path() + "/args")
+      << "--many=x\n--conf-file=" << directory.path() << "/conf\n";
   std::ofstream(directory.path() + "/conf") << "key: $(THANOS_FLAGS_TEST)";
   EXPECT_THAT(flags_.Parse({"@" + directory.path() + "/args"}),
               StatusIs(StatusCode::kInvalidArgument, ::testing::HasSubstr("THANOS_FLAGS_TEST")));
@@ -97,13 +96,15 @@ TEST(FlagSet, ContentIsRequiredWhereItSaysSo) {
   EXPECT_THAT(flags.Parse({}), StatusIs(StatusCode::kInvalidArgument));
   FlagSet both("cmd", "");
   both.PathOrContent("conf", "", true, false, &content);
-  EXPECT_THAT(both.Parse({"--conf=a", "--conf-file=/none"}), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(both.Parse({"--conf=a", "--conf-file=/none"}),
+              StatusIs(StatusCode::kInvalidArgument));
 }
 
 TEST_F(FlagSetTest, HelpNamesEveryFlagInItsClass) {
   const std::string help = flags_.Help();
-  for (const char* text : {"--text=fallback", "--[no-]yes", "--many", "Accepted without effect:",
-                           "--gone", "Not built yet (refused by name):", "--later", "Also --old-text"}) {
+  for (const char* text :
+       {"--text=fallback", "--[no-]yes", "--many", "Accepted without effect:", "--gone",
+        "Not built yet (refused by name):", "--later", "Also --old-text"}) {
     EXPECT_THAT(help, ::testing::HasSubstr(text));
   }
 }

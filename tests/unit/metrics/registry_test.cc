@@ -1,7 +1,7 @@
 #include "metrics/registry.h"
 
-#include <gtest/gtest.h>
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace thanos::metrics {
 namespace {
@@ -58,9 +58,8 @@ TEST(Registry, OneNameIsOneFamily) {
 TEST(Registry, AsksCallbacksAtEachScrape) {
   Registry registry;
   double value = 1;
-  registry.AddCallback("c", "C.", false, [&] {
-    return std::vector<Registry::Sample>{{{{"l", "x"}}, value}};
-  });
+  registry.AddCallback("c", "C.", false,
+                       [&] { return std::vector<Registry::Sample>{{{{"l", "x"}}, value}}; });
   EXPECT_THAT(registry.Render(Format::kText), HasSubstr("c{l=\"x\"} 1\n"));
   value = 2;
   EXPECT_THAT(registry.Render(Format::kText), HasSubstr("c{l=\"x\"} 2\n"));

@@ -50,7 +50,8 @@ void CheckSet(const json& row) {
   if (row.contains("utf8_valid")) {
     bool valid = true;
     for (const Label& label : labels) {
-      valid &= base::IsValidUtf8(label.name) && base::IsValidUtf8(label.value) && !label.name.empty();
+      valid &=
+          base::IsValidUtf8(label.name) && base::IsValidUtf8(label.value) && !label.name.empty();
     }
     EXPECT_EQ(valid, row["utf8_valid"].get<bool>()) << id;
   }
@@ -73,7 +74,8 @@ void CheckName(const json& row) {
   EXPECT_EQ(model::IsPlainMetricName(name), row["legacy_metric"].get<bool>()) << id;
   EXPECT_EQ(base::IsValidUtf8(name) && !name.empty(), row["utf8_label"].get<bool>()) << id;
   EXPECT_EQ(model::EscapeNameAsValues(name), row["escape_values"].get<std::string>()) << id;
-  EXPECT_EQ(model::EscapeNameAsUnderscores(name), row["escape_underscores"].get<std::string>()) << id;
+  EXPECT_EQ(model::EscapeNameAsUnderscores(name), row["escape_underscores"].get<std::string>())
+      << id;
   EXPECT_EQ(model::EscapeNameAsDots(name), row["escape_dots"].get<std::string>()) << id;
   EXPECT_EQ(model::UnescapeName(name), testing::TextOf(row["unescape_values"])) << id;
 }
@@ -82,7 +84,8 @@ void CheckThanos(const json& row) {
   const std::string id = row["id"];
   const Pairs pairs = PairsOf(row["labels"]);
   const Labels labels = Labels::Of(pairs);
-  EXPECT_EQ(model::GroupKey(row["resolution_ms"], labels), row["group_key"].get<std::string>()) << id;
+  EXPECT_EQ(model::GroupKey(row["resolution_ms"], labels), row["group_key"].get<std::string>())
+      << id;
   std::string bytes = testing::TextOf(row["hash_prefix"]) + "\xff";
   for (const Label& label : labels) {
     bytes.append(label.name).append("\xff").append(label.value).append("\xff");
@@ -95,7 +98,9 @@ void CheckThanos(const json& row) {
   EXPECT_EQ(series::InShard(shard, labels), shard.total == 1) << id;
   std::vector<Label> list;
   for (const auto& [name, value] : pairs) list.push_back({name, value});
-  EXPECT_EQ(std::string(model::ValidateExternalLabels(list).message()), row["validate_error"].get<std::string>()) << id;
+  EXPECT_EQ(std::string(model::ValidateExternalLabels(list).message()),
+            row["validate_error"].get<std::string>())
+      << id;
 }
 
 TEST(LabelVectors, HashOrderNamesAndGroupsAreGos) {
@@ -111,14 +116,20 @@ TEST(LabelVectors, HashOrderNamesAndGroupsAreGos) {
       EXPECT_EQ(codec::Xxh64(testing::FromHex(row["bytes_hex"])), U64(row["xxh64"])) << row["id"];
     }
     if (kind == "unescape") {
-      EXPECT_EQ(model::UnescapeName(testing::TextOf(row["name"])), testing::TextOf(row["unescape_values"])) << row["id"];
-      EXPECT_EQ(model::UnescapeDotsName(testing::TextOf(row["name"])), testing::TextOf(row["unescape_dots"])) << row["id"];
+      EXPECT_EQ(model::UnescapeName(testing::TextOf(row["name"])),
+                testing::TextOf(row["unescape_values"]))
+          << row["id"];
+      EXPECT_EQ(model::UnescapeDotsName(testing::TextOf(row["name"])),
+                testing::TextOf(row["unescape_dots"]))
+          << row["id"];
     }
     if (kind == "validate") {
       std::vector<Label> list;
       const Pairs pairs = PairsOf(row["labels"]);
       for (const auto& [name, value] : pairs) list.push_back({name, value});
-      EXPECT_EQ(std::string(model::ValidateExternalLabels(list).message()), row["validate_error"].get<std::string>()) << row["id"];
+      EXPECT_EQ(std::string(model::ValidateExternalLabels(list).message()),
+                row["validate_error"].get<std::string>())
+          << row["id"];
     }
   }
 }
@@ -137,7 +148,8 @@ TEST(Labels, OrderIsPairwise) {
   };
   for (int round = 0; round < 20000; ++round) {
     Pairs a, b;
-    for (size_t i = random() % 3; i > 0; --i) a.emplace_back("l" + std::to_string(random() % 3), text());
+    for (size_t i = random() % 3; i > 0; --i)
+      a.emplace_back("l" + std::to_string(random() % 3), text());
     b = a;
     if (!b.empty() && random() % 2) b[random() % b.size()].second = text();
     if (random() % 3 == 0) b.emplace_back("z", text());

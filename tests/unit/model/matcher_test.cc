@@ -47,9 +47,9 @@ TEST(MatcherVectors, MatchWhatPrometheusMatches) {
                                MatchType::kNotRegex};
     for (const MatchType candidate : types) {
       if (MatchTypeText(candidate) != type) continue;
-      THANOS_ASSERT_OK_AND_ASSIGN(const Matcher matcher,
-                                  Matcher::Make(candidate, testing::TextOf(row["name"]),
-                                                testing::TextOf(row["value"])));
+      THANOS_ASSERT_OK_AND_ASSIGN(
+          const Matcher matcher,
+          Matcher::Make(candidate, testing::TextOf(row["name"]), testing::TextOf(row["value"])));
       EXPECT_EQ(matcher.ToString(), testing::TextOf(row["printed"]));
       EXPECT_EQ(matcher.Inverse().ToString(), testing::TextOf(row["inverse"]));
     }
@@ -70,8 +70,8 @@ TEST(RegexShape, KnowsTheShapesPeopleWrite) {
 
 TEST(Regex, AffixShapesDecideLikeRe2) {
   // The same pattern with a needless group is left to RE2: both must agree.
-  const char* patterns[] = {"a.*", ".*a", ".*a.*", ".+a", "a.+", ".+a.+", "a.*b.*a", "a.+b", ".*ab.*b.+",
-                            ".*.+", ".+.*a"};
+  const char* patterns[] = {"a.*",     ".*a",  ".*a.*",     ".+a",  "a.+",  ".+a.+",
+                            "a.*b.*a", "a.+b", ".*ab.*b.+", ".*.+", ".+.*a"};
   std::vector<std::string> texts{""};
   for (size_t i = 0; i < texts.size() && texts[i].size() < 6; ++i) {
     for (const char c : {'a', 'b'}) texts.push_back(texts[i] + c);

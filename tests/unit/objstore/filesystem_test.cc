@@ -40,8 +40,7 @@ metrics::Registry& TestRegistry() {
 namespace thanos::testing {
 INSTANTIATE_TEST_SUITE_P(Filesystem, BucketAcceptance,
                          ::testing::Values(objstore::EmptyFilesystemBucket));
-INSTANTIATE_TEST_SUITE_P(FilesystemDecorated, BucketAcceptance,
-                         ::testing::Values(BucketFactory([] {
+INSTANTIATE_TEST_SUITE_P(FilesystemDecorated, BucketAcceptance, ::testing::Values(BucketFactory([] {
                            using namespace objstore;
                            return WithPrefix(
                                WithRetry(WithMetrics(WithFaults(EmptyFilesystemBucket(),
@@ -62,8 +61,8 @@ TEST(FilesystemBucket, NoNameLeadsOutOfItsDirectory) {
   std::filesystem::create_symlink(directory.path(), directory.path() + "/bucket/link");
   THANOS_ASSERT_OK_AND_ASSIGN(auto bucket, OpenFilesystemBucket(directory.path() + "/bucket"));
   const CallContext context;
-  for (const char* name : {"../secret", "a/../../secret", "/etc/passwd", "", "a//b", "./a", "a/.",
-                           "link/secret"}) {
+  for (const char* name :
+       {"../secret", "a/../../secret", "/etc/passwd", "", "a//b", "./a", "a/.", "link/secret"}) {
     EXPECT_FALSE(bucket->Open(context, name, {}).ok()) << name;
     auto content = MemorySource("x");
     EXPECT_FALSE(bucket->Upload(context, name, *content, {}).ok()) << name;
@@ -149,8 +148,9 @@ TEST(MakeBucket, ReadsYamlStrictly) {
   const std::string good = "type: filesystem\nconfig:\n  directory: " + directory.path() + "\n";
   EXPECT_THAT(MakeBucket(good, nullptr), testing::IsOk());
   EXPECT_THAT(MakeBucket(good + "prefix: /a/b/\n", nullptr), testing::IsOk());
-  EXPECT_THAT(MakeBucket(good + "extra: 1\n", nullptr),
-              StatusIs(StatusCode::kInvalidArgument, ::testing::HasSubstr("field extra not found")));
+  EXPECT_THAT(
+      MakeBucket(good + "extra: 1\n", nullptr),
+      StatusIs(StatusCode::kInvalidArgument, ::testing::HasSubstr("field extra not found")));
   EXPECT_THAT(MakeBucket(good + "type: S3\n", nullptr),
               StatusIs(StatusCode::kInvalidArgument, ::testing::HasSubstr("already set")));
   EXPECT_THAT(MakeBucket("type: FOO\nconfig: {}\n", nullptr),

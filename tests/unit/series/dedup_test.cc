@@ -72,11 +72,11 @@ TEST(DedupVectors, PenaltyIsThanosBitForBitAndChainAtTheSameTimes) {
     ExpectEqual(out, chain, id + " chain", false);
     ++rows;
     const size_t equal_before = chain_values_equal;
-    chain_values_equal += out.v.size() == chain.v.size() &&
-                          std::equal(out.v.begin(), out.v.end(), chain.v.begin(),
-                                     [](double a, double b) {
-                                       return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
-                                     });
+    chain_values_equal +=
+        out.v.size() == chain.v.size() &&
+        std::equal(out.v.begin(), out.v.end(), chain.v.begin(), [](double a, double b) {
+          return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
+        });
     EXPECT_EQ(chain_values_equal, equal_before + 1) << id << " chain";
   }
   EXPECT_EQ(chain_values_equal, rows);
@@ -120,8 +120,8 @@ TEST(Dedup, ASingleReplicaIsNeverTouched) {
 }
 
 TEST(SplitOverlaps, PutsEachChunkInTheFirstListItFits) {
-  const std::vector<ChunkView> chunks = {{0, 10, 0, {}}, {5, 12, 0, {}}, {11, 20, 0, {}},
-                                         {12, 30, 0, {}}, {13, 14, 0, {}}};
+  const std::vector<ChunkView> chunks = {
+      {0, 10, 0, {}}, {5, 12, 0, {}}, {11, 20, 0, {}}, {12, 30, 0, {}}, {13, 14, 0, {}}};
   std::vector<std::vector<const ChunkView*>> lists;
   ASSERT_EQ(SplitOverlaps(chunks, &lists), 3u);
   EXPECT_THAT(lists[0], ::testing::ElementsAre(&chunks[0], &chunks[2]));
