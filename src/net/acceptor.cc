@@ -20,7 +20,7 @@ namespace thanos::net {
 namespace {
 
 constexpr int kBacklog = 1024;
-constexpr int kPauseMs = 50;               // After an accept that failed for want of resources.
+constexpr int kPauseMs = 50;  // After an accept that failed for want of resources.
 constexpr int64_t kLogEveryMs = 10'000;
 
 int OpenSpare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
@@ -103,16 +103,15 @@ Result<std::unique_ptr<Acceptor>> Acceptor::Listen(const std::string& address,
 }
 
 Acceptor::Acceptor(int listen_fd, int wake_fd, base::Logger logger)
-    : listen_fd_(listen_fd), wake_fd_(wake_fd), spare_fd_(OpenSpare()),
-      logger_(std::move(logger)) {
+    : listen_fd_(listen_fd), wake_fd_(wake_fd), spare_fd_(OpenSpare()), logger_(std::move(logger)) {
   sockaddr_storage bound{};
   socklen_t size = sizeof(bound);
   auto* generic = reinterpret_cast<sockaddr*>(&bound);
   if (::getsockname(listen_fd_, generic, &size) == 0) {
     address_ = TextOf(generic, size);
-    port_ = ntohs(bound.ss_family == AF_INET6
-                      ? reinterpret_cast<const sockaddr_in6*>(&bound)->sin6_port
-                      : reinterpret_cast<const sockaddr_in*>(&bound)->sin_port);
+    port_ =
+        ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6*>(&bound)->sin6_port
+                                          : reinterpret_cast<const sockaddr_in*>(&bound)->sin_port);
   }
 }
 

@@ -23,8 +23,7 @@ class Acceptor {
 
   /// "host:port", ":port" (all addresses, v6 and v4), port 0 for any. kInvalidArgument for text
   /// that is no address, kUnavailable when it cannot be bound; both name it.
-  static Result<std::unique_ptr<Acceptor>> Listen(const std::string& address,
-                                                  base::Logger logger);
+  static Result<std::unique_ptr<Acceptor>> Listen(const std::string& address, base::Logger logger);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
 

@@ -17,7 +17,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kWindowBytes = 1 << 20;        // Of a body, read ahead or waiting to be sent.
+constexpr size_t kWindowBytes = 1 << 20;  // Of a body, read ahead or waiting to be sent.
 constexpr size_t kResumeBytes = kWindowBytes / 2;
 constexpr long kReceiveBytes = 256 << 10;
 constexpr size_t kUploadPieceBytes = 256 << 10;
@@ -77,7 +77,7 @@ struct Transfer {
   size_t header_bytes = 0;
   bool headers_done = false;
   bool done = false;
-  Status result;             // Once done.
+  Status result;  // Once done.
   PieceQueue received;
   bool receive_paused = false;
   PieceQueue to_send;
@@ -282,7 +282,9 @@ void Driver::Remove(const TransferRef& transfer, Status result) {
 class Stream : public ClientStream {
  public:
   Stream(std::shared_ptr<Driver> driver, TransferRef transfer, const CallContext& context)
-      : driver_(std::move(driver)), transfer_(std::move(transfer)), context_(context),
+      : driver_(std::move(driver)),
+        transfer_(std::move(transfer)),
+        context_(context),
         registration_(context.OnCancel([transfer = transfer_, driver = driver_] {
           {
             std::lock_guard lock(transfer->mutex);
@@ -379,8 +381,8 @@ Status Stream::Begin(ByteSource* source, std::chrono::nanoseconds header_timeout
     }
     SteadyTime until = SteadyTime::max();
     if (header_timeout.count() > 0 && source_ended && transfer_->to_send.bytes() == 0) {
-      until = transfer_->sent_at +
-              std::chrono::duration_cast<SteadyClock::duration>(header_timeout);
+      until =
+          transfer_->sent_at + std::chrono::duration_cast<SteadyClock::duration>(header_timeout);
     }
     if (Status status = Wait(lock, until); !status.ok()) {
       lock.unlock();
@@ -413,8 +415,7 @@ Result<size_t> Stream::Read(std::span<std::byte> out) {
     }
     THANOS_RETURN_IF_ERROR(Wait(lock, SteadyTime::max()));
   }
-  const size_t read =
-      transfer_->received.Pop(reinterpret_cast<char*>(out.data()), out.size());
+  const size_t read = transfer_->received.Pop(reinterpret_cast<char*>(out.data()), out.size());
   const bool resume = transfer_->receive_paused && transfer_->received.bytes() < kResumeBytes;
   if (resume) transfer_->receive_paused = false;
   lock.unlock();

@@ -29,13 +29,13 @@ struct HttpClientOptions {
   /// From the request sent to the first byte of the answer; 0 is none.
   std::chrono::nanoseconds response_header_timeout{0};
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds(90);
-  size_t connections_max = 100;          // Kept open when idle.
-  size_t connections_per_host_max = 0;   // At once; 0 is no limit. More requests wait.
+  size_t connections_max = 100;         // Kept open when idle.
+  size_t connections_per_host_max = 0;  // At once; 0 is no limit. More requests wait.
   std::string basic_user, basic_password;
   std::string bearer_token;
-  std::string proxy_url;                 // "" takes http_proxy and the like; "none" uses no proxy.
+  std::string proxy_url;  // "" takes http_proxy and the like; "none" uses no proxy.
   ClientTls tls;
-  bool accept_compression = false;       // Asks for gzip and unpacks it.
+  bool accept_compression = false;  // Asks for gzip and unpacks it.
   /// A transfer slower than 1 KiB/s for this long is given up, the wait for the answer included;
   /// 0 is never. For object storage; not for peers that compute for minutes.
   std::chrono::seconds stall_timeout{0};

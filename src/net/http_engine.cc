@@ -42,7 +42,7 @@ constexpr size_t kPipelinedBytesMax = 16 << 10;  // Read ahead while a handler r
 constexpr size_t kPiecesPerWrite = 32;
 constexpr std::chrono::seconds kLingerTimeout{2};
 constexpr size_t kLingerBytesMax = 1 << 20;
-constexpr size_t kProgressBytes = 64 << 10;      // What a client must take per write timeout.
+constexpr size_t kProgressBytes = 64 << 10;  // What a client must take per write timeout.
 
 // The parser's own errors, but for a peer that merely left.
 bool IsMalformed(error_code error) {
@@ -105,19 +105,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool watching_ = false;
   bool writing_ = false;
   bool write_timer_runs_ = false;
-  size_t progress_bytes_ = 0;        // Written since the write timer was set.
-  bool request_open_ = false;        // From dispatch until the answer is written.
-  bool counted_ = false;             // In the engine's number of requests under way.
+  size_t progress_bytes_ = 0;  // Written since the write timer was set.
+  bool request_open_ = false;  // From dispatch until the answer is written.
+  bool counted_ = false;       // In the engine's number of requests under way.
   CallContext request_context_;
 
   std::mutex mutex_;
   std::condition_variable room_;
-  std::deque<std::string> out_;      // Guarded by mutex_.
-  size_t out_bytes_ = 0;             // Guarded by mutex_.
-  size_t out_offset_ = 0;            // Strand: bytes of out_.front() that are written.
-  bool finished_ = false;            // Guarded by mutex_: the answer is complete.
-  bool answer_keeps_ = false;        // Guarded by mutex_.
-  Status broken_;                    // Guarded by mutex_: why nothing can be written any more.
+  std::deque<std::string> out_;  // Guarded by mutex_.
+  size_t out_bytes_ = 0;         // Guarded by mutex_.
+  size_t out_offset_ = 0;        // Strand: bytes of out_.front() that are written.
+  bool finished_ = false;        // Guarded by mutex_: the answer is complete.
+  bool answer_keeps_ = false;    // Guarded by mutex_.
+  Status broken_;                // Guarded by mutex_: why nothing can be written any more.
 };
 
 class ConnectionExchange : public Exchange {
@@ -125,9 +125,12 @@ class ConnectionExchange : public Exchange {
   ConnectionExchange(std::shared_ptr<Connection> connection, HttpRequest request,
                      BudgetLease body_lease, CallContext context, int minor_version,
                      bool keep_alive)
-      : connection_(std::move(connection)), request_(std::move(request)),
-        body_lease_(std::move(body_lease)), context_(std::move(context)),
-        minor_version_(minor_version), keep_alive_(keep_alive) {}
+      : connection_(std::move(connection)),
+        request_(std::move(request)),
+        body_lease_(std::move(body_lease)),
+        context_(std::move(context)),
+        minor_version_(minor_version),
+        keep_alive_(keep_alive) {}
   ~ConnectionExchange() override {
     if (!ended_) connection_->Abort();
   }
@@ -252,8 +255,11 @@ void Engine::Adopt(int fd, const std::string& peer) {
 }
 
 Connection::Connection(Engine* engine, Socket socket, std::string peer)
-    : engine_(engine), socket_(std::move(socket)), timer_(socket_.get_executor()),
-      peer_(std::move(peer)), buffer_(engine->options().header_bytes_max + kPipelinedBytesMax) {}
+    : engine_(engine),
+      socket_(std::move(socket)),
+      timer_(socket_.get_executor()),
+      peer_(std::move(peer)),
+      buffer_(engine->options().header_bytes_max + kPipelinedBytesMax) {}
 
 Connection::~Connection() {
   if (counted_) engine_->RequestEnded();
@@ -340,10 +346,9 @@ void Connection::ReadHeader() {
   parser_->header_limit(static_cast<uint32_t>(engine_->options().header_bytes_max));
   parser_->body_limit(boost::none);  // Set once the route is known.
   Expire(engine_->options().header_timeout);
-  http::async_read_header(socket_, buffer_, *parser_,
-                          [self = shared_from_this()](error_code error, size_t) {
-                            self->OnHeader(error);
-                          });
+  http::async_read_header(
+      socket_, buffer_, *parser_,
+      [self = shared_from_this()](error_code error, size_t) { self->OnHeader(error); });
 }
 
 int Connection::HeaderProblem() const {
@@ -485,9 +490,8 @@ Status Connection::Write(std::string bytes, bool bounded) {
     std::unique_lock lock(mutex_);
     if (bounded) {
       // No deadline here: the write timer closes the connection when nothing moves.
-      room_.wait(lock, [this] {
-        return !broken_.ok() || out_bytes_ < engine_->options().out_bytes_max;
-      });
+      room_.wait(lock,
+                 [this] { return !broken_.ok() || out_bytes_ < engine_->options().out_bytes_max; });
     }
     if (!broken_.ok()) return broken_;
     out_bytes_ += bytes.size();

@@ -146,8 +146,8 @@ Status ReadBodyForm(const HttpRequest& request, Values* out) {
 void ReadParameters(HttpRequest* request) {
   const size_t mark = request->target.find('?');
   if (mark != std::string::npos) {
-    request->form_error = ParseQuery(std::string_view(request->target).substr(mark + 1),
-                                     &request->query);
+    request->form_error =
+        ParseQuery(std::string_view(request->target).substr(mark + 1), &request->query);
   }
   Status status = ReadBodyForm(*request, &request->form);
   if (!status.ok()) request->form_error = std::move(status);
@@ -167,8 +167,8 @@ std::string_view RawPath(std::string_view target) {
 
 std::string RequestId(const HttpRequest& request) {
   const std::string_view given = request.headers.Get("X-Request-ID");
-  const bool printable = std::all_of(given.begin(), given.end(),
-                                     [](char c) { return c > ' ' && c < 127; });
+  const bool printable =
+      std::all_of(given.begin(), given.end(), [](char c) { return c > ' ' && c < 127; });
   if (!given.empty() && given.size() <= kRequestIdBytesMax && printable) return std::string(given);
   return base::Ulid::Make(base::NowMs()).ToString();
 }
@@ -237,9 +237,8 @@ void HttpServer::Impl::Dispatch(std::shared_ptr<Exchange> exchange) {
   if (route == nullptr && match->allowed.empty() && not_found.handler) route = &not_found;
   const bool is_urgent = route != nullptr && route->options.urgent;
   base::Executor& pool = is_urgent ? *urgent : *handlers;
-  const bool taken = pool.TrySubmit([this, exchange, route, match] {
-    Serve(*exchange, route, *match);
-  });
+  const bool taken =
+      pool.TrySubmit([this, exchange, route, match] { Serve(*exchange, route, *match); });
   if (!taken) {
     HttpResponse busy = ErrorPage(503, "too many requests are waiting\n");
     SendWhole(*exchange, std::move(busy), false);
@@ -260,10 +259,10 @@ void HttpServer::Impl::Serve(Exchange& exchange, const Router::Route* route,
   const CallContext context = exchange.context().WithRequestId(RequestId(request));
 
   HttpResponse response = Answer(context, request, route, match);
-  const bool compress = (route == nullptr || route->options.compress) &&
-                        !response.headers.Has("Content-Encoding");
-  HttpObservation seen{name, request.method, request.path, response.status, 0,
-                       request.body.size(), 0};
+  const bool compress =
+      (route == nullptr || route->options.compress) && !response.headers.Has("Content-Encoding");
+  HttpObservation seen{name, request.method, request.path, response.status, 0, request.body.size(),
+                       0};
   if (response.stream && HasBody(response.status)) {
     const Status sent = SendStream(exchange, response, compress, &seen.response_bytes);
     if (!sent.ok()) exchange.Abort();
@@ -353,8 +352,8 @@ HttpServer::HttpServer(HttpServerOptions options)
 
 HttpServer::~HttpServer() { Stop(std::chrono::nanoseconds(0)); }
 
-void HttpServer::Handle(std::vector<std::string> methods, std::string pattern,
-                        HttpHandler handler, RouteOptions options) {
+void HttpServer::Handle(std::vector<std::string> methods, std::string pattern, HttpHandler handler,
+                        RouteOptions options) {
   impl_->router.Add(std::move(methods), pattern, std::move(handler), std::move(options));
 }
 
@@ -378,15 +377,13 @@ Status HttpServer::Start() {
     impl->Dispatch(std::move(exchange));
   };
   hooks.refusal = [](int status, std::string_view) {
-    HttpResponse page = ErrorPage(
-        status, std::to_string(status) + " " + std::string(HttpStatusText(status)));
+    HttpResponse page =
+        ErrorPage(status, std::to_string(status) + " " + std::string(HttpStatusText(status)));
     const std::string framing = "Content-Length: " + std::to_string(page.body.size()) + "\r\n";
     return Head(page, 1, false, framing) + page.body;
   };
   impl->engine = HttpEngine::Make(impl->options, std::move(hooks));
-  impl->acceptor->Start([impl](int fd, const std::string& peer) {
-    impl->engine->Adopt(fd, peer);
-  });
+  impl->acceptor->Start([impl](int fd, const std::string& peer) { impl->engine->Adopt(fd, peer); });
   return OkStatus();
 }
 

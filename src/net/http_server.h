@@ -29,12 +29,12 @@
 namespace thanos::net {
 
 struct HttpRequest {
-  std::string method;          // "GET"
-  std::string target;          // As sent: "/api/v1/query?query=up".
-  std::string path;            // Unescaped, without the query.
-  Values query;                // Of the URL only.
-  Values form;                 // Of the body, then of the URL: for single values the body wins.
-  Status form_error;           // Why a part of `query` or `form` could not be read.
+  std::string method;  // "GET"
+  std::string target;  // As sent: "/api/v1/query?query=up".
+  std::string path;    // Unescaped, without the query.
+  Values query;        // Of the URL only.
+  Values form;         // Of the body, then of the URL: for single values the body wins.
+  Status form_error;   // Why a part of `query` or `form` could not be read.
   HttpHeaders headers;
   std::string body;            // Raw; a form's body too.
   std::string remote_address;  // "127.0.0.1:4711"
@@ -103,16 +103,16 @@ struct HttpServerOptions {
   std::string address = "127.0.0.1:0";  // "host:port", ":port", "[::1]:port".
   size_t io_threads = 1;
   size_t handler_threads = 32;
-  size_t waiting_requests_max = 1024;   // More are answered 503 at once.
-  size_t connections_max = 4096;        // More are closed at once.
-  size_t header_bytes_max = 64 << 10;   // 431.
-  size_t body_bytes_max = 10 << 20;     // 413.
-  size_t out_bytes_max = 1 << 20;       // Of a streamed body, waiting for a slow client.
+  size_t waiting_requests_max = 1024;  // More are answered 503 at once.
+  size_t connections_max = 4096;       // More are closed at once.
+  size_t header_bytes_max = 64 << 10;  // 431.
+  size_t body_bytes_max = 10 << 20;    // 413.
+  size_t out_bytes_max = 1 << 20;      // Of a streamed body, waiting for a slow client.
   std::chrono::nanoseconds header_timeout = std::chrono::seconds(10);
   std::chrono::nanoseconds body_timeout = std::chrono::minutes(5);
   std::chrono::nanoseconds idle_timeout = std::chrono::minutes(2);
   std::chrono::nanoseconds write_timeout = std::chrono::seconds(60);  // Without any progress.
-  CallContext context;                  // Parent of each request's: budget, tenant.
+  CallContext context;  // Parent of each request's: budget, tenant.
   base::Logger logger;
   std::shared_ptr<HttpObserver> observer;
 };

@@ -41,9 +41,8 @@ std::string Escape(std::string_view text, bool query) {
 }  // namespace
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return Lower(x) == Lower(y);
-         });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return Lower(x) == Lower(y); });
 }
 
 void HttpHeaders::Add(std::string name, std::string value) {
@@ -51,8 +50,7 @@ void HttpHeaders::Add(std::string name, std::string value) {
 }
 
 void HttpHeaders::Set(std::string name, std::string value) {
-  std::erase_if(fields_,
-                [&](const auto& field) { return EqualsIgnoringCase(field.first, name); });
+  std::erase_if(fields_, [&](const auto& field) { return EqualsIgnoringCase(field.first, name); });
   fields_.emplace_back(std::move(name), std::move(value));
 }
 
@@ -64,9 +62,8 @@ std::string_view HttpHeaders::Get(std::string_view name) const {
 }
 
 bool HttpHeaders::Has(std::string_view name) const {
-  return std::any_of(fields_.begin(), fields_.end(), [&](const auto& field) {
-    return EqualsIgnoringCase(field.first, name);
-  });
+  return std::any_of(fields_.begin(), fields_.end(),
+                     [&](const auto& field) { return EqualsIgnoringCase(field.first, name); });
 }
 
 std::vector<std::string_view> HttpHeaders::GetAll(std::string_view name) const {
@@ -235,18 +232,42 @@ std::string PathEscape(std::string_view text) { return Escape(text, false); }
 
 std::string_view HttpStatusText(int status) {
   static constexpr std::pair<int, std::string_view> kTexts[] = {
-      {100, "Continue"}, {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"},
-      {206, "Partial Content"}, {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"},
-      {304, "Not Modified"}, {307, "Temporary Redirect"}, {308, "Permanent Redirect"},
-      {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-      {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {408, "Request Timeout"},
-      {409, "Conflict"}, {411, "Length Required"}, {412, "Precondition Failed"},
-      {413, "Request Entity Too Large"}, {414, "Request URI Too Long"},
-      {415, "Unsupported Media Type"}, {416, "Requested Range Not Satisfiable"},
-      {417, "Expectation Failed"}, {422, "Unprocessable Entity"}, {429, "Too Many Requests"},
-      {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
-      {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
-      {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"}};
+      {100, "Continue"},
+      {200, "OK"},
+      {201, "Created"},
+      {202, "Accepted"},
+      {204, "No Content"},
+      {206, "Partial Content"},
+      {301, "Moved Permanently"},
+      {302, "Found"},
+      {303, "See Other"},
+      {304, "Not Modified"},
+      {307, "Temporary Redirect"},
+      {308, "Permanent Redirect"},
+      {400, "Bad Request"},
+      {401, "Unauthorized"},
+      {403, "Forbidden"},
+      {404, "Not Found"},
+      {405, "Method Not Allowed"},
+      {406, "Not Acceptable"},
+      {408, "Request Timeout"},
+      {409, "Conflict"},
+      {411, "Length Required"},
+      {412, "Precondition Failed"},
+      {413, "Request Entity Too Large"},
+      {414, "Request URI Too Long"},
+      {415, "Unsupported Media Type"},
+      {416, "Requested Range Not Satisfiable"},
+      {417, "Expectation Failed"},
+      {422, "Unprocessable Entity"},
+      {429, "Too Many Requests"},
+      {431, "Request Header Fields Too Large"},
+      {500, "Internal Server Error"},
+      {501, "Not Implemented"},
+      {502, "Bad Gateway"},
+      {503, "Service Unavailable"},
+      {504, "Gateway Timeout"},
+      {505, "HTTP Version Not Supported"}};
   for (const auto& [code, text] : kTexts) {
     if (code == status) return text;
   }

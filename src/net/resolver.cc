@@ -31,11 +31,10 @@ struct Query {
 };
 
 Query Parse(std::string_view address) {
-  static constexpr std::pair<std::string_view, Kind> kPrefixes[] = {
-      {"dnsdualstack+", Kind::kBoth},
-      {"dnssrvnoa+", Kind::kSrvNames},
-      {"dnssrv+", Kind::kSrv},
-      {"dns+", Kind::kHosts}};
+  static constexpr std::pair<std::string_view, Kind> kPrefixes[] = {{"dnsdualstack+", Kind::kBoth},
+                                                                    {"dnssrvnoa+", Kind::kSrvNames},
+                                                                    {"dnssrv+", Kind::kSrv},
+                                                                    {"dns+", Kind::kHosts}};
   Query query{Kind::kStatic, {}, address};
   for (const auto& [prefix, kind] : kPrefixes) {
     if (!address.starts_with(prefix)) continue;
@@ -82,7 +81,7 @@ struct SrvTarget {
 };
 
 Result<std::vector<SrvTarget>> LookUpSrv(const std::string& name) {
-  struct __res_state state {};
+  struct __res_state state{};
   if (::res_ninit(&state) != 0) return UnavailableError("look up " + name + ": no resolver");
   std::vector<unsigned char> answer(kAnswerBytesMax);
   const int size = ::res_nsearch(&state, name.c_str(), ns_c_in, ns_t_srv, answer.data(),
@@ -121,8 +120,7 @@ Result<std::set<std::string>> LookUp(const Query& query, const std::string& addr
     if (parts.port.empty()) {
       return InvalidArgumentError("missing port in address given for dns lookup: " + address);
     }
-    THANOS_RETURN_IF_ERROR(
-        LookUpHost(parts.host, parts.port, query.kind == Kind::kBoth, &found));
+    THANOS_RETURN_IF_ERROR(LookUpHost(parts.host, parts.port, query.kind == Kind::kBoth, &found));
     return found;
   }
   // A port that is given replaces those of the records.
@@ -229,8 +227,8 @@ Result<HostPort> SplitHostPort(std::string_view address) {
     parts.host = address.substr(0, colon);
     if (colon != std::string_view::npos) rest = address.substr(colon + 1);
   }
-  const bool digits = std::all_of(rest.begin(), rest.end(),
-                                  [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits =
+      std::all_of(rest.begin(), rest.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!digits || rest.size() > 5 || (!rest.empty() && std::stoul(std::string(rest)) > 65535)) {
     return bad("invalid port");
   }

@@ -23,15 +23,26 @@ void AppendRawJsonString(std::string_view text, std::string* out) {
   size_t clean = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') [[likely]] continue;
+    if (c >= 0x20 && c != '"' && c != '\\') [[likely]]
+      continue;
     out->append(text.substr(clean, i - clean));
     clean = i + 1;
     switch (c) {
-      case '"': *out += "\\\""; break;
-      case '\\': *out += "\\\\"; break;
-      case '\n': *out += "\\n"; break;
-      case '\r': *out += "\\r"; break;
-      case '\t': *out += "\\t"; break;
+      case '"':
+        *out += "\\\"";
+        break;
+      case '\\':
+        *out += "\\\\";
+        break;
+      case '\n':
+        *out += "\\n";
+        break;
+      case '\r':
+        *out += "\\r";
+        break;
+      case '\t':
+        *out += "\\t";
+        break;
       default:
         *out += "\\u00";
         *out += kHex[c >> 4];
@@ -197,26 +208,38 @@ void AppendVectorSampleJson(LabelsView labels, int64_t ms, double value, std::st
 
 std::string_view ErrorKindText(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kBadData: return "bad_data";
-    case ErrorKind::kExecution: return "execution";
-    case ErrorKind::kCanceled: return "canceled";
-    case ErrorKind::kTimeout: return "timeout";
-    case ErrorKind::kInternal: return "internal";
-    case ErrorKind::kUnavailable: return "unavailable";
-    case ErrorKind::kNotFound: return "not_found";
+    case ErrorKind::kBadData:
+      return "bad_data";
+    case ErrorKind::kExecution:
+      return "execution";
+    case ErrorKind::kCanceled:
+      return "canceled";
+    case ErrorKind::kTimeout:
+      return "timeout";
+    case ErrorKind::kInternal:
+      return "internal";
+    case ErrorKind::kUnavailable:
+      return "unavailable";
+    case ErrorKind::kNotFound:
+      return "not_found";
   }
   return "internal";
 }
 
 int HttpStatusOf(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kBadData: return 400;
-    case ErrorKind::kExecution: return 422;
+    case ErrorKind::kBadData:
+      return 400;
+    case ErrorKind::kExecution:
+      return 422;
     case ErrorKind::kCanceled:
     case ErrorKind::kTimeout:
-    case ErrorKind::kUnavailable: return 503;
-    case ErrorKind::kNotFound: return 404;
-    case ErrorKind::kInternal: return 500;
+    case ErrorKind::kUnavailable:
+      return 503;
+    case ErrorKind::kNotFound:
+      return 404;
+    case ErrorKind::kInternal:
+      return 500;
   }
   return 500;
 }

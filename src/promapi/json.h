@@ -51,7 +51,7 @@ class MatrixWriter {
   std::string* out_;
   bool first_ = true;
   std::vector<int64_t> rendered_for_;
-  std::string time_text_;            // `[<time>,"` for each time, back to back.
+  std::string time_text_;  // `[<time>,"` for each time, back to back.
   std::vector<uint32_t> time_ends_;
 };
 
@@ -61,8 +61,15 @@ void AppendVectorHistogramJson(LabelsView labels, int64_t ms,
                                const model::FloatHistogram& histogram, std::string* out);
 
 /// errorType, which decides the HTTP code.
-enum class ErrorKind : uint8_t { kBadData, kExecution, kCanceled, kTimeout, kInternal, kUnavailable,
-                                 kNotFound };
+enum class ErrorKind : uint8_t {
+  kBadData,
+  kExecution,
+  kCanceled,
+  kTimeout,
+  kInternal,
+  kUnavailable,
+  kNotFound
+};
 std::string_view ErrorKindText(ErrorKind kind);
 int HttpStatusOf(ErrorKind kind);
 

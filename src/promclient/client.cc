@@ -19,10 +19,14 @@ constexpr std::string_view kLowestTimestamp = "prometheus_tsdb_lowest_timestamp_
 
 StatusCode CodeOfHttp(int status) {
   switch (status) {
-    case 400: return StatusCode::kInvalidArgument;
-    case 404: return StatusCode::kNotFound;
-    case 503: return StatusCode::kUnavailable;
-    default: return StatusCode::kInternal;
+    case 400:
+      return StatusCode::kInvalidArgument;
+    case 404:
+      return StatusCode::kNotFound;
+    case 503:
+      return StatusCode::kUnavailable;
+    default:
+      return StatusCode::kInternal;
   }
 }
 
@@ -102,8 +106,8 @@ Result<std::string> PrometheusClient::GetApi(const CallContext& context, std::st
   if (response->status / 100 != 2) {
     return Status(CodeOfHttp(response->status),
                   "request against " + net::UrlForMessages(request.url) + ": got " +
-                      std::to_string(response->status) + " response code: " +
-                      response->body.substr(0, kErrorBytesMax));
+                      std::to_string(response->status) +
+                      " response code: " + response->body.substr(0, kErrorBytesMax));
   }
   return std::move(response->body);
 }
@@ -116,15 +120,15 @@ Result<std::string> PrometheusClient::GetState(const CallContext& context, std::
   THANOS_ASSIGN_OR_RETURN(net::ClientResponse response, http_->Do(context, request));
   if (response.status / 100 == 2) return std::move(response.body);
   std::string text = "request against " + net::UrlForMessages(request.url) + ": got " +
-                     std::to_string(response.status) + " response code: " +
-                     response.body.substr(0, kErrorBytesMax);
+                     std::to_string(response.status) +
+                     " response code: " + response.body.substr(0, kErrorBytesMax);
   const bool unknown = response.status == 404 || response.status == 405;
   return unknown ? NotFoundError(std::move(text)) : UnavailableError(std::move(text));
 }
 
 Result<Labels> PrometheusClient::ExternalLabels(const CallContext& context) {
-  THANOS_ASSIGN_OR_RETURN(
-      std::string body, GetState(context, "/api/v1/status/config", options_.sidecar_user_agent));
+  THANOS_ASSIGN_OR_RETURN(std::string body,
+                          GetState(context, "/api/v1/status/config", options_.sidecar_user_agent));
   THANOS_ASSIGN_OR_RETURN(std::string yaml, ConfigOf(body));
   THANOS_ASSIGN_OR_RETURN(config::YamlNode root, config::ParseYaml(yaml));
   std::vector<std::pair<std::string, std::string>> labels;
@@ -172,8 +176,7 @@ Status PrometheusClient::Reload(const CallContext& context) {
   THANOS_ASSIGN_OR_RETURN(net::ClientResponse response, http_->Do(context, request));
   if (response.status == 200) return OkStatus();
   return UnavailableError("reload request against " + net::UrlForMessages(request.url) +
-                          " failed: got " + std::to_string(response.status) + ": " +
-                          response.body);
+                          " failed: got " + std::to_string(response.status) + ": " + response.body);
 }
 
 net::Values PrometheusClient::ParametersOf(const MetadataQuery& query) const {
@@ -240,14 +243,13 @@ Result<wire::MetadataResponse> PrometheusClient::Metadata(const CallContext& con
   return MetadataOf(body);
 }
 
-Result<wire::ExemplarsResponse> PrometheusClient::Exemplars(
-    const CallContext& context, const wire::ExemplarsRequest& request) {
+Result<wire::ExemplarsResponse> PrometheusClient::Exemplars(const CallContext& context,
+                                                            const wire::ExemplarsRequest& request) {
   net::Values parameters;
   parameters.Add("query", request.query);
   parameters.Add("start", SecondsText(request.min_ms));
   parameters.Add("end", SecondsText(request.max_ms));
-  THANOS_ASSIGN_OR_RETURN(std::string body,
-                          GetApi(context, "/api/v1/query_exemplars", parameters));
+  THANOS_ASSIGN_OR_RETURN(std::string body, GetApi(context, "/api/v1/query_exemplars", parameters));
   return ExemplarsOf(body);
 }
 
@@ -268,8 +270,7 @@ Result<std::unique_ptr<net::ClientStream>> PrometheusClient::RemoteRead(
   request.headers.Add("X-Prometheus-Remote-Read-Version", "0.1.0");
   request.body = codec::SnappyCompress(wire::EncodeReadRequest(
       {{query}, {wire::ReadResponseType::kStreamedXorChunks, wire::ReadResponseType::kSamples}}));
-  THANOS_ASSIGN_OR_RETURN(std::unique_ptr<net::ClientStream> stream,
-                          http_->Open(context, request));
+  THANOS_ASSIGN_OR_RETURN(std::unique_ptr<net::ClientStream> stream, http_->Open(context, request));
   if (stream->status() / 100 == 2) return stream;
   Result<std::string> body = stream->ReadAll(kErrorBytesMax);
   return UnknownError("request failed with code " + std::to_string(stream->status()) + " " +

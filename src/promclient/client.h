@@ -61,8 +61,7 @@ class PrometheusClient {
   /// Sorted, unique.
   Result<std::vector<std::string>> LabelNames(const CallContext& context,
                                               const MetadataQuery& query);
-  Result<std::vector<std::string>> LabelValues(const CallContext& context,
-                                               const std::string& name,
+  Result<std::vector<std::string>> LabelValues(const CallContext& context, const std::string& name,
                                                const MetadataQuery& query);
 
   // --- Federation; as Prometheus says it, without external labels ---

@@ -69,7 +69,8 @@ Labels WithoutEmpty(const Labels& labels) {
 
 struct PrometheusSource::Impl {
   Impl(std::shared_ptr<PrometheusClient> prometheus, PrometheusSourceOptions given)
-      : client(std::move(prometheus)), options(std::move(given)),
+      : client(std::move(prometheus)),
+        options(std::move(given)),
         pool("prom-read", options.reads_max, kWaitingReadsMax) {}
 
   PrometheusState Get() const {
@@ -93,7 +94,7 @@ struct PrometheusSource::Impl {
   mutable std::mutex mutex;
   PrometheusState state;          // Guarded by mutex.
   std::set<std::string> removed;  // Guarded by mutex: names that requests wanted removed.
-  base::Executor pool;    // Last: joins its tasks before what they use goes.
+  base::Executor pool;            // Last: joins its tasks before what they use goes.
 };
 
 namespace {
@@ -104,8 +105,11 @@ class SelectCursor : public SeriesCursor {
  public:
   SelectCursor(CallContext context, std::shared_ptr<const void> source, base::Executor* pool,
                ReadPlan plan, bool sorted, std::function<void()> on_unordered)
-      : context_(std::move(context)), source_(std::move(source)), pool_(pool),
-        plan_(std::move(plan)), on_unordered_(std::move(on_unordered)) {
+      : context_(std::move(context)),
+        source_(std::move(source)),
+        pool_(pool),
+        plan_(std::move(plan)),
+        on_unordered_(std::move(on_unordered)) {
     Open(sorted);
   }
 
@@ -250,8 +254,7 @@ Result<std::unique_ptr<SeriesCursor>> PrometheusSource::Select(const CallContext
   plan.window_bytes = request.window_bytes;
   impl_->Watch(state.external, request.without_labels);
   return std::make_unique<SelectCursor>(context, impl_, &impl_->pool, std::move(plan),
-                                        impl_->sorts.load(),
-                                        [impl = std::weak_ptr<Impl>(impl_)] {
+                                        impl_->sorts.load(), [impl = std::weak_ptr<Impl>(impl_)] {
                                           if (auto alive = impl.lock()) alive->MarkUnordered();
                                         });
 }
@@ -294,8 +297,8 @@ Result<LabelsResult> PrometheusSource::LabelValues(const CallContext& context,
   std::optional<std::vector<model::Matcher>> matchers =
       StripExternal(state.external, request.matchers);
   if (!matchers) return LabelsResult();
-  MetadataQuery query{std::move(*matchers), std::max(request.min_ms, state.min_ms),
-                      request.max_ms, request.limit};
+  MetadataQuery query{std::move(*matchers), std::max(request.min_ms, state.min_ms), request.max_ms,
+                      request.limit};
   const std::string_view external = state.external.Get(name);
   if (!external.empty()) {
     if (!query.matchers.empty()) {

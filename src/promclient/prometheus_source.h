@@ -15,14 +15,14 @@ namespace thanos::promclient {
 
 /// What is known of the Prometheus behind a source at one moment.
 struct PrometheusState {
-  Labels external;                  // Those with an empty value count as none.
-  int64_t min_ms = INT64_MIN;       // What is older is not served.
-  bool labels_take_matchers = true; // See LabelCallsTakeMatchers.
+  Labels external;                   // Those with an empty value count as none.
+  int64_t min_ms = INT64_MIN;        // What is older is not served.
+  bool labels_take_matchers = true;  // See LabelCallsTakeMatchers.
 };
 
 struct PrometheusSourceOptions {
   std::string name = "prometheus";
-  size_t reads_max = 32;            // At once; more wait.
+  size_t reads_max = 32;  // At once; more wait.
 };
 
 /// Thread-safe. Selections keep it alive.

@@ -43,7 +43,9 @@ Status ReadError(const Status& status) {
 class Reading : public std::enable_shared_from_this<Reading> {
  public:
   Reading(const CallContext& context, base::Executor* pool, ReadPlan plan)
-      : context_(context.WithCancel()), pool_(pool), plan_(std::move(plan)),
+      : context_(context.WithCancel()),
+        pool_(pool),
+        plan_(std::move(plan)),
         change_(plan_.external, plan_.without) {}
 
   void Submit() {
@@ -89,10 +91,10 @@ class Reading : public std::enable_shared_from_this<Reading> {
   LabelChange change_;
   OrderStack stack_;
   bool sampled_ = false;
-  bool open_ = false;            // current_ holds a series.
-  std::string current_own_;      // Its labels as Prometheus sends them.
+  bool open_ = false;        // current_ holds a series.
+  std::string current_own_;  // Its labels as Prometheus sends them.
   PendingSeries current_;
-  std::string last_emitted_;     // The final labels last emitted.
+  std::string last_emitted_;  // The final labels last emitted.
   uint64_t emitted_ = 0;
   series::BatchBuilder builder_;
 
@@ -160,15 +162,16 @@ Status Reading::Step(bool* ended) {
 }
 
 Status Reading::TakeFrame(const PinnedBytes& payload) {
-  return decoder_.Decode(
-      codec::AsText(payload.bytes()), [&](int64_t query, const SeriesView& series) {
-        if (query != 0) return DataLossError("frame of query " + std::to_string(query));
-        THANOS_RETURN_IF_ERROR(BeginSeries(series.labels));
-        for (const ChunkView& chunk : series.chunks) {
-          THANOS_RETURN_IF_ERROR(AddChunk(chunk, payload));
-        }
-        return OkStatus();
-      });
+  return decoder_.Decode(codec::AsText(payload.bytes()),
+                         [&](int64_t query, const SeriesView& series) {
+                           if (query != 0)
+                             return DataLossError("frame of query " + std::to_string(query));
+                           THANOS_RETURN_IF_ERROR(BeginSeries(series.labels));
+                           for (const ChunkView& chunk : series.chunks) {
+                             THANOS_RETURN_IF_ERROR(AddChunk(chunk, payload));
+                           }
+                           return OkStatus();
+                         });
 }
 
 // A frame that goes on with the series before it continues it.

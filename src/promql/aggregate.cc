@@ -41,9 +41,8 @@ OperatorTraits AggregateTraits(const AggregateSpec& spec, double bytes_per_group
   traits.order = RowOrder::kGroups;
   traits.bytes_per_row_step = bytes_per_group_step;
   traits.unique_without_name =
-      !spec.without &&
-      std::none_of(spec.grouping.begin(), spec.grouping.end(),
-                   [](const std::string& name) { return IsMetadataLabel(name); });
+      !spec.without && std::none_of(spec.grouping.begin(), spec.grouping.end(),
+                                    [](const std::string& name) { return IsMetadataLabel(name); });
   return traits;
 }
 
@@ -122,15 +121,13 @@ class AvgReducer final : public Reducer {
     group->c.assign(grid_.count, 0);
   }
   void Add(Group* group, const Row& row) const override {
-    ForPoints(row, [&](size_t i) {
-      AddPoint(row.values[i], group->a[i], group->b[i], group->c[i]);
-    });
+    ForPoints(row,
+              [&](size_t i) { AddPoint(row.values[i], group->a[i], group->b[i], group->c[i]); });
   }
   void Finish(Group* group, double* out) const override {
     for (size_t i = 0; i < grid_.count; ++i) {
       const double count = group->c[i];
-      out[i] = count < 0 ? group->a[i] + group->b[i]
-                         : group->a[i] / count + group->b[i] / count;
+      out[i] = count < 0 ? group->a[i] + group->b[i] : group->a[i] / count + group->b[i] / count;
     }
   }
 
@@ -231,14 +228,22 @@ class VarianceReducer final : public Reducer {
 
 std::unique_ptr<Reducer> MakeReducer(TokenKind op, const Grid& grid) {
   switch (op) {
-    case TokenKind::kSum: return std::make_unique<SumReducer>(grid);
-    case TokenKind::kAvg: return std::make_unique<AvgReducer>(grid);
-    case TokenKind::kCount: return std::make_unique<CountReducer>(grid);
-    case TokenKind::kGroup: return std::make_unique<GroupReducer>(grid);
-    case TokenKind::kMin: return std::make_unique<ExtremeReducer>(grid, false);
-    case TokenKind::kMax: return std::make_unique<ExtremeReducer>(grid, true);
-    case TokenKind::kStddev: return std::make_unique<VarianceReducer>(grid, true);
-    default: return std::make_unique<VarianceReducer>(grid, false);
+    case TokenKind::kSum:
+      return std::make_unique<SumReducer>(grid);
+    case TokenKind::kAvg:
+      return std::make_unique<AvgReducer>(grid);
+    case TokenKind::kCount:
+      return std::make_unique<CountReducer>(grid);
+    case TokenKind::kGroup:
+      return std::make_unique<GroupReducer>(grid);
+    case TokenKind::kMin:
+      return std::make_unique<ExtremeReducer>(grid, false);
+    case TokenKind::kMax:
+      return std::make_unique<ExtremeReducer>(grid, true);
+    case TokenKind::kStddev:
+      return std::make_unique<VarianceReducer>(grid, true);
+    default:
+      return std::make_unique<VarianceReducer>(grid, false);
   }
 }
 
@@ -272,8 +277,8 @@ class Reduce final : public Operator {
       std::copy(group.seen.begin(), group.seen.end(), bits);
       cells_.Clear(grid_.count);
       if (!group.histograms.empty()) FinishHistograms(&group, bits);
-      builder.Add({builder.CopyLabels(index_.labels(emitted_)), index_.drop_name(emitted_),
-                   values, bits, builder.CopyHistograms(cells_.column())});
+      builder.Add({builder.CopyLabels(index_.labels(emitted_)), index_.drop_name(emitted_), values,
+                   bits, builder.CopyHistograms(cells_.column())});
       group = Group();
     }
     return builder.Finish();
@@ -286,10 +291,9 @@ class Reduce final : public Operator {
       Group& group = groups_.emplace_back();
       reducer_->Begin(&group);
       group.seen.assign(grid_.words(), 0);
-      THANOS_RETURN_IF_ERROR(lease_.Grow(
-          index_.labels(number).encoded().size() + 128 +
-          static_cast<size_t>(reducer_->bytes_per_group_step() *
-                              static_cast<double>(grid_.count))));
+      THANOS_RETURN_IF_ERROR(lease_.Grow(index_.labels(number).encoded().size() + 128 +
+                                         static_cast<size_t>(reducer_->bytes_per_group_step() *
+                                                             static_cast<double>(grid_.count))));
     }
     Group& group = groups_[number];
     for (size_t w = 0; w < grid_.words(); ++w) group.seen[w] |= row.present[w];
@@ -308,7 +312,8 @@ class Reduce final : public Operator {
         });
         return;
       case TokenKind::kSum:
-      case TokenKind::kAvg: break;
+      case TokenKind::kAvg:
+        break;
       default:
         if (AnyBit(column.present, grid_.words())) {
           state_->Annotate(AnnotationKind::kInfo,
@@ -321,8 +326,7 @@ class Reduce final : public Operator {
     ForEachBit(column.present, grid_.words(), [&](size_t i) {
       HistogramGroup& state = group->histograms[i];
       if (state.sum == nullptr) {
-        state.sum =
-            std::make_unique<HistogramAverage>(*column.at[i], op_ == TokenKind::kAvg);
+        state.sum = std::make_unique<HistogramAverage>(*column.at[i], op_ == TokenKind::kAvg);
       } else if (!state.sum->Add(*column.at[i])) {
         state.incompatible = true;
       }
@@ -393,7 +397,8 @@ OperatorPtr MakeAggregate(AggregateSpec spec, OperatorPtr input, ScalarPtr param
       return MakeQuantile(std::move(spec), std::move(input), std::move(param), std::move(state));
     case TokenKind::kCountValues:
       return MakeCountValues(std::move(spec), std::move(input), std::move(state));
-    default: return MakeReduce(std::move(spec), std::move(input), std::move(state));
+    default:
+      return MakeReduce(std::move(spec), std::move(input), std::move(state));
   }
 }
 

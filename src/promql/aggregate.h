@@ -17,11 +17,11 @@ struct AggregateSpec {
   TokenKind op = TokenKind::kSum;
   std::vector<std::string> grouping;
   bool without = false;
-  std::string text;           // "sum by (job)", for EXPLAIN.
-  std::string values_label;   // count_values.
+  std::string text;          // "sum by (job)", for EXPLAIN.
+  std::string values_label;  // count_values.
   SourceRange param_place;
-  SourceRange inner_place;    // Of the operand, and
-  SourceRange place;          // of the whole.
+  SourceRange inner_place;  // Of the operand, and
+  SourceRange place;        // of the whole.
 };
 
 /// `param` is null unless the aggregator takes a number.

@@ -64,10 +64,10 @@ class Topk final : public Operator {
   Status Add(const Row& row) {
     THANOS_RETURN_IF_ERROR(state_->Check());
     if (row.histograms != nullptr) {
-      state_->Annotate(AnnotationKind::kInfo,
-                       std::string("ignored histogram in ") + (largest_ ? "topk" : "bottomk") +
-                           " aggregation",
-                       place_);
+      state_->Annotate(
+          AnnotationKind::kInfo,
+          std::string("ignored histogram in ") + (largest_ ? "topk" : "bottomk") + " aggregation",
+          place_);
       if (!AnyBit(row.present, grid_.words())) return OkStatus();
     }
     const size_t group = index_.Find(row);
@@ -425,8 +425,8 @@ class Limit final : public Operator {
 
   // The hash is that of the label set's bytes, so that all queries pick the same series.
   Status KeepShare(const Row& row, uint64_t* kept) const {
-    const double place = static_cast<double>(codec::Xxh64(row.labels.encoded())) /
-                         static_cast<double>(UINT64_MAX);
+    const double place =
+        static_cast<double>(codec::Xxh64(row.labels.encoded())) / static_cast<double>(UINT64_MAX);
     for (size_t i = 0; i < grid_.count; ++i) {
       const double r = ratios_[i];
       const bool keep = r >= 0 ? place < r : place >= 1 + r;
@@ -467,8 +467,7 @@ Result<std::vector<int64_t>> ReadLimits(Scalar& param) {
                                    " underflows int64");
   }
   if (most >= 9223372036854774784.0) {
-    return FailedPreconditionError("Scalar value " + base::FormatFloatG(most) +
-                                   " overflows int64");
+    return FailedPreconditionError("Scalar value " + base::FormatFloatG(most) + " overflows int64");
   }
   for (const double v : values) limits.push_back(v < 1 ? 0 : static_cast<int64_t>(v));
   return limits;

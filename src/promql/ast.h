@@ -74,7 +74,7 @@ struct Expr {
 
   const ExprKind kind;
   ValueType type = ValueType::kNone;  // Set by the static checks.
-  uint32_t depth = 1;  // Levels of the tree below and with this node.
+  uint32_t depth = 1;                 // Levels of the tree below and with this node.
   SourceRange range;
 };
 using ExprPtr = std::unique_ptr<Expr>;
@@ -95,7 +95,7 @@ enum class Extension : uint8_t { kNone, kAnchored, kSmoothed };
 
 struct VectorSelector final : Expr {
   VectorSelector() : Expr(ExprKind::kVector) {}
-  std::string name;         // As written in front of the braces; "" when only inside.
+  std::string name;          // As written in front of the braces; "" when only inside.
   model::Matchers matchers;  // In the order of writing, that of `name` last.
   TimeModifiers time;
   Extension extension = Extension::kNone;

@@ -29,12 +29,18 @@ void KeepIf(const double* lhs, const double* rhs, size_t steps, uint64_t* bits, 
 template <typename Body>
 void WithComparison(TokenKind op, Body body) {
   switch (op) {
-    case TokenKind::kEqualEqual: return body([](double a, double b) { return a == b; });
-    case TokenKind::kNotEqual: return body([](double a, double b) { return a != b; });
-    case TokenKind::kLess: return body([](double a, double b) { return a < b; });
-    case TokenKind::kLessEqual: return body([](double a, double b) { return a <= b; });
-    case TokenKind::kGreater: return body([](double a, double b) { return a > b; });
-    default: return body([](double a, double b) { return a >= b; });
+    case TokenKind::kEqualEqual:
+      return body([](double a, double b) { return a == b; });
+    case TokenKind::kNotEqual:
+      return body([](double a, double b) { return a != b; });
+    case TokenKind::kLess:
+      return body([](double a, double b) { return a < b; });
+    case TokenKind::kLessEqual:
+      return body([](double a, double b) { return a <= b; });
+    case TokenKind::kGreater:
+      return body([](double a, double b) { return a > b; });
+    default:
+      return body([](double a, double b) { return a >= b; });
   }
 }
 
@@ -62,7 +68,8 @@ void BinaryKernel(TokenKind op, const double* lhs, const double* rhs, size_t ste
       return ForAll(lhs, rhs, steps, out, [](double a, double b) { return std::pow(a, b); });
     case TokenKind::kAtan2:
       return ForAll(lhs, rhs, steps, out, [](double a, double b) { return std::atan2(a, b); });
-    default: break;
+    default:
+      break;
   }
   WithComparison(op, [&](auto compare) {
     ForAll(lhs, rhs, steps, out, [compare](double a, double b) { return compare(a, b) ? 1. : 0.; });

@@ -185,15 +185,15 @@ class BucketFunction final : public Operator {
 
   double NativeValue(const FloatHistogram& histogram, size_t q, size_t i, LabelsView labels) {
     HistogramIssue issue = HistogramIssue::kNone;
-    const double value =
-        spec_.fraction
-            ? HistogramFraction(values_[0][i], values_[1][i], histogram, &issue)
-            : HistogramQuantile(values_[q][i], histogram, &issue);
+    const double value = spec_.fraction
+                             ? HistogramFraction(values_[0][i], values_[1][i], histogram, &issue)
+                             : HistogramQuantile(values_[q][i], histogram, &issue);
     const auto note = [&](const char* text) {
       state_->Annotate(AnnotationKind::kInfo, text + NameSuffix(labels), spec_.place);
     };
     switch (issue) {
-      case HistogramIssue::kNone: break;
+      case HistogramIssue::kNone:
+        break;
       case HistogramIssue::kNanResult:
         note("input to histogram_quantile has NaN observations, result is NaN");
         break;
@@ -201,8 +201,9 @@ class BucketFunction final : public Operator {
         note("input to histogram_quantile has NaN observations, result is skewed higher");
         break;
       case HistogramIssue::kNanFraction:
-        note("input to histogram_fraction has NaN observations, which are excluded from all "
-             "fractions");
+        note(
+            "input to histogram_fraction has NaN observations, which are excluded from all "
+            "fractions");
         break;
     }
     return value;

@@ -19,19 +19,32 @@ class Checker {
  private:
   ValueType TypeOf(Expr& expr) {
     switch (expr.kind) {
-      case ExprKind::kNumber: return ValueType::kScalar;
-      case ExprKind::kString: return ValueType::kString;
-      case ExprKind::kVector: CheckVector(As<VectorSelector>(expr)); return ValueType::kVector;
+      case ExprKind::kNumber:
+        return ValueType::kScalar;
+      case ExprKind::kString:
+        return ValueType::kString;
+      case ExprKind::kVector:
+        CheckVector(As<VectorSelector>(expr));
+        return ValueType::kVector;
       case ExprKind::kMatrix:
         As<MatrixSelector>(expr).selector->type = ValueType::kVector;
         CheckVector(*As<MatrixSelector>(expr).selector);
         return ValueType::kMatrix;
-      case ExprKind::kSubquery: CheckSubquery(As<Subquery>(expr)); return ValueType::kMatrix;
-      case ExprKind::kCall: CheckCall(As<Call>(expr)); return As<Call>(expr).function->result;
-      case ExprKind::kAggregate: CheckAggregate(As<Aggregate>(expr)); return ValueType::kVector;
-      case ExprKind::kBinary: return CheckBinary(As<Binary>(expr));
-      case ExprKind::kUnary: return CheckUnary(As<Unary>(expr));
-      case ExprKind::kParen: return Check(*As<Paren>(expr).inner);
+      case ExprKind::kSubquery:
+        CheckSubquery(As<Subquery>(expr));
+        return ValueType::kMatrix;
+      case ExprKind::kCall:
+        CheckCall(As<Call>(expr));
+        return As<Call>(expr).function->result;
+      case ExprKind::kAggregate:
+        CheckAggregate(As<Aggregate>(expr));
+        return ValueType::kVector;
+      case ExprKind::kBinary:
+        return CheckBinary(As<Binary>(expr));
+      case ExprKind::kUnary:
+        return CheckUnary(As<Unary>(expr));
+      case ExprKind::kParen:
+        return Check(*As<Paren>(expr).inner);
     }
     return ValueType::kNone;
   }
@@ -174,8 +187,7 @@ class Checker {
         Report(binary.range, "vector matching only allowed between instant vectors");
       }
       if (matching.fill_left || matching.fill_right) {
-        Report(binary.range,
-               "filling in missing series only allowed between instant vectors");
+        Report(binary.range, "filling in missing series only allowed between instant vectors");
       }
       binary.matching.reset();
     } else if (IsSetOperator(binary.op)) {

@@ -61,14 +61,22 @@ Civil CivilOf(double value) {
 double CalendarOf(FunctionId id, double value) {
   const Civil civil = CivilOf(value);
   switch (id) {
-    case FunctionId::kYear: return static_cast<double>(civil.year);
-    case FunctionId::kMonth: return civil.month;
-    case FunctionId::kDayOfMonth: return civil.day;
-    case FunctionId::kDayOfYear: return civil.day_of_year;
-    case FunctionId::kDayOfWeek: return civil.weekday;
-    case FunctionId::kDaysInMonth: return DaysInMonth(civil.year, civil.month);
-    case FunctionId::kHour: return civil.hour;
-    default: return civil.minute;
+    case FunctionId::kYear:
+      return static_cast<double>(civil.year);
+    case FunctionId::kMonth:
+      return civil.month;
+    case FunctionId::kDayOfMonth:
+      return civil.day;
+    case FunctionId::kDayOfYear:
+      return civil.day_of_year;
+    case FunctionId::kDayOfWeek:
+      return civil.weekday;
+    case FunctionId::kDaysInMonth:
+      return DaysInMonth(civil.year, civil.month);
+    case FunctionId::kHour:
+      return civil.hour;
+    default:
+      return civil.minute;
   }
 }
 
@@ -77,30 +85,54 @@ double SignOf(double v) { return v < 0 ? -1 : v > 0 ? 1 : v; }
 using UnaryFunction = double (*)(double);
 UnaryFunction FunctionOf(FunctionId id) {
   switch (id) {
-    case FunctionId::kAbs: return [](double v) { return std::fabs(v); };
-    case FunctionId::kCeil: return [](double v) { return std::ceil(v); };
-    case FunctionId::kFloor: return [](double v) { return std::floor(v); };
-    case FunctionId::kExp: return [](double v) { return std::exp(v); };
-    case FunctionId::kSqrt: return [](double v) { return std::sqrt(v); };
-    case FunctionId::kLn: return [](double v) { return std::log(v); };
-    case FunctionId::kLog2: return [](double v) { return std::log2(v); };
-    case FunctionId::kLog10: return [](double v) { return std::log10(v); };
-    case FunctionId::kSin: return [](double v) { return std::sin(v); };
-    case FunctionId::kCos: return [](double v) { return std::cos(v); };
-    case FunctionId::kTan: return [](double v) { return std::tan(v); };
-    case FunctionId::kAsin: return [](double v) { return std::asin(v); };
-    case FunctionId::kAcos: return [](double v) { return std::acos(v); };
-    case FunctionId::kAtan: return [](double v) { return std::atan(v); };
-    case FunctionId::kSinh: return [](double v) { return std::sinh(v); };
-    case FunctionId::kCosh: return [](double v) { return std::cosh(v); };
-    case FunctionId::kTanh: return [](double v) { return std::tanh(v); };
-    case FunctionId::kAsinh: return [](double v) { return std::asinh(v); };
-    case FunctionId::kAcosh: return [](double v) { return std::acosh(v); };
-    case FunctionId::kAtanh: return [](double v) { return std::atanh(v); };
-    case FunctionId::kDeg: return [](double v) { return v * 180 / std::numbers::pi; };
-    case FunctionId::kRad: return [](double v) { return v * std::numbers::pi / 180; };
-    case FunctionId::kSgn: return &SignOf;
-    default: return nullptr;
+    case FunctionId::kAbs:
+      return [](double v) { return std::fabs(v); };
+    case FunctionId::kCeil:
+      return [](double v) { return std::ceil(v); };
+    case FunctionId::kFloor:
+      return [](double v) { return std::floor(v); };
+    case FunctionId::kExp:
+      return [](double v) { return std::exp(v); };
+    case FunctionId::kSqrt:
+      return [](double v) { return std::sqrt(v); };
+    case FunctionId::kLn:
+      return [](double v) { return std::log(v); };
+    case FunctionId::kLog2:
+      return [](double v) { return std::log2(v); };
+    case FunctionId::kLog10:
+      return [](double v) { return std::log10(v); };
+    case FunctionId::kSin:
+      return [](double v) { return std::sin(v); };
+    case FunctionId::kCos:
+      return [](double v) { return std::cos(v); };
+    case FunctionId::kTan:
+      return [](double v) { return std::tan(v); };
+    case FunctionId::kAsin:
+      return [](double v) { return std::asin(v); };
+    case FunctionId::kAcos:
+      return [](double v) { return std::acos(v); };
+    case FunctionId::kAtan:
+      return [](double v) { return std::atan(v); };
+    case FunctionId::kSinh:
+      return [](double v) { return std::sinh(v); };
+    case FunctionId::kCosh:
+      return [](double v) { return std::cosh(v); };
+    case FunctionId::kTanh:
+      return [](double v) { return std::tanh(v); };
+    case FunctionId::kAsinh:
+      return [](double v) { return std::asinh(v); };
+    case FunctionId::kAcosh:
+      return [](double v) { return std::acosh(v); };
+    case FunctionId::kAtanh:
+      return [](double v) { return std::atanh(v); };
+    case FunctionId::kDeg:
+      return [](double v) { return v * 180 / std::numbers::pi; };
+    case FunctionId::kRad:
+      return [](double v) { return v * std::numbers::pi / 180; };
+    case FunctionId::kSgn:
+      return &SignOf;
+    default:
+      return nullptr;
   }
 }
 
@@ -122,14 +154,14 @@ void ApplyElementwise(FunctionId id, const double* in,
         return std::floor(v * inverse + 0.5) / inverse;
       });
     case FunctionId::kClamp:
-      return for_each([&](size_t i, double v) {
-        return GoMax(params[0][i], GoMin(params[1][i], v));
-      });
+      return for_each(
+          [&](size_t i, double v) { return GoMax(params[0][i], GoMin(params[1][i], v)); });
     case FunctionId::kClampMin:
       return for_each([&](size_t i, double v) { return GoMax(params[0][i], GoMin(kInf, v)); });
     case FunctionId::kClampMax:
       return for_each([&](size_t i, double v) { return GoMax(-kInf, GoMin(params[0][i], v)); });
-    default: return for_each([id](size_t, double v) { return CalendarOf(id, v); });
+    default:
+      return for_each([id](size_t, double v) { return CalendarOf(id, v); });
   }
 }
 

@@ -23,10 +23,9 @@ Grid GridOf(const QueryParams& params) {
   Grid grid;
   grid.start_ms = params.start_ms;
   grid.step_ms = params.step_ms;
-  grid.count = params.step_ms == 0 ? 1
-                                   : static_cast<size_t>((params.end_ms - params.start_ms) /
-                                                         params.step_ms) +
-                                         1;
+  grid.count = params.step_ms == 0
+                   ? 1
+                   : static_cast<size_t>((params.end_ms - params.start_ms) / params.step_ms) + 1;
   return grid;
 }
 
@@ -63,12 +62,12 @@ class Query final : public PreparedQuery {
   }
 
   std::string Explain() const override {
-    const auto state =
-        std::make_shared<QueryState>(CallContext(), nullptr, options_, params_);
+    const auto state = std::make_shared<QueryState>(CallContext(), nullptr, options_, params_);
     Planner planner(state);
     const Expr& root = Unwrap(*expr_);
     switch (expr_->type) {
-      case ValueType::kVector: return ExplainOperators(*planner.PlanVector(*expr_, grid_));
+      case ValueType::kVector:
+        return ExplainOperators(*planner.PlanVector(*expr_, grid_));
       case ValueType::kScalar: {
         const ScalarPtr scalar = planner.PlanScalar(*expr_, grid_);
         std::string text = "scalar " + scalar->Describe() + "\n";
@@ -81,7 +80,8 @@ class Query final : public PreparedQuery {
                  ExplainOperators(*planner.PlanSubqueryPoints(As<Subquery>(root), grid_));
         }
         return "samples of " + planner.PlanRange(As<MatrixSelector>(root), grid_).text + "\n";
-      default: return "string\n";
+      default:
+        return "string\n";
     }
   }
 
@@ -95,7 +95,8 @@ class Query final : public PreparedQuery {
       case ValueType::kString:
         result->text = As<StringLiteral>(root).value;
         return OkStatus();
-      case ValueType::kScalar: return EvaluateScalar(planner, state, result);
+      case ValueType::kScalar:
+        return EvaluateScalar(planner, state, result);
       case ValueType::kMatrix:
         if (root.kind == ExprKind::kMatrix) {
           return ReadRange(planner.PlanRange(As<MatrixSelector>(root), grid_), state, result);
@@ -103,7 +104,8 @@ class Query final : public PreparedQuery {
           const OperatorPtr points = planner.PlanSubqueryPoints(As<Subquery>(root), grid_);
           return Collect(*points, /*ordered_by_labels=*/true, state, result);
         }
-      default: break;
+      default:
+        break;
     }
     const OperatorPtr rows = planner.PlanVector(*expr_, grid_);
     return Collect(*rows, range, state, result);
@@ -138,8 +140,8 @@ class Query final : public PreparedQuery {
     }));
     result->grid = rows.grid();
     for (const MergedRows::Series& series : held->rows.series()) {
-      result->series.push_back({series.labels, {}, series.values, series.present.data(),
-                                series.histograms, {}});
+      result->series.push_back(
+          {series.labels, {}, series.values, series.present.data(), series.histograms, {}});
     }
     if (ordered_by_labels) {
       std::sort(result->series.begin(), result->series.end(),
@@ -171,8 +173,7 @@ Result<std::unique_ptr<PreparedQuery>> Engine::Prepare(const QueryParams& params
                                 std::string(ValueTypeInWords(expr->type)) +
                                 "\" for range query, must be Scalar or instant Vector");
   }
-  const QueryTimes times{params.start_ms, range ? params.end_ms : params.start_ms,
-                         params.step_ms};
+  const QueryTimes times{params.start_ms, range ? params.end_ms : params.start_ms, params.step_ms};
   THANOS_RETURN_IF_ERROR(Preprocess(times, &expr));
   THANOS_RETURN_IF_ERROR(CheckSupported(*expr));
   std::unique_ptr<PreparedQuery> query =

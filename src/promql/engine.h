@@ -39,11 +39,11 @@ struct EngineOptions {
   base::Executor* executor = nullptr;
   int64_t lookback_ms = 300000;
   int64_t default_subquery_step_ms = 60000;
-  uint64_t samples_max = 50000000;      // Points that one query may hold at a time; 0 is no limit.
-  uint64_t series_max = 0;              // Series that one query may read; 0 is no limit.
+  uint64_t samples_max = 50000000;  // Points that one query may hold at a time; 0 is no limit.
+  uint64_t series_max = 0;          // Series that one query may read; 0 is no limit.
   bool delayed_name_removal = false;
-  uint32_t batch_series = 64;           // Series that travel together.
-  bool fuse = true;                     // Off: every operator hands over rows. For tests.
+  uint32_t batch_series = 64;  // Series that travel together.
+  bool fuse = true;            // Off: every operator hands over rows. For tests.
   ParserOptions parser;
 };
 
@@ -55,13 +55,13 @@ enum class HintStyle : uint8_t { kPrometheus, kThanos };
 /// How a query's selectors read their source.
 struct SelectOptions {
   series::DedupAlgorithm dedup = series::DedupAlgorithm::kNone;
-  std::vector<std::string> replica_labels;   // Dropped by the source when dedup is on.
+  std::vector<std::string> replica_labels;  // Dropped by the source when dedup is on.
   int64_t max_resolution_ms = 0;
   PartialStrategy partial = PartialStrategy::kWarn;
   std::vector<std::vector<model::Matcher>> store_match;
   std::optional<Shard> shard;
-  bool aggregates_by_function = true;        // Off: raw data only.
-  bool counter_always_adjusted = false;      // See series::ReadOptions.
+  bool aggregates_by_function = true;    // Off: raw data only.
+  bool counter_always_adjusted = false;  // See series::ReadOptions.
   HintStyle hints = HintStyle::kPrometheus;
 };
 
@@ -69,8 +69,8 @@ struct QueryParams {
   std::string text;
   int64_t start_ms = 0;
   int64_t end_ms = 0;
-  int64_t step_ms = 0;       // 0: an instant query at start_ms.
-  int64_t lookback_ms = 0;   // 0: the engine's.
+  int64_t step_ms = 0;      // 0: an instant query at start_ms.
+  int64_t lookback_ms = 0;  // 0: the engine's.
   SelectOptions select;
 };
 
@@ -93,10 +93,10 @@ struct ResultSeries {
 };
 
 struct QueryStats {
-  uint64_t series = 0;            // Read from the source.
+  uint64_t series = 0;  // Read from the source.
   uint64_t samples_decoded = 0;
-  uint64_t samples_queryable = 0; // Samples in windows, summed over steps.
-  uint64_t samples_peak = 0;      // Points held at a time.
+  uint64_t samples_queryable = 0;  // Samples in windows, summed over steps.
+  uint64_t samples_peak = 0;       // Points held at a time.
   uint64_t selects = 0;
   int64_t prepare_ns = 0;
   int64_t run_ns = 0;
@@ -111,7 +111,7 @@ struct QueryResult {
   std::vector<ResultSeries> series;
   double scalar = 0;
   std::string text;
-  Warnings warnings;               // Of sources.
+  Warnings warnings;                         // Of sources.
   std::vector<std::string> promql_warnings;  // "PromQL warning: … (1:5)"
   std::vector<std::string> promql_infos;     // "PromQL info: … (1:5)"
   bool partial = false;

@@ -47,8 +47,7 @@ void WindowFunction::EvaluateExtended(std::span<const int64_t> t, std::span<cons
 }
 
 std::optional<double> WindowFunction::SmoothedAt(std::span<const int64_t> t,
-                                                 std::span<const double> v,
-                                                 int64_t at_ms) const {
+                                                 std::span<const double> v, int64_t at_ms) const {
   const size_t before = CountUpTo(t, at_ms);
   if (before == 0) return std::nullopt;
   if (before == t.size() || t[before - 1] == at_ms) return v[before - 1];
@@ -135,8 +134,8 @@ void WindowFunction::ExtendedMixedStep(const MixedWindow& window, WindowScratch*
                        (!window.h.empty() && window.histogram_t.back() > start_ms);
     if (after) value = ExtendedPairs(window, start_ms);
   } else if (window.h.empty()) {
-    value = instant ? SmoothedAt(window.t, window.v, end_ms)
-                    : ExtendedStep(window.t, window.v, end_ms);
+    value =
+        instant ? SmoothedAt(window.t, window.v, end_ms) : ExtendedStep(window.t, window.v, end_ms);
   } else if (!window.v.empty()) {
     Note(AnnotationKind::kWarning,
          "encountered a mix of histograms and floats for metric name " + window.name);
@@ -155,8 +154,7 @@ double WindowFunction::ExtendedPairs(const MixedWindow& window, int64_t start_ms
   MixedWindow inner = window;
   const size_t f = CountUpTo(window.t, start_ms);
   const size_t h = CountUpTo(window.histogram_t, start_ms);
-  const bool float_first =
-      f > 0 && (h == 0 || window.t[f - 1] > window.histogram_t[h - 1]);
+  const bool float_first = f > 0 && (h == 0 || window.t[f - 1] > window.histogram_t[h - 1]);
   const size_t from_f = float_first ? f - 1 : f;
   const size_t from_h = !float_first && h > 0 ? h - 1 : h;
   inner.t = window.t.subspan(from_f);
@@ -208,16 +206,16 @@ std::optional<FloatHistogram> WindowFunction::SmoothedHistogram(const MixedWindo
     return carried;
   }
   const FloatHistogram& next = *window.h[before];
-  const bool gauges = last.hint == model::CounterResetHint::kGauge &&
-                      next.hint == model::CounterResetHint::kGauge;
+  const bool gauges =
+      last.hint == model::CounterResetHint::kGauge && next.hint == model::CounterResetHint::kGauge;
   FloatHistogram out;
   if (!InterpolateHistogram(
-          last, next,
-          Fraction(window.histogram_t[before - 1], window.histogram_t[before], at_ms),
+          last, next, Fraction(window.histogram_t[before - 1], window.histogram_t[before], at_ms),
           !gauges && DetectsReset(next, last), &out)) {
     Note(AnnotationKind::kWarning,
          "vector contains a mix of histograms with exponential and custom buckets schemas for "
-         "metric name " + window.name);
+         "metric name " +
+             window.name);
     return std::nullopt;
   }
   return out;
@@ -242,8 +240,7 @@ std::optional<FloatHistogram> WindowFunction::ExtendedHistogram(const MixedWindo
   const auto used = window.h.subspan(first, last - first + 1);
   const auto is_gauge = [](const FloatHistogram* h) { return h->hint == Hint::kGauge; };
   if (counter && std::any_of(used.begin(), used.end(), is_gauge)) {
-    Note(AnnotationKind::kWarning,
-         "this native histogram metric is not a counter: " + window.name);
+    Note(AnnotationKind::kWarning, "this native histogram metric is not a counter: " + window.name);
   }
   if (!counter && !(is_gauge(used.front()) && is_gauge(used.back()))) {
     Note(AnnotationKind::kWarning, "this native histogram metric is not a gauge: " + window.name);
@@ -251,7 +248,8 @@ std::optional<FloatHistogram> WindowFunction::ExtendedHistogram(const MixedWindo
   const auto mixed_layouts = [&]() -> std::optional<FloatHistogram> {
     Note(AnnotationKind::kWarning,
          "vector contains a mix of histograms with exponential and custom buckets schemas for "
-         "metric name " + window.name);
+         "metric name " +
+             window.name);
     return std::nullopt;
   };
   for (const FloatHistogram* h : used) {

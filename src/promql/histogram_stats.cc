@@ -101,9 +101,8 @@ double HistogramFraction(double lower, double upper, const FloatHistogram& histo
       if (bucket.lower >= bound) return rank;
       if (bucket.upper > bound) {
         if (bucket.lower == -kInf) return bucket.count;
-        const double share = custom || zero
-                                 ? (bound - bucket.lower) / (bucket.upper - bucket.lower)
-                                 : FractionOnLogScale(bucket, bound);
+        const double share = custom || zero ? (bound - bucket.lower) / (bucket.upper - bucket.lower)
+                                            : FractionOnLogScale(bucket, bound);
         return rank + bucket.count * share;
       }
       rank += bucket.count;

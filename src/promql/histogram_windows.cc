@@ -31,13 +31,16 @@ HistogramRule RuleOf(FunctionId id) {
     case FunctionId::kMadOverTime:
     case FunctionId::kTsOfMaxOverTime:
     case FunctionId::kTsOfMinOverTime:
-    case FunctionId::kDoubleExponentialSmoothing: return HistogramRule::kIgnore;
+    case FunctionId::kDoubleExponentialSmoothing:
+      return HistogramRule::kIgnore;
     case FunctionId::kRate:
     case FunctionId::kIncrease:
     case FunctionId::kDelta:
     case FunctionId::kSumOverTime:
-    case FunctionId::kAvgOverTime: return HistogramRule::kOneKind;
-    default: return HistogramRule::kBoth;
+    case FunctionId::kAvgOverTime:
+      return HistogramRule::kOneKind;
+    default:
+      return HistogramRule::kBoth;
   }
 }
 
@@ -95,14 +98,17 @@ void WindowFunction::MixedStep(const MixedWindow& window, WindowScratch* scratch
   switch (spec_.id) {
     case FunctionId::kRate:
     case FunctionId::kIncrease:
-    case FunctionId::kDelta: return RateOfHistograms(window, &scratch->cells);
+    case FunctionId::kDelta:
+      return RateOfHistograms(window, &scratch->cells);
     case FunctionId::kSumOverTime:
-    case FunctionId::kAvgOverTime: return SumOfHistograms(window, &scratch->cells);
+    case FunctionId::kAvgOverTime:
+      return SumOfHistograms(window, &scratch->cells);
     case FunctionId::kIrate:
     case FunctionId::kIdelta:
       return InstantRateOfMixed(window, &scratch->cells, out, present);
     case FunctionId::kChanges:
-    case FunctionId::kResets: return give(PairsOfMixed(window));
+    case FunctionId::kResets:
+      return give(PairsOfMixed(window));
     case FunctionId::kCountOverTime:
       return give(static_cast<double>(window.v.size() + window.h.size()));
     case FunctionId::kFirstOverTime:
@@ -121,7 +127,8 @@ void WindowFunction::MixedStep(const MixedWindow& window, WindowScratch* scratch
       const int64_t last = window.histogram_t.back();
       return give(static_cast<double>(floats ? std::max(last, window.t.back()) : last) / 1000);
     }
-    default: return give(1);  // present_over_time, absent_over_time.
+    default:
+      return give(1);  // present_over_time, absent_over_time.
   }
 }
 
@@ -135,8 +142,7 @@ void WindowFunction::RateOfHistograms(const MixedWindow& window, HistogramCells*
   FloatHistogram first = *window.h.front();
   const auto is_gauge = [](const FloatHistogram* h) { return h->hint == Hint::kGauge; };
   if (counter && std::any_of(window.h.begin(), window.h.end(), is_gauge)) {
-    Note(AnnotationKind::kWarning,
-         "this native histogram metric is not a counter: " + window.name);
+    Note(AnnotationKind::kWarning, "this native histogram metric is not a counter: " + window.name);
   }
   if (!counter && !(is_gauge(window.h.front()) && is_gauge(&last))) {
     Note(AnnotationKind::kWarning, "this native histogram metric is not a gauge: " + window.name);
@@ -153,7 +159,8 @@ void WindowFunction::RateOfHistograms(const MixedWindow& window, HistogramCells*
   const auto mixed_layouts = [&] {
     Note(AnnotationKind::kWarning,
          "vector contains a mix of histograms with exponential and custom buckets schemas for "
-         "metric name " + window.name);
+         "metric name " +
+             window.name);
   };
   for (size_t k = first_is_empty ? 1 : 0; k < n; ++k) {
     if (UsesCustomBuckets(*window.h[k]) != UsesCustomBuckets(last)) return mixed_layouts();
@@ -234,12 +241,10 @@ void WindowFunction::InstantRateOfMixed(const MixedWindow& window, HistogramCell
   }
   const FloatHistogram& last = *window.h[histograms - 1];
   const FloatHistogram& before = *window.h[histograms - 2];
-  const int64_t interval =
-      window.histogram_t[histograms - 1] - window.histogram_t[histograms - 2];
+  const int64_t interval = window.histogram_t[histograms - 1] - window.histogram_t[histograms - 2];
   if (interval == 0) return;
   if (rate && (last.hint == Hint::kGauge || before.hint == Hint::kGauge)) {
-    Note(AnnotationKind::kWarning,
-         "this native histogram metric is not a counter: " + window.name);
+    Note(AnnotationKind::kWarning, "this native histogram metric is not a counter: " + window.name);
   }
   if (!rate && (last.hint != Hint::kGauge || before.hint != Hint::kGauge)) {
     Note(AnnotationKind::kWarning, "this native histogram metric is not a gauge: " + window.name);
@@ -250,7 +255,8 @@ void WindowFunction::InstantRateOfMixed(const MixedWindow& window, HistogramCell
     if (!sum.Subtract(before)) {
       Note(AnnotationKind::kWarning,
            "vector contains a mix of histograms with exponential and custom buckets schemas for "
-           "metric name " + window.name);
+           "metric name " +
+               window.name);
       return;
     }
     if (sum.bounds_reconciled()) {
@@ -271,7 +277,8 @@ void WindowFunction::SumOfHistograms(const MixedWindow& window, HistogramCells* 
     if (sum.Add(*window.h[k])) continue;
     Note(AnnotationKind::kWarning,
          "vector contains a mix of histograms with exponential and custom buckets schemas for "
-         "metric name " + window.name);
+         "metric name " +
+             window.name);
     return;
   }
   if (sum.hint_collision()) {

@@ -56,8 +56,7 @@ void MergedRows::AddHistograms(const Row& row, Series* series) {
   if (row.histograms == nullptr) return;
   if (series->histograms.empty()) series->histograms.resize(grid_.count);
   ForEachBit(row.histograms->present, grid_.words(), [&](size_t i) {
-    series->histograms[i] =
-        std::make_shared<const model::FloatHistogram>(*row.histograms->at[i]);
+    series->histograms[i] = std::make_shared<const model::FloatHistogram>(*row.histograms->at[i]);
   });
 }
 
@@ -171,8 +170,8 @@ class SubqueryOperator final : public Operator {
 class Sort final : public Operator {
  public:
   Sort(SortSpec spec, OperatorPtr input, std::shared_ptr<QueryState> state)
-      : Operator(input->grid(), Named(spec.descending ? "sort, descending" : "sort",
-                                      Holds::kInput)),
+      : Operator(input->grid(),
+                 Named(spec.descending ? "sort, descending" : "sort", Holds::kInput)),
         state_(std::move(state)),
         spec_(std::move(spec)),
         input_(std::move(input)) {

@@ -63,8 +63,8 @@ int CompareNaturally(std::string_view a, std::string_view b);
 /// histogram_quantile(), histogram_quantiles() and histogram_fraction().
 struct BucketSpec {
   bool fraction = false;
-  bool drop_now = false;           // The name goes at once; else the rows are marked.
-  SourceRange place;               // Of the call's arguments.
+  bool drop_now = false;  // The name goes at once; else the rows are marked.
+  SourceRange place;      // Of the call's arguments.
   std::vector<SourceRange> quantile_places;
   std::optional<std::string> quantiles_label;  // A row per quantile, told apart by this label.
 };

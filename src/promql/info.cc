@@ -106,9 +106,9 @@ class Info final : public Operator {
       if (mine == other) {
         char time[40];
         std::snprintf(time, sizeof(time), " @ %.0f", mine * 1000);
-        return FailedPreconditionError(
-            "found duplicate series for info metric: existing " + (*same)->labels.ToString() +
-            time + ", new " + candidate.labels.ToString() + time);
+        return FailedPreconditionError("found duplicate series for info metric: existing " +
+                                       (*same)->labels.ToString() + time + ", new " +
+                                       candidate.labels.ToString() + time);
       }
       if (mine > other) *same = &candidate;
     }
@@ -184,11 +184,12 @@ InfoSpec InfoSpecOf(const model::Matchers& selector) {
       continue;
     }
     spec.name_matchers.push_back(matcher);
-    positive |= matcher.type() == model::MatchType::kEqual ||
-                matcher.type() == model::MatchType::kRegex;
+    positive |=
+        matcher.type() == model::MatchType::kEqual || matcher.type() == model::MatchType::kRegex;
   }
   if (spec.name_matchers.empty()) {
-    spec.name_matchers = {model::Matcher::Equal(std::string(kMetricName), std::string(kTargetInfo))};
+    spec.name_matchers = {
+        model::Matcher::Equal(std::string(kMetricName), std::string(kTargetInfo))};
   } else if (!positive) {
     // The pattern is ours and compiles.
     Result<model::Matcher> any =

@@ -24,8 +24,8 @@ class SetLabel : public RowwiseOperator {
  public:
   SetLabel(std::string name, std::string destination, OperatorPtr input,
            std::shared_ptr<QueryState> state)
-      : RowwiseOperator(Named(std::move(name)), NameRule::kKeep, std::move(input),
-                        std::move(state), /*changes_labels=*/true),
+      : RowwiseOperator(Named(std::move(name)), NameRule::kKeep, std::move(input), std::move(state),
+                        /*changes_labels=*/true),
         destination_(std::move(destination)) {}
 
  protected:

@@ -42,8 +42,7 @@ void LabelKeyer::KeyOf(LabelsView labels, std::string* out) const {
   }
 }
 
-DuplicateGuard::DuplicateGuard(std::shared_ptr<Budget> budget, const Grid& grid,
-                               bool whole_series)
+DuplicateGuard::DuplicateGuard(std::shared_ptr<Budget> budget, const Grid& grid, bool whole_series)
     : budget_(std::move(budget)), grid_(grid), whole_series_(whole_series) {}
 
 Status DuplicateLabelsError() {

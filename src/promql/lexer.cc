@@ -185,15 +185,22 @@ Token Lexer::ScanStatement(char c) {
   if (IsAlpha(c) || c == ':') return ScanWord();
   switch (c) {
     case '"':
-    case '\'': return ScanString(c);
-    case '`': return ScanRawString();
-    case ',': ++at_; return Emit(TokenKind::kComma);
-    case '@': ++at_; return Emit(TokenKind::kAt);
+    case '\'':
+      return ScanString(c);
+    case '`':
+      return ScanRawString();
+    case ',':
+      ++at_;
+      return Emit(TokenKind::kComma);
+    case '@':
+      ++at_;
+      return Emit(TokenKind::kAt);
     case '(':
       ++at_;
       ++paren_depth_;
       return Emit(TokenKind::kLeftParen);
-    case ')': return CloseParen();
+    case ')':
+      return CloseParen();
     case '{':
       ++at_;
       in_braces_ = true;
@@ -209,7 +216,8 @@ Token Lexer::ScanStatement(char c) {
       ++at_;
       in_brackets_ = false;
       return Emit(TokenKind::kRightBracket);
-    default: return ScanOperator(c);
+    default:
+      return ScanOperator(c);
   }
 }
 
@@ -230,12 +238,18 @@ Token Lexer::ScanOperator(char c) {
   };
   const char next = Peek(1);
   switch (c) {
-    case '+': return take(1, TokenKind::kAdd);
-    case '-': return take(1, TokenKind::kSub);
-    case '*': return take(1, TokenKind::kMul);
-    case '/': return take(1, TokenKind::kDiv);
-    case '%': return take(1, TokenKind::kMod);
-    case '^': return take(1, TokenKind::kPow);
+    case '+':
+      return take(1, TokenKind::kAdd);
+    case '-':
+      return take(1, TokenKind::kSub);
+    case '*':
+      return take(1, TokenKind::kMul);
+    case '/':
+      return take(1, TokenKind::kDiv);
+    case '%':
+      return take(1, TokenKind::kMod);
+    case '^':
+      return take(1, TokenKind::kPow);
     case '=':
       if (next == '=') return take(2, TokenKind::kEqualEqual);
       if (next == '~') return Fail("unexpected character after '=': '~'");
@@ -250,7 +264,8 @@ Token Lexer::ScanOperator(char c) {
     case '>':
       if (next == '=') return take(2, TokenKind::kGreaterEqual);
       return next == '/' ? take(2, TokenKind::kTrimLower) : take(1, TokenKind::kGreater);
-    default: return Fail("unexpected character: " + TakeQuotedRune());
+    default:
+      return Fail("unexpected character: " + TakeQuotedRune());
   }
 }
 
@@ -262,10 +277,14 @@ Token Lexer::ScanInBraces() {
     return Emit(TokenKind::kIdentifier);
   }
   switch (c) {
-    case ',': ++at_; return Emit(TokenKind::kComma);
+    case ',':
+      ++at_;
+      return Emit(TokenKind::kComma);
     case '"':
-    case '\'': return ScanString(c);
-    case '`': return ScanRawString();
+    case '\'':
+      return ScanString(c);
+    case '`':
+      return ScanRawString();
     case '=':
       ++at_;
       if (Accept("~")) return Emit(TokenKind::kRegexMatch);
@@ -275,12 +294,14 @@ Token Lexer::ScanInBraces() {
       if (Accept("~")) return Emit(TokenKind::kRegexNoMatch);
       if (Accept("=")) return Emit(TokenKind::kNotEqual);
       return Fail("unexpected character after '!' inside braces: " + TakeQuotedRune());
-    case '{': return Fail("unexpected left brace '{'");
+    case '{':
+      return Fail("unexpected left brace '{'");
     case '}':
       ++at_;
       in_braces_ = false;
       return Emit(TokenKind::kRightBrace);
-    default: return Fail("unexpected character inside braces: " + TakeQuotedRune());
+    default:
+      return Fail("unexpected character inside braces: " + TakeQuotedRune());
   }
 }
 
@@ -312,15 +333,20 @@ Token Lexer::ScanInBrackets() {
       ++at_;
       ++paren_depth_;
       return Emit(TokenKind::kLeftParen);
-    case ')': return CloseParen();
-    case ',': ++at_; return Emit(TokenKind::kComma);
+    case ')':
+      return CloseParen();
+    case ',':
+      ++at_;
+      return Emit(TokenKind::kComma);
     case '+':
     case '-':
     case '*':
     case '/':
     case '%':
-    case '^': return ScanOperator(c);
-    default: return ScanBracketWord(/*in_expression=*/true);
+    case '^':
+      return ScanOperator(c);
+    default:
+      return ScanBracketWord(/*in_expression=*/true);
   }
 }
 
@@ -343,7 +369,8 @@ Token Lexer::ScanBracketWord(bool in_expression) {
     return Emit(kind);
   }
   at_ = before;
-  if (in_expression) return Fail("unexpected character in duration expression: " + TakeQuotedRune());
+  if (in_expression)
+    return Fail("unexpected character in duration expression: " + TakeQuotedRune());
   return Fail("unexpected character: " + TakeQuotedRune() + ", expected ':'");
 }
 

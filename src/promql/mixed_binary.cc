@@ -68,10 +68,10 @@ MixedValue MixedBinary::Histograms(const MixedValue& lhs, const MixedValue& rhs,
   if (!add && op_ != TokenKind::kSub) return Incompatible(lhs, rhs, failed);
   HistogramSum sum(*lhs.histogram, /*compensated=*/false);
   if (!(add ? sum.Add(*rhs.histogram) : sum.Subtract(*rhs.histogram))) {
-    state_->Annotate(AnnotationKind::kWarning,
-                     "incompatible bucket layout encountered for binary operator " +
-                         std::string(Spelling(op_)),
-                     place_);
+    state_->Annotate(
+        AnnotationKind::kWarning,
+        "incompatible bucket layout encountered for binary operator " + std::string(Spelling(op_)),
+        place_);
     if (failed != nullptr) *failed = true;
     return {};
   }
@@ -94,8 +94,8 @@ MixedValue MixedBinary::Incompatible(const MixedValue& lhs, const MixedValue& rh
     return v.is_float ? "float" : "histogram";
   };
   state_->Annotate(AnnotationKind::kInfo,
-                   "incompatible sample types encountered for binary operator \"" + op + "\": " +
-                       kind(lhs) + " " + op + " " + kind(rhs),
+                   "incompatible sample types encountered for binary operator \"" + op +
+                       "\": " + kind(lhs) + " " + op + " " + kind(rhs),
                    place_);
   if (failed != nullptr) *failed = true;
   return {};

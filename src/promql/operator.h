@@ -14,17 +14,17 @@
 namespace thanos::promql {
 
 enum class Holds : uint8_t {
-  kNothing,     // Rows pass through.
-  kGroups,      // A row of state per group.
-  kOneSide,     // The rows of one operand.
-  kInput,       // All rows below.
+  kNothing,  // Rows pass through.
+  kGroups,   // A row of state per group.
+  kOneSide,  // The rows of one operand.
+  kInput,    // All rows below.
 };
 
 enum class RowOrder : uint8_t {
-  kLabels,      // Ascending by label set, when the selector below is.
-  kInput,       // That of the operand.
-  kGroups,      // First appearance of the group.
-  kValues,      // Sorted by value.
+  kLabels,  // Ascending by label set, when the selector below is.
+  kInput,   // That of the operand.
+  kGroups,  // First appearance of the group.
+  kValues,  // Sorted by value.
 };
 
 /// What an operator promises; EXPLAIN prints it.
@@ -32,7 +32,7 @@ struct OperatorTraits {
   std::string name;
   Holds holds = Holds::kNothing;
   RowOrder order = RowOrder::kInput;
-  double bytes_per_row_step = 0;   // Of state, for each row (or group) held and step.
+  double bytes_per_row_step = 0;  // Of state, for each row (or group) held and step.
   /// No two rows have equal labels, also not after the metric name is dropped.
   bool unique_without_name = false;
   /// A series may come in fragments.

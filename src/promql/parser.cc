@@ -157,8 +157,7 @@ class Parser : private TokenStream {
     const TokenKind other =
         first == TokenKind::kFillLeft ? TokenKind::kFillRight : TokenKind::kFillLeft;
     if (TakeIf(other)) {
-      (other == TokenKind::kFillLeft ? matching.fill_left : matching.fill_right) =
-          ParseFillValue();
+      (other == TokenKind::kFillLeft ? matching.fill_left : matching.fill_right) = ParseFillValue();
     }
     return true;
   }
@@ -203,12 +202,21 @@ class Parser : private TokenStream {
     ExprPtr expr = ParsePrimary();
     while (!failed_) {
       switch (Kind()) {
-        case TokenKind::kLeftBracket: expr = ParseBrackets(std::move(expr)); break;
-        case TokenKind::kOffset: ParseOffset(*expr); break;
-        case TokenKind::kAt: ParseAt(*expr); break;
+        case TokenKind::kLeftBracket:
+          expr = ParseBrackets(std::move(expr));
+          break;
+        case TokenKind::kOffset:
+          ParseOffset(*expr);
+          break;
+        case TokenKind::kAt:
+          ParseAt(*expr);
+          break;
         case TokenKind::kAnchored:
-        case TokenKind::kSmoothed: ParseExtension(*expr); break;
-        default: return expr;
+        case TokenKind::kSmoothed:
+          ParseExtension(*expr);
+          break;
+        default:
+          return expr;
       }
     }
     return nullptr;
@@ -238,18 +246,19 @@ class Parser : private TokenStream {
         Adopt(*node, *node->inner);
         return Finish(std::move(node));
       }
-      case TokenKind::kLeftBrace: return ParseVectorSelector();
-      default: break;
+      case TokenKind::kLeftBrace:
+        return ParseVectorSelector();
+      default:
+        break;
     }
     if (!NamesMetric(kind)) return Unexpected();
     const Token name = Take();
     const TokenKind next = Kind();
-    if (IsAggregator(kind) && (next == TokenKind::kLeftParen || next == TokenKind::kBy ||
-                               next == TokenKind::kWithout)) {
+    if (IsAggregator(kind) &&
+        (next == TokenKind::kLeftParen || next == TokenKind::kBy || next == TokenKind::kWithout)) {
       return ParseAggregate(name);
     }
-    if (next == TokenKind::kLeftParen &&
-        (kind == TokenKind::kIdentifier || IsFunctionWord(kind))) {
+    if (next == TokenKind::kLeftParen && (kind == TokenKind::kIdentifier || IsFunctionWord(kind))) {
       return ParseCall(name);
     }
     return ParseVectorSelector(&name);
@@ -392,13 +401,11 @@ class Parser : private TokenStream {
     if (args.empty()) {
       return Record(node.range.begin, "no arguments for aggregate expression provided");
     }
-    const bool experimental =
-        node.op == TokenKind::kLimitk || node.op == TokenKind::kLimitRatio;
+    const bool experimental = node.op == TokenKind::kLimitk || node.op == TokenKind::kLimitRatio;
     if (experimental && !options_.experimental_functions) {
-      return Record(node.range.begin,
-                    std::string(Spelling(node.op)) +
-                        "() is experimental and must be enabled with "
-                        "--enable-feature=promql-experimental-functions");
+      return Record(node.range.begin, std::string(Spelling(node.op)) +
+                                          "() is experimental and must be enabled with "
+                                          "--enable-feature=promql-experimental-functions");
     }
     const size_t wanted = TakesParameter(node.op) ? 2 : 1;
     if (args.size() != wanted) {
@@ -440,8 +447,7 @@ class Parser : private TokenStream {
         return;
       }
       const Token label = Take();
-      std::string name =
-          kind == TokenKind::kString ? Unquote(label.text) : std::string(label.text);
+      std::string name = kind == TokenKind::kString ? Unquote(label.text) : std::string(label.text);
       if (const std::optional<model::MatchType> type = TakeMatchType()) {
         if (Kind() != TokenKind::kString) {
           Unexpected(kIn, "string");
@@ -472,11 +478,20 @@ class Parser : private TokenStream {
 
   std::optional<model::MatchType> TakeMatchType() {
     switch (Kind()) {
-      case TokenKind::kEqual: Take(); return model::MatchType::kEqual;
-      case TokenKind::kNotEqual: Take(); return model::MatchType::kNotEqual;
-      case TokenKind::kRegexMatch: Take(); return model::MatchType::kRegex;
-      case TokenKind::kRegexNoMatch: Take(); return model::MatchType::kNotRegex;
-      default: return std::nullopt;
+      case TokenKind::kEqual:
+        Take();
+        return model::MatchType::kEqual;
+      case TokenKind::kNotEqual:
+        Take();
+        return model::MatchType::kNotEqual;
+      case TokenKind::kRegexMatch:
+        Take();
+        return model::MatchType::kRegex;
+      case TokenKind::kRegexNoMatch:
+        Take();
+        return model::MatchType::kNotRegex;
+      default:
+        return std::nullopt;
     }
   }
 
@@ -484,10 +499,14 @@ class Parser : private TokenStream {
 
   static TimeModifiers* TimeOf(Expr& expr) {
     switch (expr.kind) {
-      case ExprKind::kVector: return &As<VectorSelector>(expr).time;
-      case ExprKind::kMatrix: return &As<MatrixSelector>(expr).selector->time;
-      case ExprKind::kSubquery: return &As<Subquery>(expr).time;
-      default: return nullptr;
+      case ExprKind::kVector:
+        return &As<VectorSelector>(expr).time;
+      case ExprKind::kMatrix:
+        return &As<MatrixSelector>(expr).selector->time;
+      case ExprKind::kSubquery:
+        return &As<Subquery>(expr).time;
+      default:
+        return nullptr;
     }
   }
   static constexpr std::string_view kMisplaced =
@@ -752,13 +771,14 @@ class Parser : private TokenStream {
         if (failed_ || !Need(TokenKind::kComma)) return nullptr;
         std::unique_ptr<DurationExpr> second = ParseDuration(1);
         if (failed_ || !Need(TokenKind::kRightParen)) return nullptr;
-        auto node = MakeDuration(
-            token.kind == TokenKind::kMaxOf ? Kind_::kMaxOf : Kind_::kMinOf, token.begin);
+        auto node = MakeDuration(token.kind == TokenKind::kMaxOf ? Kind_::kMaxOf : Kind_::kMinOf,
+                                 token.begin);
         node->lhs = std::move(first);
         node->rhs = std::move(second);
         return node;
       }
-      default: return Unexpected();
+      default:
+        return Unexpected();
     }
   }
 

@@ -68,9 +68,9 @@ Labels AbsentLabels(const Expr& arg) {
   if (selector == nullptr) return builder.Build();
   for (const model::Matcher& matcher : selector->matchers) {
     if (matcher.name() == kMetricName) continue;
-    const auto uses = std::count_if(
-        selector->matchers.begin(), selector->matchers.end(),
-        [&](const model::Matcher& other) { return other.name() == matcher.name(); });
+    const auto uses =
+        std::count_if(selector->matchers.begin(), selector->matchers.end(),
+                      [&](const model::Matcher& other) { return other.name() == matcher.name(); });
     if (uses == 1 && matcher.type() == model::MatchType::kEqual && !matcher.value().empty()) {
       builder.Set(matcher.name(), matcher.value());
     }
@@ -92,13 +92,18 @@ struct ReadTime {
 // The time of the first selector; nothing when there is none.
 std::optional<ReadTime> FirstReadTime(const Expr& expr, const ReadTime& outer) {
   switch (expr.kind) {
-    case ExprKind::kVector: return outer.Under(As<VectorSelector>(expr).time);
-    case ExprKind::kMatrix: return outer.Under(As<MatrixSelector>(expr).selector->time);
+    case ExprKind::kVector:
+      return outer.Under(As<VectorSelector>(expr).time);
+    case ExprKind::kMatrix:
+      return outer.Under(As<MatrixSelector>(expr).selector->time);
     case ExprKind::kSubquery:
       return FirstReadTime(*As<Subquery>(expr).inner, outer.Under(As<Subquery>(expr).time));
-    case ExprKind::kUnary: return FirstReadTime(*As<Unary>(expr).inner, outer);
-    case ExprKind::kParen: return FirstReadTime(*As<Paren>(expr).inner, outer);
-    case ExprKind::kAggregate: return FirstReadTime(*As<Aggregate>(expr).inner, outer);
+    case ExprKind::kUnary:
+      return FirstReadTime(*As<Unary>(expr).inner, outer);
+    case ExprKind::kParen:
+      return FirstReadTime(*As<Paren>(expr).inner, outer);
+    case ExprKind::kAggregate:
+      return FirstReadTime(*As<Aggregate>(expr).inner, outer);
     case ExprKind::kBinary: {
       const std::optional<ReadTime> left = FirstReadTime(*As<Binary>(expr).lhs, outer);
       return left ? left : FirstReadTime(*As<Binary>(expr).rhs, outer);
@@ -109,7 +114,8 @@ std::optional<ReadTime> FirstReadTime(const Expr& expr, const ReadTime& outer) {
       }
       return std::nullopt;
     case ExprKind::kNumber:
-    case ExprKind::kString: break;
+    case ExprKind::kString:
+      break;
   }
   return std::nullopt;
 }
@@ -119,8 +125,10 @@ class SupportChecker {
   Status Check(const Expr& expr) {
     switch (expr.kind) {
       case ExprKind::kVector:
-      case ExprKind::kMatrix: return OkStatus();
-      case ExprKind::kSubquery: return Check(*As<Subquery>(expr).inner);
+      case ExprKind::kMatrix:
+        return OkStatus();
+      case ExprKind::kSubquery:
+        return Check(*As<Subquery>(expr).inner);
       case ExprKind::kCall: {
         const Call& call = As<Call>(expr);
         if (!IsBuilt(call.function->id)) {
@@ -138,10 +146,13 @@ class SupportChecker {
       case ExprKind::kBinary:
         THANOS_RETURN_IF_ERROR(Check(*As<Binary>(expr).lhs));
         return Check(*As<Binary>(expr).rhs);
-      case ExprKind::kUnary: return Check(*As<Unary>(expr).inner);
-      case ExprKind::kParen: return Check(*As<Paren>(expr).inner);
+      case ExprKind::kUnary:
+        return Check(*As<Unary>(expr).inner);
+      case ExprKind::kParen:
+        return Check(*As<Paren>(expr).inner);
       case ExprKind::kNumber:
-      case ExprKind::kString: break;
+      case ExprKind::kString:
+        break;
     }
     return OkStatus();
   }
@@ -149,8 +160,10 @@ class SupportChecker {
  private:
   static bool IsBuilt(FunctionId id) {
     switch (id) {
-      case FunctionId::kStartTimestamp: return false;
-      default: return true;
+      case FunctionId::kStartTimestamp:
+        return false;
+      default:
+        return true;
     }
   }
 };
@@ -159,9 +172,7 @@ class SupportChecker {
 
 Status CheckSupported(const Expr& expr) { return SupportChecker().Check(expr); }
 
-NameRule Planner::DropRule() const {
-  return delayed() ? NameRule::kMarkDrop : NameRule::kDropNow;
-}
+NameRule Planner::DropRule() const { return delayed() ? NameRule::kMarkDrop : NameRule::kDropNow; }
 
 SelectorHint Planner::HintOf(const Call& call) const {
   return {std::string(call.function->name), {}, false};
@@ -213,8 +224,7 @@ ScanSpec Planner::Scan(const VectorSelector& selector, WindowFunction::Spec func
 }
 
 OperatorPtr Planner::LatestScan(const VectorSelector& selector, const Grid& grid,
-                                const SelectorHint& hint, WindowKind kind,
-                                std::string_view name) {
+                                const SelectorHint& hint, WindowKind kind, std::string_view name) {
   WindowFunction::Spec function;
   function.kind = kind;
   function.name = name;
@@ -248,8 +258,7 @@ Grid Planner::SubqueryGrid(const Subquery& subquery, const Grid& grid) const {
       subquery.step_ms > 0 ? subquery.step_ms : state_->options.default_subquery_step_ms;
   inner.count = 0;
   if (grid.count == 0) return inner;
-  const WindowSpec window{grid, subquery.window_ms, subquery.time.offset_ms,
-                          subquery.time.at_ms};
+  const WindowSpec window{grid, subquery.window_ms, subquery.time.offset_ms, subquery.time.at_ms};
   const int64_t behind = window.End(0) - subquery.window_ms;
   const int64_t last = window.End(grid.count - 1);
   int64_t start = behind / inner.step_ms * inner.step_ms;
@@ -292,15 +301,19 @@ OperatorPtr Planner::VariantVector(const Expr& expr, const Grid& grid, const Sel
   switch (expr.kind) {
     case ExprKind::kVector:
       return LatestScan(As<VectorSelector>(expr), grid, hint, WindowKind::kLatest, "");
-    case ExprKind::kParen: return Vector(*As<Paren>(expr).inner, grid, hint);
+    case ExprKind::kParen:
+      return Vector(*As<Paren>(expr).inner, grid, hint);
     case ExprKind::kUnary: {
       OperatorPtr inner = Vector(*As<Unary>(expr).inner, grid, hint);
       if (!As<Unary>(expr).negate) return inner;
       return MakeUnaryMinus(std::move(inner), DropRule(), state_);
     }
-    case ExprKind::kBinary: return BinaryVector(As<Binary>(expr), grid, hint);
-    case ExprKind::kAggregate: return AggregateVector(As<Aggregate>(expr), grid);
-    default: return CallVector(As<Call>(expr), grid);
+    case ExprKind::kBinary:
+      return BinaryVector(As<Binary>(expr), grid, hint);
+    case ExprKind::kAggregate:
+      return AggregateVector(As<Aggregate>(expr), grid);
+    default:
+      return CallVector(As<Call>(expr), grid);
   }
 }
 
@@ -313,8 +326,8 @@ OperatorPtr Planner::BinaryVector(const Binary& binary, const Grid& grid,
   if (left_scalar || binary.rhs->type == ValueType::kScalar) {
     const Expr& scalar = left_scalar ? *binary.lhs : *binary.rhs;
     const Expr& vector = left_scalar ? *binary.rhs : *binary.lhs;
-    return MakeVectorScalar(binary.op, binary.return_bool, left_scalar,
-                            Vector(vector, grid, inner), ScalarOf(scalar, grid, inner),
+    return MakeVectorScalar(binary.op, binary.return_bool, left_scalar, Vector(vector, grid, inner),
+                            ScalarOf(scalar, grid, inner),
                             comparison || IsTrim(binary.op) ? NameRule::kKeep : DropRule(),
                             binary.range, state_);
   }
@@ -367,8 +380,10 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
     case FunctionId::kAbsentOverTime:
       return MakeAbsent("absent_over_time", WindowCall(call, grid, 0, {}),
                         AbsentLabels(*call.args[0]), state_);
-    case FunctionId::kTimestamp: return TimestampCall(call, grid);
-    case FunctionId::kInfo: return InfoCall(call, grid);
+    case FunctionId::kTimestamp:
+      return TimestampCall(call, grid);
+    case FunctionId::kInfo:
+      return InfoCall(call, grid);
     case FunctionId::kHistogramAvg:
     case FunctionId::kHistogramCount:
     case FunctionId::kHistogramStddev:
@@ -376,7 +391,8 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
     case FunctionId::kHistogramSum:
       return HistogramCall(call, grid);
     case FunctionId::kLabelReplace:
-    case FunctionId::kLabelJoin: return LabelCall(call, grid);
+    case FunctionId::kLabelJoin:
+      return LabelCall(call, grid);
     case FunctionId::kSort:
     case FunctionId::kSortDesc:
     case FunctionId::kSortByLabel:
@@ -424,10 +440,14 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
       return MakeBucketFunction(std::move(spec), std::move(params),
                                 Vector(*call.args.back(), grid, HintOf(call)), state_);
     }
-    case FunctionId::kQuantileOverTime: return WindowCall(call, grid, 1, {0});
-    case FunctionId::kPredictLinear: return WindowCall(call, grid, 0, {1});
-    case FunctionId::kDoubleExponentialSmoothing: return WindowCall(call, grid, 0, {1, 2});
-    default: break;
+    case FunctionId::kQuantileOverTime:
+      return WindowCall(call, grid, 1, {0});
+    case FunctionId::kPredictLinear:
+      return WindowCall(call, grid, 0, {1});
+    case FunctionId::kDoubleExponentialSmoothing:
+      return WindowCall(call, grid, 0, {1, 2});
+    default:
+      break;
   }
   if (!call.args.empty() && call.args[0]->type == ValueType::kMatrix) {
     return WindowCall(call, grid, 0, {});
@@ -436,9 +456,9 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
 }
 
 OperatorPtr Planner::InfoCall(const Call& call, const Grid& grid) {
-  InfoSpec spec = InfoSpecOf(
-      call.args.size() > 1 ? As<VectorSelector>(Unwrap(*call.args[1])).matchers
-                           : model::Matchers());
+  InfoSpec spec =
+      InfoSpecOf(call.args.size() > 1 ? As<VectorSelector>(Unwrap(*call.args[1])).matchers
+                                      : model::Matchers());
   // Info metrics are read where the first selector reads.
   VectorSelector selector;
   selector.matchers = spec.name_matchers;
@@ -608,8 +628,7 @@ OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matri
       return std::make_unique<Refusal>(grid, std::move(status));
     }
     Extend(extension, &function);
-    ScanSpec spec =
-        Scan(*matrix.selector, std::move(function), matrix.window_ms, HintOf(call));
+    ScanSpec spec = Scan(*matrix.selector, std::move(function), matrix.window_ms, HintOf(call));
     spec.drop_metadata = drops && !delayed();
     spec.mark_drop = drops && delayed();
     factory = [spec, state = state_](WithParameters::Columns params) {
@@ -639,10 +658,9 @@ OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matri
   for (const size_t i : scalar_args) params.push_back(ScalarOf(*call.args[i], grid, HintOf(call)));
   const OperatorPtr shape =
       factory(WithParameters::Columns(params.size(), std::vector<double>(grid.count)));
-  return std::make_unique<WithParameters>(grid, shape->traits(), std::move(params),
-                                          call.args[scalar_args[0]]->range,
-                                          id == FunctionId::kQuantileOverTime,
-                                          std::move(factory), state_);
+  return std::make_unique<WithParameters>(
+      grid, shape->traits(), std::move(params), call.args[scalar_args[0]]->range,
+      id == FunctionId::kQuantileOverTime, std::move(factory), state_);
 }
 
 // Scalars.
@@ -658,8 +676,10 @@ ScalarPtr Planner::ScalarOf(const Expr& expr, const Grid& grid, const SelectorHi
 
 ScalarPtr Planner::VariantScalar(const Expr& expr, const Grid& grid, const SelectorHint& hint) {
   switch (expr.kind) {
-    case ExprKind::kNumber: return MakeConstant(grid, As<NumberLiteral>(expr).value);
-    case ExprKind::kParen: return ScalarOf(*As<Paren>(expr).inner, grid, hint);
+    case ExprKind::kNumber:
+      return MakeConstant(grid, As<NumberLiteral>(expr).value);
+    case ExprKind::kParen:
+      return ScalarOf(*As<Paren>(expr).inner, grid, hint);
     case ExprKind::kUnary: {
       ScalarPtr inner = ScalarOf(*As<Unary>(expr).inner, grid, hint);
       return As<Unary>(expr).negate ? MakeNegation(std::move(inner)) : std::move(inner);
@@ -669,15 +689,19 @@ ScalarPtr Planner::VariantScalar(const Expr& expr, const Grid& grid, const Selec
       return MakeScalarBinary(binary.op, ScalarOf(*binary.lhs, grid, {}),
                               ScalarOf(*binary.rhs, grid, {}));
     }
-    default: break;
+    default:
+      break;
   }
   const Call& call = As<Call>(expr);
   switch (call.function->id) {
-    case FunctionId::kTime: return MakeTime(grid);
-    case FunctionId::kPi: return MakeConstant(grid, 3.141592653589793);
+    case FunctionId::kTime:
+      return MakeTime(grid);
+    case FunctionId::kPi:
+      return MakeConstant(grid, 3.141592653589793);
     case FunctionId::kScalar:
       return MakeScalarOf(Vector(*call.args[0], grid, HintOf(call)));
-    default: break;
+    default:
+      break;
   }
   return MakeExtremeOf(call.function->id == FunctionId::kMaxOf,
                        ScalarOf(*call.args[0], grid, HintOf(call)),
@@ -688,20 +712,28 @@ namespace {
 
 std::string_view HoldsText(Holds holds) {
   switch (holds) {
-    case Holds::kNothing: return "streams";
-    case Holds::kGroups: return "holds groups";
-    case Holds::kOneSide: return "holds one side";
-    case Holds::kInput: return "holds its input";
+    case Holds::kNothing:
+      return "streams";
+    case Holds::kGroups:
+      return "holds groups";
+    case Holds::kOneSide:
+      return "holds one side";
+    case Holds::kInput:
+      return "holds its input";
   }
   return "";
 }
 
 std::string_view OrderText(RowOrder order) {
   switch (order) {
-    case RowOrder::kLabels: return "by labels";
-    case RowOrder::kInput: return "as its input";
-    case RowOrder::kGroups: return "by first appearance of the group";
-    case RowOrder::kValues: return "by value";
+    case RowOrder::kLabels:
+      return "by labels";
+    case RowOrder::kInput:
+      return "as its input";
+    case RowOrder::kGroups:
+      return "by first appearance of the group";
+    case RowOrder::kValues:
+      return "by value";
   }
   return "";
 }

@@ -6,8 +6,8 @@
 
 #include "promql/operator.h"
 #include "promql/query_state.h"
-#include "promql/scalar.h"
 #include "promql/rowwise.h"
+#include "promql/scalar.h"
 #include "promql/scan_operator.h"
 #include "thanos/status.h"
 
@@ -51,8 +51,8 @@ class Planner {
   OperatorPtr TimestampCall(const Call& call, const Grid& grid);
   OperatorPtr AggregateVector(const Aggregate& aggregate, const Grid& grid);
   OperatorPtr BinaryVector(const Binary& binary, const Grid& grid, const SelectorHint& hint);
-  OperatorPtr LatestScan(const VectorSelector& selector, const Grid& grid,
-                         const SelectorHint& hint, WindowKind kind, std::string_view name);
+  OperatorPtr LatestScan(const VectorSelector& selector, const Grid& grid, const SelectorHint& hint,
+                         WindowKind kind, std::string_view name);
   ScanSpec Scan(const VectorSelector& selector, WindowFunction::Spec function, int64_t hint_range,
                 const SelectorHint& hint);
   void Extend(Extension extension, WindowFunction::Spec* function) const;

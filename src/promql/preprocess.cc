@@ -23,8 +23,10 @@ class Preprocessor {
     Expr& expr = **slot;
     switch (expr.kind) {
       case ExprKind::kNumber:
-      case ExprKind::kString: return OkStatus();
-      case ExprKind::kVector: return WalkSelector(As<VectorSelector>(expr));
+      case ExprKind::kString:
+        return OkStatus();
+      case ExprKind::kVector:
+        return WalkSelector(As<VectorSelector>(expr));
       case ExprKind::kMatrix: {
         MatrixSelector& matrix = As<MatrixSelector>(expr);
         THANOS_RETURN_IF_ERROR(Settle(&matrix.window_expr, true, &matrix.window_ms));
@@ -37,7 +39,8 @@ class Preprocessor {
         THANOS_RETURN_IF_ERROR(WalkTime(&subquery.time));
         return Walk(&subquery.inner);
       }
-      case ExprKind::kCall: return WalkCall(slot);
+      case ExprKind::kCall:
+        return WalkCall(slot);
       case ExprKind::kAggregate: {
         Aggregate& aggregate = As<Aggregate>(expr);
         StripParens(&aggregate.inner);
@@ -49,8 +52,10 @@ class Preprocessor {
       case ExprKind::kBinary:
         THANOS_RETURN_IF_ERROR(Walk(&As<Binary>(expr).lhs));
         return Walk(&As<Binary>(expr).rhs);
-      case ExprKind::kUnary: return Walk(&As<Unary>(expr).inner);
-      case ExprKind::kParen: return Walk(&As<Paren>(expr).inner);
+      case ExprKind::kUnary:
+        return Walk(&As<Unary>(expr).inner);
+      case ExprKind::kParen:
+        return Walk(&As<Paren>(expr).inner);
     }
     return OkStatus();
   }
@@ -79,11 +84,16 @@ class Preprocessor {
     const double start = static_cast<double>(times_.start_ms) / 1000;
     const double end = static_cast<double>(times_.end_ms) / 1000;
     switch (call.function->id) {
-      case FunctionId::kStart: return Replace(slot, start);
-      case FunctionId::kEnd: return Replace(slot, end);
-      case FunctionId::kRange: return Replace(slot, RangeSeconds());
-      case FunctionId::kStep: return Replace(slot, StepSeconds());
-      default: break;
+      case FunctionId::kStart:
+        return Replace(slot, start);
+      case FunctionId::kEnd:
+        return Replace(slot, end);
+      case FunctionId::kRange:
+        return Replace(slot, RangeSeconds());
+      case FunctionId::kStep:
+        return Replace(slot, StepSeconds());
+      default:
+        break;
     }
     for (ExprPtr& arg : call.args) {
       StripParens(&arg);
@@ -125,25 +135,34 @@ class Preprocessor {
   Result<double> Evaluate(const DurationExpr& expr) const {
     using Kind = DurationExpr::Kind;
     switch (expr.kind) {
-      case Kind::kLiteral: return expr.seconds;
-      case Kind::kStep: return StepSeconds();
-      case Kind::kRange: return RangeSeconds();
-      case Kind::kParen: return Evaluate(*expr.rhs);
+      case Kind::kLiteral:
+        return expr.seconds;
+      case Kind::kStep:
+        return StepSeconds();
+      case Kind::kRange:
+        return RangeSeconds();
+      case Kind::kParen:
+        return Evaluate(*expr.rhs);
       case Kind::kNegate: {
         THANOS_ASSIGN_OR_RETURN(const double value, Evaluate(*expr.rhs));
         return -value;
       }
-      default: break;
+      default:
+        break;
     }
     THANOS_ASSIGN_OR_RETURN(const double lhs, Evaluate(*expr.lhs));
     THANOS_ASSIGN_OR_RETURN(const double rhs, Evaluate(*expr.rhs));
     if (expr.kind == Kind::kMaxOf) return std::max(lhs, rhs);
     if (expr.kind == Kind::kMinOf) return std::min(lhs, rhs);
     switch (expr.op) {
-      case TokenKind::kAdd: return lhs + rhs;
-      case TokenKind::kSub: return lhs - rhs;
-      case TokenKind::kMul: return lhs * rhs;
-      case TokenKind::kPow: return std::pow(lhs, rhs);
+      case TokenKind::kAdd:
+        return lhs + rhs;
+      case TokenKind::kSub:
+        return lhs - rhs;
+      case TokenKind::kMul:
+        return lhs * rhs;
+      case TokenKind::kPow:
+        return std::pow(lhs, rhs);
       case TokenKind::kDiv:
         if (rhs == 0) return DurationError(expr, "division by zero");
         return lhs / rhs;
@@ -169,8 +188,10 @@ bool LooksAtTime(FunctionId id) {
     case FunctionId::kYear:
     case FunctionId::kTime:
     case FunctionId::kPredictLinear:
-    case FunctionId::kTimestamp: return true;
-    default: return false;
+    case FunctionId::kTimestamp:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -181,21 +202,29 @@ Status Preprocess(const QueryTimes& times, ExprPtr* expr) { return Preprocessor(
 bool IsStepInvariant(const Expr& expr) {
   switch (expr.kind) {
     case ExprKind::kNumber:
-    case ExprKind::kString: return true;
-    case ExprKind::kVector: return As<VectorSelector>(expr).time.at_ms.has_value();
-    case ExprKind::kMatrix: return IsStepInvariant(*As<MatrixSelector>(expr).selector);
-    case ExprKind::kSubquery: return As<Subquery>(expr).time.at_ms.has_value();
-    case ExprKind::kAggregate: return IsStepInvariant(*As<Aggregate>(expr).inner);
-    case ExprKind::kUnary: return IsStepInvariant(*As<Unary>(expr).inner);
-    case ExprKind::kParen: return IsStepInvariant(*As<Paren>(expr).inner);
+    case ExprKind::kString:
+      return true;
+    case ExprKind::kVector:
+      return As<VectorSelector>(expr).time.at_ms.has_value();
+    case ExprKind::kMatrix:
+      return IsStepInvariant(*As<MatrixSelector>(expr).selector);
+    case ExprKind::kSubquery:
+      return As<Subquery>(expr).time.at_ms.has_value();
+    case ExprKind::kAggregate:
+      return IsStepInvariant(*As<Aggregate>(expr).inner);
+    case ExprKind::kUnary:
+      return IsStepInvariant(*As<Unary>(expr).inner);
+    case ExprKind::kParen:
+      return IsStepInvariant(*As<Paren>(expr).inner);
     case ExprKind::kBinary:
       return IsStepInvariant(*As<Binary>(expr).lhs) && IsStepInvariant(*As<Binary>(expr).rhs);
-    case ExprKind::kCall: break;
+    case ExprKind::kCall:
+      break;
   }
   const Call& call = As<Call>(expr);
   if (LooksAtTime(call.function->id)) {
-    return call.function->id == FunctionId::kTimestamp &&
-           call.args[0]->kind == ExprKind::kVector && IsStepInvariant(*call.args[0]);
+    return call.function->id == FunctionId::kTimestamp && call.args[0]->kind == ExprKind::kVector &&
+           IsStepInvariant(*call.args[0]);
   }
   return std::all_of(call.args.begin(), call.args.end(),
                      [](const ExprPtr& arg) { return IsStepInvariant(*arg); });

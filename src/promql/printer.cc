@@ -21,16 +21,23 @@ class Printer {
 
   void Print(const Expr& expr) {
     switch (expr.kind) {
-      case ExprKind::kNumber: return PrintNumber(As<NumberLiteral>(expr));
-      case ExprKind::kString: return model::AppendGoQuoted(As<StringLiteral>(expr).value, out_);
-      case ExprKind::kVector: return PrintVector(As<VectorSelector>(expr));
-      case ExprKind::kMatrix: return PrintMatrix(As<MatrixSelector>(expr));
+      case ExprKind::kNumber:
+        return PrintNumber(As<NumberLiteral>(expr));
+      case ExprKind::kString:
+        return model::AppendGoQuoted(As<StringLiteral>(expr).value, out_);
+      case ExprKind::kVector:
+        return PrintVector(As<VectorSelector>(expr));
+      case ExprKind::kMatrix:
+        return PrintMatrix(As<MatrixSelector>(expr));
       case ExprKind::kSubquery:
         Print(*As<Subquery>(expr).inner);
         return PrintSubquerySuffix(As<Subquery>(expr));
-      case ExprKind::kCall: return PrintCall(As<Call>(expr));
-      case ExprKind::kAggregate: return PrintAggregate(As<Aggregate>(expr));
-      case ExprKind::kBinary: return PrintBinary(As<Binary>(expr));
+      case ExprKind::kCall:
+        return PrintCall(As<Call>(expr));
+      case ExprKind::kAggregate:
+        return PrintAggregate(As<Aggregate>(expr));
+      case ExprKind::kBinary:
+        return PrintBinary(As<Binary>(expr));
       case ExprKind::kUnary:
         Put(As<Unary>(expr).negate ? "-" : "+");
         return Print(*As<Unary>(expr).inner);
@@ -67,8 +74,8 @@ class Printer {
     if (binary.return_bool) Put(" bool");
     if (!binary.matching) return;
     const Matching& matching = *binary.matching;
-    const bool grouped = matching.card == Cardinality::kManyToOne ||
-                         matching.card == Cardinality::kOneToMany;
+    const bool grouped =
+        matching.card == Cardinality::kManyToOne || matching.card == Cardinality::kOneToMany;
     if (matching.on || !matching.labels.empty() || grouped) {
       Put(matching.on ? " on " : " ignoring ");
       PrintLabels(matching.labels);
@@ -168,8 +175,7 @@ class Printer {
   void PrintAt(const TimeModifiers& time) {
     if (time.at_ms) {
       const int64_t ms = *time.at_ms;
-      const uint64_t absolute =
-          ms < 0 ? 0 - static_cast<uint64_t>(ms) : static_cast<uint64_t>(ms);
+      const uint64_t absolute = ms < 0 ? 0 - static_cast<uint64_t>(ms) : static_cast<uint64_t>(ms);
       const std::string fraction = std::to_string(1000 + absolute % 1000);
       Put(" @ ");
       if (ms < 0) Put("-");
@@ -224,9 +230,13 @@ class Printer {
         Put("(");
         PrintDurationExpr(*expr.rhs);
         return Put(")");
-      case Kind::kNegate: Put("-"); return PrintDurationExpr(*expr.rhs);
-      case Kind::kStep: return Put("step()");
-      case Kind::kRange: return Put("range()");
+      case Kind::kNegate:
+        Put("-");
+        return PrintDurationExpr(*expr.rhs);
+      case Kind::kStep:
+        return Put("step()");
+      case Kind::kRange:
+        return Put("range()");
       case Kind::kBinary:
         PrintDurationExpr(*expr.lhs);
         Put(" ");
@@ -259,9 +269,12 @@ class PrettyPrinter {
       return expr.kind == ExprKind::kSubquery ? flat : Indent(level) + flat;
     }
     switch (expr.kind) {
-      case ExprKind::kAggregate: return PrettyAggregate(As<Aggregate>(expr), level);
-      case ExprKind::kBinary: return PrettyBinary(As<Binary>(expr), level);
-      case ExprKind::kCall: return PrettyCall(As<Call>(expr), level);
+      case ExprKind::kAggregate:
+        return PrettyAggregate(As<Aggregate>(expr), level);
+      case ExprKind::kBinary:
+        return PrettyBinary(As<Binary>(expr), level);
+      case ExprKind::kCall:
+        return PrettyCall(As<Call>(expr), level);
       case ExprKind::kParen:
         return Indent(level) + "(\n" + Pretty(*As<Paren>(expr).inner, level + 1) + "\n" +
                Indent(level) + ")";
@@ -275,7 +288,8 @@ class PrettyPrinter {
         Printer(&suffix).PrintSubquerySuffix(As<Subquery>(expr));
         return Pretty(*As<Subquery>(expr).inner, level) + suffix;
       }
-      default: return Indent(level) + flat;
+      default:
+        return Indent(level) + flat;
     }
   }
 

@@ -27,7 +27,8 @@ Status QueryState::Translate(const Status& status) const {
       return DeadlineExceededError("query timed out in expression evaluation");
     case StatusCode::kCancelled:
       return CancelledError("query was canceled in expression evaluation");
-    default: return status;
+    default:
+      return status;
   }
 }
 

@@ -96,8 +96,8 @@ Status ReadRange(const ScanSpec& spec, std::shared_ptr<QueryState> state, QueryR
     return status.WithContext("expanding series");
   }
   for (const RangeSamples::Series& series : samples->series()) {
-    result->series.push_back({series.labels, series.t, series.v, nullptr, series.histograms,
-                              series.histogram_t});
+    result->series.push_back(
+        {series.labels, series.t, series.v, nullptr, series.histograms, series.histogram_t});
   }
   std::sort(result->series.begin(), result->series.end(),
             [](const ResultSeries& a, const ResultSeries& b) { return a.labels < b.labels; });

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "promql/operator.h"
 #include "promql/histogram_math.h"
+#include "promql/operator.h"
 #include "promql/query_state.h"
 
 namespace thanos::promql {
@@ -92,9 +92,8 @@ Result<RowBatchRef> RowBatchBuilder::Finish() {
   THANOS_RETURN_IF_ERROR(state.Hold(points));
   batch_->points_ = points;
   if (const auto& budget = state.context.budget(); budget != nullptr) {
-    const size_t bytes =
-        batch_->arena_.allocated_bytes() + batch_->rows_.capacity() * sizeof(Row) +
-        batch_->histogram_bytes_;
+    const size_t bytes = batch_->arena_.allocated_bytes() + batch_->rows_.capacity() * sizeof(Row) +
+                         batch_->histogram_bytes_;
     THANOS_ASSIGN_OR_RETURN(batch_->lease_, BudgetLease::Take(budget, bytes));
   }
   return RowBatchRef(std::move(batch_));

@@ -29,9 +29,9 @@ struct HistogramColumn {
 /// A series may come in several rows (fragments) whose steps do not overlap.
 struct Row {
   LabelsView labels;
-  bool drop_name = false;             // Delayed removal of the metric name.
-  const double* values = nullptr;     // One per step; of no meaning where not present.
-  const uint64_t* present = nullptr;  // A bit per step.
+  bool drop_name = false;                       // Delayed removal of the metric name.
+  const double* values = nullptr;               // One per step; of no meaning where not present.
+  const uint64_t* present = nullptr;            // A bit per step.
   const HistogramColumn* histograms = nullptr;  // Null: none.
 
   /// Points of either kind, 64 steps at a time.
@@ -39,8 +39,7 @@ struct Row {
     return present[w] | (histograms == nullptr ? 0 : histograms->present[w]);
   }
   bool HasPoints(size_t words) const {
-    return AnyBit(present, words) ||
-           (histograms != nullptr && AnyBit(histograms->present, words));
+    return AnyBit(present, words) || (histograms != nullptr && AnyBit(histograms->present, words));
   }
 };
 

@@ -174,9 +174,9 @@ class VectorScalar final : public RowwiseOperator {
   VectorScalar(TokenKind op, bool return_bool, bool scalar_is_left, OperatorPtr vector,
                ScalarPtr scalar, NameRule rule, SourceRange place,
                std::shared_ptr<QueryState> state)
-      : RowwiseOperator(Named("vector " + std::string(Spelling(op)) + " scalar " +
-                              scalar->Describe()),
-                        rule, std::move(vector), std::move(state)),
+      : RowwiseOperator(
+            Named("vector " + std::string(Spelling(op)) + " scalar " + scalar->Describe()), rule,
+            std::move(vector), std::move(state)),
         op_(op),
         filter_(IsComparison(op) && !return_bool),
         scalar_is_left_(scalar_is_left),
@@ -242,7 +242,8 @@ class VectorScalar final : public RowwiseOperator {
 class Repeat final : public Operator {
  public:
   Repeat(const Grid& grid, OperatorPtr input, std::shared_ptr<QueryState> state)
-      : Operator(grid, Named("repeat at every step")), state_(std::move(state)),
+      : Operator(grid, Named("repeat at every step")),
+        state_(std::move(state)),
         input_(std::move(input)) {
     traits_.unique_without_name = input_->traits().unique_without_name;
   }
@@ -296,11 +297,16 @@ class HistogramStatistic final : public RowwiseOperator {
  private:
   double ValueOf(const model::FloatHistogram& histogram) const {
     switch (id_) {
-      case FunctionId::kHistogramCount: return histogram.count;
-      case FunctionId::kHistogramSum: return histogram.sum;
-      case FunctionId::kHistogramAvg: return histogram.sum / histogram.count;
-      case FunctionId::kHistogramStddev: return std::sqrt(HistogramVariance(histogram));
-      default: return HistogramVariance(histogram);
+      case FunctionId::kHistogramCount:
+        return histogram.count;
+      case FunctionId::kHistogramSum:
+        return histogram.sum;
+      case FunctionId::kHistogramAvg:
+        return histogram.sum / histogram.count;
+      case FunctionId::kHistogramStddev:
+        return std::sqrt(HistogramVariance(histogram));
+      default:
+        return HistogramVariance(histogram);
     }
   }
   const FunctionId id_;
@@ -310,7 +316,8 @@ class VectorOf final : public Operator {
  public:
   VectorOf(ScalarPtr scalar, std::shared_ptr<QueryState> state)
       : Operator(scalar->grid(), Named("vector(" + scalar->Describe() + ")")),
-        state_(std::move(state)), scalar_(std::move(scalar)) {
+        state_(std::move(state)),
+        scalar_(std::move(scalar)) {
     traits_.unique_without_name = true;
   }
   std::vector<const Operator*> children() const override {
@@ -337,10 +344,11 @@ class VectorOf final : public Operator {
 
 class Absent final : public Operator {
  public:
-  Absent(std::string_view name, OperatorPtr input, Labels labels,
-         std::shared_ptr<QueryState> state)
-      : Operator(input->grid(), Named(std::string(name))), state_(std::move(state)),
-        input_(std::move(input)), labels_(std::move(labels)) {
+  Absent(std::string_view name, OperatorPtr input, Labels labels, std::shared_ptr<QueryState> state)
+      : Operator(input->grid(), Named(std::string(name))),
+        state_(std::move(state)),
+        input_(std::move(input)),
+        labels_(std::move(labels)) {
     traits_.holds = Holds::kGroups;
     traits_.bytes_per_row_step = 0.125;
     traits_.unique_without_name = true;
@@ -383,15 +391,14 @@ OperatorPtr MakeUnaryMinus(OperatorPtr input, NameRule rule, std::shared_ptr<Que
   return std::make_unique<UnaryMinus>(std::move(input), rule, std::move(state));
 }
 OperatorPtr MakeVectorScalar(TokenKind op, bool return_bool, bool scalar_is_left,
-                             OperatorPtr vector, ScalarPtr scalar, NameRule rule,
-                             SourceRange place, std::shared_ptr<QueryState> state) {
+                             OperatorPtr vector, ScalarPtr scalar, NameRule rule, SourceRange place,
+                             std::shared_ptr<QueryState> state) {
   return std::make_unique<VectorScalar>(op, return_bool, scalar_is_left, std::move(vector),
                                         std::move(scalar), rule, place, std::move(state));
 }
 OperatorPtr MakeHistogramStatistic(FunctionId id, std::string_view name, OperatorPtr input,
                                    NameRule rule, std::shared_ptr<QueryState> state) {
-  return std::make_unique<HistogramStatistic>(id, name, std::move(input), rule,
-                                              std::move(state));
+  return std::make_unique<HistogramStatistic>(id, name, std::move(input), rule, std::move(state));
 }
 OperatorPtr MakeStepTime(OperatorPtr input, NameRule rule, std::shared_ptr<QueryState> state) {
   return std::make_unique<StepTime>(std::move(input), rule, std::move(state));

@@ -33,9 +33,9 @@ class RowwiseOperator : public Operator {
 
  protected:
   struct Scratch {
-    double* values = nullptr;    // Room for a row.
-    uint64_t* bits = nullptr;    // Zeroed.
-    HistogramCells cells;        // Empty.
+    double* values = nullptr;  // Room for a row.
+    uint64_t* bits = nullptr;  // Zeroed.
+    HistogramCells cells;      // Empty.
     std::string labels;
   };
   /// Once, before the first row: operands that are drained first.
@@ -65,8 +65,8 @@ OperatorPtr MakeUnaryMinus(OperatorPtr input, NameRule rule, std::shared_ptr<Que
 
 /// vector OP scalar.
 OperatorPtr MakeVectorScalar(TokenKind op, bool return_bool, bool scalar_is_left,
-                             OperatorPtr vector, ScalarPtr scalar, NameRule rule,
-                             SourceRange place, std::shared_ptr<QueryState> state);
+                             OperatorPtr vector, ScalarPtr scalar, NameRule rule, SourceRange place,
+                             std::shared_ptr<QueryState> state);
 
 /// histogram_count() and its kin: a number of each native histogram.
 OperatorPtr MakeHistogramStatistic(FunctionId id, std::string_view name, OperatorPtr input,

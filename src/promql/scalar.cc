@@ -87,8 +87,12 @@ class Pair final : public Scalar {
  public:
   using Function = double (*)(TokenKind, double, double);
   Pair(TokenKind op, std::string name, Function function, ScalarPtr lhs, ScalarPtr rhs)
-      : Scalar(lhs->grid()), op_(op), name_(std::move(name)), function_(function),
-        lhs_(std::move(lhs)), rhs_(std::move(rhs)) {}
+      : Scalar(lhs->grid()),
+        op_(op),
+        name_(std::move(name)),
+        function_(function),
+        lhs_(std::move(lhs)),
+        rhs_(std::move(rhs)) {}
   std::string Describe() const override {
     return lhs_->Describe() + " " + name_ + " " + rhs_->Describe();
   }
@@ -154,9 +158,9 @@ ScalarPtr MakeScalarBinary(TokenKind op, ScalarPtr lhs, ScalarPtr rhs) {
                                 std::move(rhs));
 }
 ScalarPtr MakeExtremeOf(bool maximum, ScalarPtr lhs, ScalarPtr rhs) {
-  const Pair::Function function =
-      maximum ? [](TokenKind, double a, double b) { return GoMax(a, b); }
-              : [](TokenKind, double a, double b) { return GoMin(a, b); };
+  const Pair::Function function = maximum
+                                      ? [](TokenKind, double a, double b) { return GoMax(a, b); }
+                                      : [](TokenKind, double a, double b) { return GoMin(a, b); };
   return std::make_unique<Pair>(maximum ? TokenKind::kMaxOf : TokenKind::kMinOf,
                                 maximum ? "max_of" : "min_of", function, std::move(lhs),
                                 std::move(rhs));

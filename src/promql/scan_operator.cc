@@ -170,16 +170,14 @@ class ScanOperator final : public Operator {
         core_(std::make_shared<ScanCore>(std::move(spec), std::move(state))) {
     const ScanSpec& mine = core_->spec();
     if (mine.drop_metadata && !mine.name_is_fixed) {
-      guard_.emplace(state_->context.budget(), grid_,
-                     mine.function.kind == WindowKind::kFunction);
+      guard_.emplace(state_->context.budget(), grid_, mine.function.kind == WindowKind::kFunction);
     }
   }
   ~ScanOperator() override { core_->abandoned.store(true, std::memory_order_relaxed); }
 
   Result<RowBatchRef> Next() override {
     while (true) {
-      Result<RowBatchRef> batch =
-          state_->options.executor != nullptr ? NextOfRing() : NextInline();
+      Result<RowBatchRef> batch = state_->options.executor != nullptr ? NextOfRing() : NextInline();
       if (!batch.ok() || *batch == nullptr) return batch;
       for (const Row& row : (*batch)->rows()) {
         if (guard_) THANOS_RETURN_IF_ERROR(guard_->Add(row.labels, row));
@@ -200,8 +198,7 @@ class ScanOperator final : public Operator {
       if (input == nullptr) break;
       for (const SeriesView& series : input->series()) {
         std::fill(bits.begin(), bits.end(), 0);
-        THANOS_RETURN_IF_ERROR(
-            core_->ReadSeries(series, worker.get(), values.data(), bits.data()));
+        THANOS_RETURN_IF_ERROR(core_->ReadSeries(series, worker.get(), values.data(), bits.data()));
         const Row row{core_->OutputLabels(series.labels, worker.get()), core_->spec().mark_drop,
                       values.data(), bits.data(), worker->scratch.cells.column()};
         if (!row.HasPoints(bits.size())) continue;

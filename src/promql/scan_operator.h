@@ -13,13 +13,13 @@
 namespace thanos::promql {
 
 struct ScanSpec {
-  std::string text;                 // Of the selector, for EXPLAIN.
-  SelectRequest request;            // Complete.
+  std::string text;       // Of the selector, for EXPLAIN.
+  SelectRequest request;  // Complete.
   series::ReadOptions read;
   WindowFunction::Spec function;
-  bool drop_metadata = false;       // The function drops the name, at once.
-  bool mark_drop = false;           // … at the end of the query.
-  bool name_is_fixed = false;       // All series have one metric name.
+  bool drop_metadata = false;  // The function drops the name, at once.
+  bool mark_drop = false;      // … at the end of the query.
+  bool name_is_fixed = false;  // All series have one metric name.
 };
 
 OperatorPtr MakeScan(ScanSpec spec, std::shared_ptr<QueryState> state);

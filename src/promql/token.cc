@@ -14,24 +14,32 @@ bool TakesParameter(TokenKind aggregator) {
     case TokenKind::kCountValues:
     case TokenKind::kQuantile:
     case TokenKind::kLimitk:
-    case TokenKind::kLimitRatio: return true;
-    default: return false;
+    case TokenKind::kLimitRatio:
+      return true;
+    default:
+      return false;
   }
 }
 
 int LevelOf(TokenKind kind) {
   switch (kind) {
-    case TokenKind::kOr: return 1;
+    case TokenKind::kOr:
+      return 1;
     case TokenKind::kAnd:
-    case TokenKind::kUnless: return 2;
+    case TokenKind::kUnless:
+      return 2;
     case TokenKind::kAdd:
-    case TokenKind::kSub: return 4;
+    case TokenKind::kSub:
+      return 4;
     case TokenKind::kMul:
     case TokenKind::kDiv:
     case TokenKind::kMod:
-    case TokenKind::kAtan2: return kUnaryLevel;
-    case TokenKind::kPow: return kPowLevel;
-    default: break;
+    case TokenKind::kAtan2:
+      return kUnaryLevel;
+    case TokenKind::kPow:
+      return kPowLevel;
+    default:
+      break;
   }
   return IsComparison(kind) || IsTrim(kind) ? 3 : 0;
 }
@@ -50,8 +58,10 @@ bool NamesMetric(TokenKind kind) {
     case TokenKind::kSmoothed:
     case TokenKind::kFill:
     case TokenKind::kFillLeft:
-    case TokenKind::kFillRight: return true;
-    default: return IsAggregator(kind) || IsFunctionWord(kind);
+    case TokenKind::kFillRight:
+      return true;
+    default:
+      return IsAggregator(kind) || IsFunctionWord(kind);
   }
 }
 
@@ -62,9 +72,12 @@ bool NamesLabel(TokenKind kind) {
     case TokenKind::kGroupRight:
     case TokenKind::kIgnoring:
     case TokenKind::kOn:
-    case TokenKind::kAtan2: return true;
-    case TokenKind::kWithout: return false;
-    default: return NamesMetric(kind);
+    case TokenKind::kAtan2:
+      return true;
+    case TokenKind::kWithout:
+      return false;
+    default:
+      return NamesMetric(kind);
   }
 }
 
@@ -76,8 +89,10 @@ bool StartsExpr(TokenKind kind) {
     case TokenKind::kLeftParen:
     case TokenKind::kLeftBrace:
     case TokenKind::kAdd:
-    case TokenKind::kSub: return true;
-    default: return NamesMetric(kind);
+    case TokenKind::kSub:
+      return true;
+    default:
+      return NamesMetric(kind);
   }
 }
 
@@ -164,14 +179,22 @@ std::string Shortened(std::string_view text) {
 std::string Describe(const Token& token) {
   const std::string text(token.text);
   switch (token.kind) {
-    case TokenKind::kEof: return "end of input";
-    case TokenKind::kError: return text;
-    case TokenKind::kIdentifier: return "identifier " + model::GoQuoted(text);
-    case TokenKind::kMetricIdentifier: return "metric identifier " + model::GoQuoted(text);
-    case TokenKind::kNumber: return "number " + Shortened(text);
-    case TokenKind::kDuration: return "duration " + Shortened(text);
-    case TokenKind::kString: return "string " + Shortened(text);
-    default: break;
+    case TokenKind::kEof:
+      return "end of input";
+    case TokenKind::kError:
+      return text;
+    case TokenKind::kIdentifier:
+      return "identifier " + model::GoQuoted(text);
+    case TokenKind::kMetricIdentifier:
+      return "metric identifier " + model::GoQuoted(text);
+    case TokenKind::kNumber:
+      return "number " + Shortened(text);
+    case TokenKind::kDuration:
+      return "duration " + Shortened(text);
+    case TokenKind::kString:
+      return "string " + Shortened(text);
+    default:
+      break;
   }
   if (IsKeyword(token.kind)) return "<" + text + ">";
   if (IsOperator(token.kind)) return "<op:" + text + ">";

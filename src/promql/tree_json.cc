@@ -29,10 +29,14 @@ class TreeWriter {
       case ExprKind::kMatrix:
         Selector(*As<MatrixSelector>(expr).selector, &As<MatrixSelector>(expr));
         return Put("\"type\":\"matrixSelector\"}");
-      case ExprKind::kSubquery: return WriteSubquery(As<Subquery>(expr));
-      case ExprKind::kCall: return WriteCall(As<Call>(expr));
-      case ExprKind::kAggregate: return WriteAggregate(As<Aggregate>(expr));
-      case ExprKind::kBinary: return WriteBinary(As<Binary>(expr));
+      case ExprKind::kSubquery:
+        return WriteSubquery(As<Subquery>(expr));
+      case ExprKind::kCall:
+        return WriteCall(As<Call>(expr));
+      case ExprKind::kAggregate:
+        return WriteAggregate(As<Aggregate>(expr));
+      case ExprKind::kBinary:
+        return WriteBinary(As<Binary>(expr));
       case ExprKind::kUnary:
         Put("{\"expr\":");
         Write(*As<Unary>(expr).inner);
@@ -105,13 +109,20 @@ class TreeWriter {
 
   static std::string_view OperatorOf(const DurationExpr& expr) {
     switch (expr.kind) {
-      case DurationExpr::Kind::kBinary: return Spelling(expr.op);
-      case DurationExpr::Kind::kNegate: return "-";
-      case DurationExpr::Kind::kStep: return "step";
-      case DurationExpr::Kind::kRange: return "range";
-      case DurationExpr::Kind::kMaxOf: return "max_of";
-      case DurationExpr::Kind::kMinOf: return "min_of";
-      default: return "";
+      case DurationExpr::Kind::kBinary:
+        return Spelling(expr.op);
+      case DurationExpr::Kind::kNegate:
+        return "-";
+      case DurationExpr::Kind::kStep:
+        return "step";
+      case DurationExpr::Kind::kRange:
+        return "range";
+      case DurationExpr::Kind::kMaxOf:
+        return "max_of";
+      case DurationExpr::Kind::kMinOf:
+        return "min_of";
+      default:
+        return "";
     }
   }
 

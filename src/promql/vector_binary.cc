@@ -39,7 +39,7 @@ OperatorTraits TraitsOf(const VectorBinarySpec& spec) {
 // Rows of the unique side with one key. Several rows may share it as long as no step has two.
 struct KeyGroup {
   std::vector<Row> rows;
-  std::vector<uint64_t> taken;  // One-to-one, and fills: steps that have been computed.
+  std::vector<uint64_t> taken;             // One-to-one, and fills: steps that have been computed.
   TextMap<std::vector<uint64_t>> results;  // Grouped: steps computed, by result labels.
 };
 
@@ -171,8 +171,7 @@ class VectorBinary final : public Operator {
         left_over[w] &= ~one.PointsWord(w);
       }
       if (!AnyBit(bits, left_over.size())) continue;
-      THANOS_RETURN_IF_ERROR(
-          Emit(group, many, one, bits, builder));
+      THANOS_RETURN_IF_ERROR(Emit(group, many, one, bits, builder));
     }
     if (one_fill_ && AnyBit(left_over.data(), left_over.size())) {
       uint64_t* bits = builder->NewBits();
@@ -370,8 +369,7 @@ class SetOperator final : public Operator {
 
   Result<RowBatchRef> Next() override {
     if (op_ != TokenKind::kOr && !std::exchange(built_, true)) {
-      THANOS_RETURN_IF_ERROR(
-          rhs_->ForEachRow([this](const Row& row) { return Remember(row); }));
+      THANOS_RETURN_IF_ERROR(rhs_->ForEachRow([this](const Row& row) { return Remember(row); }));
     }
     while (true) {
       Operator& side = lhs_ended_ ? *rhs_ : *lhs_;

@@ -78,8 +78,7 @@ void WindowCache::ComputeExtrapolation(WindowGeometry* geometry) const {
     const uint32_t last = geometry->end[i] - 1;
     const int64_t window_end = spec_.End(i);
     const int64_t window_start = window_end - spec_.range_ms;
-    const double sampled =
-        static_cast<double>(geometry->t[last] - geometry->t[first]) / 1000;
+    const double sampled = static_cast<double>(geometry->t[last] - geometry->t[first]) / 1000;
     const double average = sampled / static_cast<double>(last - first);
     const double threshold = average * 1.1;
     double to_start = static_cast<double>(geometry->t[first] - window_start) / 1000;

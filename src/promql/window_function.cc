@@ -166,8 +166,7 @@ Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView 
         if (columns.histograms[last].is_stale()) continue;
         ++scratch->visited;
         if (time && spec_.name == "info") {
-          return FailedPreconditionError("info metric has histogram samples: " +
-                                         labels.ToString());
+          return FailedPreconditionError("info metric has histogram samples: " + labels.ToString());
         }
         if (!time) {
           scratch->cells.Borrow(i, &columns.histograms[last]);
@@ -187,19 +186,17 @@ Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView 
 }
 
 void WindowFunction::EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
-                                    WindowScratch* scratch, double* out,
-                                    uint64_t* present) const {
+                                    WindowScratch* scratch, double* out, uint64_t* present) const {
   const FunctionId id = spec_.id;
   const WindowGeometry& geometry = scratch->cache.Find(t, IsRateLike(id));
   scratch->visited += geometry.visited;
-  const bool pairs = IsRateLike(id) || id == FunctionId::kDeriv ||
-                     id == FunctionId::kPredictLinear;
+  const bool pairs = IsRateLike(id) || id == FunctionId::kDeriv || id == FunctionId::kPredictLinear;
   const std::vector<uint64_t>& valid = pairs ? geometry.two : geometry.any;
   switch (id) {
     case FunctionId::kRate:
     case FunctionId::kIncrease:
     case FunctionId::kDelta:
-      RateKernel(id == FunctionId::kRate      ? RateKind::kRate
+      RateKernel(id == FunctionId::kRate    ? RateKind::kRate
                  : id == FunctionId::kDelta ? RateKind::kDelta
                                             : RateKind::kIncrease,
                  geometry, v, spec_.window.range_seconds(), &scratch->indices, out);
@@ -224,16 +221,18 @@ void WindowFunction::EvaluateFloats(std::span<const int64_t> t, std::span<const 
       PairCountKernel(id == FunctionId::kResets, geometry, v, &scratch->indices, out);
       break;
     case FunctionId::kIrate:
-    case FunctionId::kIdelta: return EvaluateInstantRate(geometry, t, v, out, present);
-    default: return EvaluatePerWindow(geometry, t, v, out, present);
+    case FunctionId::kIdelta:
+      return EvaluateInstantRate(geometry, t, v, out, present);
+    default:
+      return EvaluatePerWindow(geometry, t, v, out, present);
   }
   std::copy(valid.begin(), valid.end(), present);
 }
 
 // The last two samples of the window.
-void WindowFunction::EvaluateInstantRate(const WindowGeometry& geometry,
-                                         std::span<const int64_t> t, std::span<const double> v,
-                                         double* out, uint64_t* present) const {
+void WindowFunction::EvaluateInstantRate(const WindowGeometry& geometry, std::span<const int64_t> t,
+                                         std::span<const double> v, double* out,
+                                         uint64_t* present) const {
   const bool rate = spec_.id == FunctionId::kIrate;
   ForEachBit(geometry.two.data(), geometry.two.size(), [&](size_t i) {
     const uint32_t last = geometry.end[i] - 1;
@@ -260,19 +259,27 @@ void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span
     double slope = 0;
     double intercept = 0;
     switch (spec_.id) {
-      case FunctionId::kCountOverTime: out[i] = n; break;
-      case FunctionId::kFirstOverTime: out[i] = v[begin]; break;
-      case FunctionId::kLastOverTime: out[i] = v[begin + n - 1]; break;
+      case FunctionId::kCountOverTime:
+        out[i] = n;
+        break;
+      case FunctionId::kFirstOverTime:
+        out[i] = v[begin];
+        break;
+      case FunctionId::kLastOverTime:
+        out[i] = v[begin + n - 1];
+        break;
       case FunctionId::kDeriv:
         LinearRegression(t.subspan(begin, n), v.subspan(begin, n), t[begin], &slope, &intercept);
         out[i] = slope;
         break;
       case FunctionId::kPredictLinear:
-        LinearRegression(t.subspan(begin, n), v.subspan(begin, n), spec_.window.grid.At(i),
-                         &slope, &intercept);
+        LinearRegression(t.subspan(begin, n), v.subspan(begin, n), spec_.window.grid.At(i), &slope,
+                         &intercept);
         out[i] = slope * spec_.param[i] + intercept;
         break;
-      case FunctionId::kMadOverTime: out[i] = MedianDeviation(v.subspan(begin, n)); break;
+      case FunctionId::kMadOverTime:
+        out[i] = MedianDeviation(v.subspan(begin, n));
+        break;
       case FunctionId::kTsOfFirstOverTime:
         out[i] = static_cast<double>(t[begin]) / 1000;
         break;
@@ -289,7 +296,9 @@ void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span
       case FunctionId::kDoubleExponentialSmoothing:
         out[i] = Smoothed(v.subspan(begin, n), spec_.param[i], spec_.second_param[i]);
         break;
-      default: out[i] = 1; break;  // present_over_time, absent_over_time.
+      default:
+        out[i] = 1;
+        break;  // present_over_time, absent_over_time.
     }
   });
 }

@@ -35,10 +35,10 @@ struct WindowScratch {
   // A row, for those who hand it over at once.
   std::vector<double> values;
   std::vector<uint64_t> bits;
-  HistogramCells cells;                 // Histograms of the row, and
+  HistogramCells cells;                                   // Histograms of the row, and
   std::vector<const model::FloatHistogram*> histogram_v;  // those of the series that are not stale.
-  std::string last_name;  // Whose annotation has been made.
-  uint64_t visited = 0;   // Samples in windows since the owner last took it.
+  std::string last_name;                                  // Whose annotation has been made.
+  uint64_t visited = 0;  // Samples in windows since the owner last took it.
 };
 
 /// Immutable; used by any number of threads, each with its own scratch.
@@ -51,13 +51,13 @@ class WindowFunction {
     WindowSpec window;
     // One per step, of functions that take scalars.
     std::vector<double> param, second_param;
-    SourceRange place;             // Where annotations point.
+    SourceRange place;  // Where annotations point.
     // With anchored and smoothed `window` is what is read; the function's own window ends
     // window_past_end_ms before it, and is inner_range_ms long.
     Extension extension = Extension::kNone;
     int64_t inner_range_ms = 0;
     int64_t window_past_end_ms = 0;
-    bool explicit_hints = false;   // Of histograms: resets are found while reading.
+    bool explicit_hints = false;  // Of histograms: resets are found while reading.
   };
   WindowFunction(Spec spec, std::shared_ptr<QueryState> state)
       : spec_(std::move(spec)), state_(std::move(state)) {}
@@ -95,8 +95,8 @@ class WindowFunction {
   double ExtendedPairs(const MixedWindow& window, int64_t start_ms) const;
   std::optional<double> ExtendedStep(std::span<const int64_t> t, std::span<const double> v,
                                      int64_t end_ms) const;
-  void EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
-                      WindowScratch* scratch, double* out, uint64_t* present) const;
+  void EvaluateFloats(std::span<const int64_t> t, std::span<const double> v, WindowScratch* scratch,
+                      double* out, uint64_t* present) const;
   void EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
                          std::span<const double> v, double* out, uint64_t* present) const;
   void EvaluateInstantRate(const WindowGeometry& geometry, std::span<const int64_t> t,

@@ -25,9 +25,9 @@ class CallMetrics : public CallObserver {
     handled_ = registry->AddCounterFamily(
         prefix + "handled_total",
         "Total number of RPCs completed on the " + where + " Regardless of success or failure.");
-    received_ = registry->AddCounterFamily(
-        prefix + "msg_received_total",
-        "Total number of RPC stream messages received on the " + where);
+    received_ =
+        registry->AddCounterFamily(prefix + "msg_received_total",
+                                   "Total number of RPC stream messages received on the " + where);
     sent_ = registry->AddCounterFamily(prefix + "msg_sent_total",
                                        "Total number of gRPC stream messages sent by the " + where);
     seconds_ = registry->AddHistogramFamily(prefix + "handling_seconds",

@@ -74,8 +74,7 @@ std::unique_ptr<FrameReader> Channel::Series(const CallContext& context,
                             options);
 }
 
-Result<LabelsResult> Channel::LabelNames(const CallContext& context,
-                                         const LabelsRequest& request) {
+Result<LabelsResult> Channel::LabelNames(const CallContext& context, const LabelsRequest& request) {
   THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
                           transport_->Unary(context, "/thanos.Store/LabelNames",
                                             wire::EncodeLabelNamesRequest(request), false));
@@ -86,8 +85,7 @@ Result<LabelsResult> Channel::LabelValues(const CallContext& context, const std:
                                           const LabelsRequest& request) {
   THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
                           transport_->Unary(context, "/thanos.Store/LabelValues",
-                                            wire::EncodeLabelValuesRequest(label, request),
-                                            false));
+                                            wire::EncodeLabelValuesRequest(label, request), false));
   return From(*transport_, wire::DecodeLabelValuesResponse(codec::AsText(answer.bytes())));
 }
 

@@ -44,8 +44,8 @@ class Transport {
   virtual Result<base::PinnedBytes> Unary(const CallContext& context, const std::string& method,
                                           std::string request, bool wait_for_ready) = 0;
   /// Returns at once; errors come from Next().
-  virtual std::unique_ptr<FrameReader> Stream(const CallContext& context,
-                                              const std::string& method, std::string request,
+  virtual std::unique_ptr<FrameReader> Stream(const CallContext& context, const std::string& method,
+                                              std::string request,
                                               const StreamOptions& options) = 0;
   virtual const std::string& target() const = 0;
 };
@@ -93,8 +93,7 @@ class Channel {
   Result<wire::TsdbStatisticsResponse> TsdbStatistics(const CallContext& context,
                                                       const wire::TsdbStatisticsRequest& request);
   /// Frames of wire/query_messages.h.
-  std::unique_ptr<FrameReader> Query(const CallContext& context,
-                                     const wire::QueryRequest& request,
+  std::unique_ptr<FrameReader> Query(const CallContext& context, const wire::QueryRequest& request,
                                      const StreamOptions& options);
   std::unique_ptr<FrameReader> QueryRange(const CallContext& context,
                                           const wire::QueryRequest& request,

@@ -301,8 +301,8 @@ void Dispatcher::AddHealth(std::shared_ptr<Health> health) {
   list.urgent = true;
   list.unary = [health](const CallContext&, std::string_view) -> Result<PinnedBytes> {
     // map<string, HealthCheckResponse> with the one key "".
-    return PinnedBytes::Of(BytesField(
-        1, BytesField(1, "") + BytesField(2, HealthAnswer(health->serving()))));
+    return PinnedBytes::Of(
+        BytesField(1, BytesField(1, "") + BytesField(2, HealthAnswer(health->serving()))));
   };
   Add(service, "Watch", CallType::kServerStream).stream =
       [health](const CallContext& context,

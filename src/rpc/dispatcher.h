@@ -34,7 +34,7 @@ class Health {
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  bool serving_ = false;  // Guarded by mutex_.
+  bool serving_ = false;   // Guarded by mutex_.
   bool stopping_ = false;  // Guarded by mutex_.
   std::atomic<int> watchers_{0};
 };

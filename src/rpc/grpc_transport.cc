@@ -77,8 +77,11 @@ class StreamCall : public grpc::ClientReadReactor<grpc::ByteBuffer>,
  public:
   StreamCall(CallContext context, StreamOptions options, std::string target, std::string path,
              std::shared_ptr<CallObserver> observer)
-      : context_(std::move(context)), options_(options), target_(std::move(target)),
-        path_(std::move(path)), method_(MethodOf(path_, CallType::kServerStream)),
+      : context_(std::move(context)),
+        options_(options),
+        target_(std::move(target)),
+        path_(std::move(path)),
+        method_(MethodOf(path_, CallType::kServerStream)),
         observer_(std::move(observer)) {}
 
   void Start(grpc::Channel* channel, const PinnedBytes& request);
@@ -121,13 +124,13 @@ class StreamCall : public grpc::ClientReadReactor<grpc::ByteBuffer>,
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Message> queue_;    // Guarded by mutex_, as all below.
+  std::deque<Message> queue_;  // Guarded by mutex_, as all below.
   size_t queued_bytes_ = 0;
   bool reading_ = false;
   bool held_ = false;
   bool cancelled_ = false;
   bool done_ = false;
-  Status status_;                // Why there is no more; the first reason stays.
+  Status status_;  // Why there is no more; the first reason stays.
   bool has_status_ = false;
   SteadyClock::time_point active_at_;
 };

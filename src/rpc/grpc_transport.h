@@ -11,9 +11,6 @@ namespace thanos::rpc {
 std::shared_ptr<Transport> MakeGrpcTransport(const std::string& target,
                                              const ChannelOptions& options);
 
-
-
-
 /// The text of a stream that was silent for too long.
 std::string SilenceText(std::chrono::nanoseconds timeout, const std::string& target);
 

@@ -59,8 +59,8 @@ void HandlerPool::Run(std::list<std::thread>::iterator self) {
   for (;;) {
     if (queue_.empty()) {
       ++idle_;
-      const bool woken = wake_.wait_for(lock, kIdleTime,
-                                        [this] { return stopping_ || !queue_.empty(); });
+      const bool woken =
+          wake_.wait_for(lock, kIdleTime, [this] { return stopping_ || !queue_.empty(); });
       --idle_;
       if (!woken || queue_.empty()) break;
     }

@@ -37,8 +37,12 @@ class MemoryStream : public std::enable_shared_from_this<MemoryStream> {
   /// `pool` and `method` are the transport's, which outlives its readers and joins its tasks.
   MemoryStream(HandlerPool* pool, CallContext context, const ServedMethod* method,
                std::string request, StreamOptions options, std::string target)
-      : pool_(pool), context_(std::move(context)), serving_(ServingContext(context_)),
-        method_(method), request_(std::move(request)), options_(options),
+      : pool_(pool),
+        context_(std::move(context)),
+        serving_(ServingContext(context_)),
+        method_(method),
+        request_(std::move(request)),
+        options_(options),
         target_(std::move(target)) {}
 
   void Submit(void (MemoryStream::*work)()) {
@@ -67,7 +71,7 @@ class MemoryStream : public std::enable_shared_from_this<MemoryStream> {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Message> queue_;            // Guarded by mutex_, as all below.
+  std::deque<Message> queue_;  // Guarded by mutex_, as all below.
   size_t queued_bytes_ = 0;
   std::optional<Status> end_;
   bool cancelled_ = false;
@@ -175,7 +179,8 @@ class MemoryReader : public FrameReader {
  public:
   MemoryReader(std::shared_ptr<const Transport> transport, std::shared_ptr<MemoryStream> stream,
                const CallContext& context)
-      : transport_(std::move(transport)), stream_(std::move(stream)),
+      : transport_(std::move(transport)),
+        stream_(std::move(stream)),
         registration_(context.OnCancel([stream = stream_] { stream->Cancel(); })) {}
   ~MemoryReader() override { stream_->Cancel(); }
   Result<std::optional<PinnedBytes>> Next() override { return stream_->Next(); }
@@ -222,13 +227,12 @@ Result<PinnedBytes> MemoryTransport::Unary(const CallContext& context, const std
   if (!served->unary) return UnimplementedError("not a unary method: " + method);
   auto state = std::make_shared<UnaryState>();
   const CallContext serving = ServingContext(context);
-  const bool taken =
-      pool_.TrySubmit([state, served, serving, request] {
-        Result<PinnedBytes> answer = served->unary(serving, request);
-        std::lock_guard lock(state->mutex);
-        state->answer = std::move(answer);
-        state->changed.notify_all();
-      });
+  const bool taken = pool_.TrySubmit([state, served, serving, request] {
+    Result<PinnedBytes> answer = served->unary(serving, request);
+    std::lock_guard lock(state->mutex);
+    state->answer = std::move(answer);
+    state->changed.notify_all();
+  });
   if (!taken) return ResourceExhaustedError("too many calls are waiting");
   const auto registration = context.OnCancel([state] {
     std::lock_guard lock(state->mutex);
@@ -250,8 +254,7 @@ Result<PinnedBytes> MemoryTransport::Unary(const CallContext& context, const std
 }
 
 std::unique_ptr<FrameReader> MemoryTransport::Stream(const CallContext& context,
-                                                     const std::string& method,
-                                                     std::string request,
+                                                     const std::string& method, std::string request,
                                                      const StreamOptions& options) {
   Result<const ServedMethod*> served = dispatcher_.Find(method);
   if (!served.ok()) return std::make_unique<FailedReader>(served.status());

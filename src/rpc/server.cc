@@ -95,15 +95,15 @@ class ServerCall : public grpc::ServerGenericBidiReactor,
   bool answered_ = false;                // gRPC's callbacks only: a request was read.
 
   std::mutex mutex_;
-  std::deque<PinnedBytes> out_;          // Guarded by mutex_, as all below.
+  std::deque<PinnedBytes> out_;  // Guarded by mutex_, as all below.
   size_t out_bytes_ = 0;
-  std::optional<Status> end_;            // Set once nothing more will be queued.
+  std::optional<Status> end_;  // Set once nothing more will be queued.
   bool reading_ = true;
   bool writing_ = false;
   bool cancelled_ = false;
-  bool finished_ = false;                // Finish was called.
-  bool done_ = false;                    // OnDone came: grpc_context_ is gone.
-  bool parked_ = false;                  // The stream waits for room.
+  bool finished_ = false;  // Finish was called.
+  bool done_ = false;      // OnDone came: grpc_context_ is gone.
+  bool parked_ = false;    // The stream waits for room.
   SteadyClock::time_point write_began_;
 };
 
@@ -163,8 +163,7 @@ Result<PinnedBytes> RequestBytes(const grpc::ByteBuffer& buffer, size_t bytes_ma
 }
 
 Status ServerCall::TakeRequest() {
-  THANOS_ASSIGN_OR_RETURN(request_bytes_,
-                          RequestBytes(request_, core_->options.request_bytes_max));
+  THANOS_ASSIGN_OR_RETURN(request_bytes_, RequestBytes(request_, core_->options.request_bytes_max));
   request_lease_.Reset();  // Of the message before, where calls have several.
   THANOS_ASSIGN_OR_RETURN(request_lease_,
                           BudgetLease::Take(context_.budget(), request_bytes_.size()));
@@ -312,15 +311,18 @@ ServerCall::Act ServerCall::Decide() {
 
 void ServerCall::Do(Act act) {
   switch (act) {
-    case Act::kNothing: return;
-    case Act::kWrite: return StartWrite(&out_buffer_);
+    case Act::kNothing:
+      return;
+    case Act::kWrite:
+      return StartWrite(&out_buffer_);
     case Act::kWriteAndFinish:
       if (core_->options.observer) core_->options.observer->MessageSent(method_->method());
       return StartWriteAndFinish(&out_buffer_, grpc::WriteOptions(), grpc::Status::OK);
     case Act::kFinish:
       // end_ does not change any more.
       return Finish(ToGrpc(end_ ? *end_ : CancelledError("context canceled")));
-    case Act::kRead: return StartRead(&request_);
+    case Act::kRead:
+      return StartRead(&request_);
   }
 }
 
@@ -428,11 +430,11 @@ class ConnectionCount {
  public:
   /// False when there are `max` already.
   bool Add(int fd, size_t max) {
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd, &info) != 0) return false;
     if (open_.size() >= max) {
       std::erase_if(open_, [](const auto& entry) {
-        struct stat now {};
+        struct stat now{};
         return ::fstat(entry.first, &now) != 0 || now.st_ino != entry.second;
       });
     }
@@ -495,8 +497,8 @@ Status Server::Impl::Start(Services services) {
   builder.RegisterCallbackGenericService(&service);
   server = builder.BuildAndStart();
   if (!server) return InternalError("gRPC server on " + acceptor->address() + " did not start");
-  watch = std::make_unique<base::PeriodicTask>("grpc-watch", kWatchPeriod,
-                                               [this] { CheckProgress(); }, false);
+  watch = std::make_unique<base::PeriodicTask>(
+      "grpc-watch", kWatchPeriod, [this] { CheckProgress(); }, false);
   acceptor->Start([this](int fd, const std::string&) { Adopt(fd); });
   return OkStatus();
 }

@@ -16,17 +16,17 @@ namespace thanos::rpc {
 
 struct ServerOptions {
   std::string address = "127.0.0.1:0";
-  size_t handler_threads_max = 256;      // Made as needed, for calls that are being worked on.
-  size_t waiting_calls_max = 4096;       // More are refused: kResourceExhausted.
+  size_t handler_threads_max = 256;  // Made as needed, for calls that are being worked on.
+  size_t waiting_calls_max = 4096;   // More are refused: kResourceExhausted.
   size_t connections_max = 4096;
-  size_t stream_out_bytes_max = 1 << 20; // Frames of one stream that wait for its peer.
-  size_t request_bytes_max = 64 << 20;   // Charged to the context's budget while the call lasts.
+  size_t stream_out_bytes_max = 1 << 20;  // Frames of one stream that wait for its peer.
+  size_t request_bytes_max = 64 << 20;    // Charged to the context's budget while the call lasts.
   size_t streams_per_connection_max = 1000;
   size_t metadata_bytes_max = 16 << 10;
   std::chrono::nanoseconds max_connection_age = std::chrono::minutes(60);  // 0 is none.
   /// A peer that takes nothing for this long loses its stream.
   std::chrono::nanoseconds write_timeout = std::chrono::seconds(60);
-  CallContext context;                   // Parent of each call's: budget.
+  CallContext context;  // Parent of each call's: budget.
   base::Logger logger;
   std::shared_ptr<CallObserver> observer;
 };

@@ -76,15 +76,22 @@ void Fill(const RuleGroup& group, pb::RuleGroup* proto) {
 }
 
 RecordingRule Read(const pb::RecordingRule& proto) {
-  return {proto.name(), proto.query(), ReadLabels(proto.labels().labels()), proto.health(),
-          proto.last_error(), proto.evaluation_duration_seconds(),
+  return {proto.name(),
+          proto.query(),
+          ReadLabels(proto.labels().labels()),
+          proto.health(),
+          proto.last_error(),
+          proto.evaluation_duration_seconds(),
           ReadTime(proto.has_last_evaluation(), proto.last_evaluation())};
 }
 
 AlertInstance Read(const pb::AlertInstance& proto) {
-  return {ReadLabels(proto.labels().labels()), ReadLabels(proto.annotations().labels()),
+  return {ReadLabels(proto.labels().labels()),
+          ReadLabels(proto.annotations().labels()),
           EnumOr(proto.state(), AlertState::kFiring, AlertState::kUnknown),
-          ReadTime(proto.has_active_at(), proto.active_at()), proto.value(), ReadStrategy(proto)};
+          ReadTime(proto.has_active_at(), proto.active_at()),
+          proto.value(),
+          ReadStrategy(proto)};
 }
 
 AlertingRule Read(const pb::Alert& proto) {
@@ -133,9 +140,14 @@ void Fill(const ActiveTarget& target, pb::ActiveTarget* proto) {
 }
 
 ActiveTarget Read(const pb::ActiveTarget& proto) {
-  return {ReadLabels(proto.discoveredlabels().labels()), ReadLabels(proto.labels().labels()),
-          proto.scrapepool(), proto.scrapeurl(), proto.globalurl(), proto.lasterror(),
-          ReadTime(proto.has_lastscrape(), proto.lastscrape()), proto.lastscrapeduration(),
+  return {ReadLabels(proto.discoveredlabels().labels()),
+          ReadLabels(proto.labels().labels()),
+          proto.scrapepool(),
+          proto.scrapeurl(),
+          proto.globalurl(),
+          proto.lasterror(),
+          ReadTime(proto.has_lastscrape(), proto.lastscrape()),
+          proto.lastscrapeduration(),
           EnumOr(proto.health(), TargetHealth::kUnknown, TargetHealth::kUnknown)};
 }
 
@@ -170,8 +182,12 @@ void Fill(const TsdbStatistics& from, pb::TSDBStatisticsEntry* proto) {
 
 TsdbStatistics Read(const pb::TSDBStatisticsEntry& proto) {
   const pb::HeadStatistics& head = proto.head_statistics();
-  return {head.num_series(), head.num_label_pairs(), head.chunk_count(), head.min_time(),
-          head.max_time(), Read(proto.series_count_by_metric_name()),
+  return {head.num_series(),
+          head.num_label_pairs(),
+          head.chunk_count(),
+          head.min_time(),
+          head.max_time(),
+          Read(proto.series_count_by_metric_name()),
           Read(proto.label_value_count_by_label_name()),
           Read(proto.memory_in_bytes_by_label_name()),
           Read(proto.series_count_by_label_value_pair())};
@@ -259,9 +275,12 @@ std::string Encode(const TsdbStatisticsRequest& request) {
 Status Decode(std::string_view bytes, RulesRequest* out) {
   pb::RulesRequest proto;
   THANOS_RETURN_IF_ERROR(ParseMessage(bytes, &proto));
-  *out = {EnumOr(proto.type(), RulesType::kRecord, RulesType::kAll), ReadStrategy(proto),
-          ToVector(proto.matcher_string()), ToVector(proto.rule_name()),
-          ToVector(proto.rule_group()), ToVector(proto.file())};
+  *out = {EnumOr(proto.type(), RulesType::kRecord, RulesType::kAll),
+          ReadStrategy(proto),
+          ToVector(proto.matcher_string()),
+          ToVector(proto.rule_name()),
+          ToVector(proto.rule_group()),
+          ToVector(proto.file())};
   return OkStatus();
 }
 

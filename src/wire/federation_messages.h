@@ -94,8 +94,8 @@ struct MetricMeta {
   friend bool operator==(const MetricMeta&, const MetricMeta&) = default;
 };
 struct MetadataRequest {
-  std::string metric;   // "" is all.
-  int32_t limit = -1;   // -1 is none, 0 is nothing.
+  std::string metric;  // "" is all.
+  int32_t limit = -1;  // -1 is none, 0 is nothing.
   PartialStrategy partial = PartialStrategy::kWarn;
 };
 struct MetadataResponse {

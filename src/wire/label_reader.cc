@@ -103,7 +103,8 @@ const char* LabelReader::Add(std::string_view message, const char* readable_end)
   if (!labels_.empty()) {
     const std::string_view before = labels_.back().name;
     const uint64_t a = OrderKey(before, readable_end), b = OrderKey(label.name, readable_end);
-    if (a > b || (a == b && before >= label.name)) [[unlikely]] sorted_ = false;
+    if (a > b || (a == b && before >= label.name)) [[unlikely]]
+      sorted_ = false;
   }
   labels_.push_back(label);
   if (sorted_) {
@@ -114,7 +115,8 @@ const char* LabelReader::Add(std::string_view message, const char* readable_end)
 }
 
 const char* LabelReader::Finish() {
-  if (sorted_) [[likely]] return nullptr;
+  if (sorted_) [[likely]]
+    return nullptr;
   std::sort(labels_.begin(), labels_.end(),
             [](const Label& a, const Label& b) { return a.name < b.name; });
   size_ = 0;

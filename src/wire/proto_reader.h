@@ -76,14 +76,18 @@ class ProtoReader {
     uint64_t ignored = 0;
     std::string_view bytes;
     switch (tag & 7) {
-      case 0: return Varint(&ignored);
-      case 1: return Fixed64(&ignored);
-      case 2: return Bytes(&bytes);
+      case 0:
+        return Varint(&ignored);
+      case 1:
+        return Fixed64(&ignored);
+      case 2:
+        return Bytes(&bytes);
       case 5:
         if (end_ - at_ < 4) return Fail("cut short");
         at_ += 4;
         return true;
-      default: return Fail("bad wire type");
+      default:
+        return Fail("bad wire type");
     }
   }
   bool Fail(const char* why) {

@@ -63,8 +63,8 @@ Status ReadCommon(const Proto& proto, QueryRequest* request) {
   }
   request->engine = static_cast<QueryEngine>(engine);
   request->plan_json = proto.queryplan().json();
-  request->batch_series = static_cast<uint32_t>(
-      std::clamp<int64_t>(proto.response_batch_size(), 1, kBatchSeriesMax));
+  request->batch_series =
+      static_cast<uint32_t>(std::clamp<int64_t>(proto.response_batch_size(), 1, kBatchSeriesMax));
   return OkStatus();
 }
 

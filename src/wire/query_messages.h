@@ -20,9 +20,9 @@ enum class QueryEngine : uint8_t { kDefault = 0, kPrometheus = 1, kThanos = 2 };
 /// Both calls' requests. Times are whole seconds; 0 is the server's default, or now.
 struct QueryRequest {
   std::string query;
-  int64_t time_seconds = 0;                          // Query.
-  int64_t start_seconds = 0, end_seconds = 0;        // QueryRange.
-  int64_t interval_seconds = 0;                      // QueryRange.
+  int64_t time_seconds = 0;                    // Query.
+  int64_t start_seconds = 0, end_seconds = 0;  // QueryRange.
+  int64_t interval_seconds = 0;                // QueryRange.
   int64_t timeout_seconds = 0;
   int64_t max_resolution_seconds = 0;
   std::vector<std::string> replica_labels;
@@ -32,7 +32,7 @@ struct QueryRequest {
   std::optional<Shard> shard;
   int64_t lookback_delta_seconds = 0;
   QueryEngine engine = QueryEngine::kDefault;
-  std::string plan_json;                             // "" for none.
+  std::string plan_json;  // "" for none.
   uint32_t batch_series = 1;
 };
 std::string EncodeQueryRequest(const QueryRequest& request);

@@ -56,9 +56,13 @@ Result<ReadRequest> DecodeReadRequest(std::string_view bytes) {
     THANOS_RETURN_IF_ERROR(ReadMatchers(from.matchers(), &query.matchers));
     if (from.has_hints()) {
       const pb::ReadHints& hints = from.hints();
-      query.hints = ReadHints{hints.step_ms(),  hints.func(),
-                              hints.start_ms(), hints.end_ms(),
-                              ToVector(hints.grouping()), hints.by(), hints.range_ms()};
+      query.hints = ReadHints{hints.step_ms(),
+                              hints.func(),
+                              hints.start_ms(),
+                              hints.end_ms(),
+                              ToVector(hints.grouping()),
+                              hints.by(),
+                              hints.range_ms()};
     }
     request.queries.push_back(std::move(query));
   }
@@ -88,8 +92,8 @@ Result<bool> ReadFrameReader::Fill(size_t bytes) {
 }
 
 Status ReadFrameReader::Malformed(std::string_view what) const {
-  std::string text = "remote read stream: " + std::string(what) + " at byte " +
-                     std::to_string(offset_);
+  std::string text =
+      "remote read stream: " + std::string(what) + " at byte " + std::to_string(offset_);
   const std::string_view rest =
       codec::AsText(std::span(buffer_).subspan(begin_, std::min(end_ - begin_, kQuotedBytesMax)));
   const bool printable = !rest.empty() && std::all_of(rest.begin(), rest.end(), [](char c) {
@@ -205,10 +209,18 @@ class ReadFrameDecoder::Pass {
       if (!reader.ReadTag(&tag)) break;
       bool good = false;
       switch (tag) {
-        case Tag(1, WireType::kVarint): good = reader.Varint(&min_ms); break;
-        case Tag(2, WireType::kVarint): good = reader.Varint(&max_ms); break;
-        case Tag(3, WireType::kVarint): good = reader.Varint(&type); break;
-        case Tag(4, WireType::kBytes): good = reader.Bytes(&data); break;
+        case Tag(1, WireType::kVarint):
+          good = reader.Varint(&min_ms);
+          break;
+        case Tag(2, WireType::kVarint):
+          good = reader.Varint(&max_ms);
+          break;
+        case Tag(3, WireType::kVarint):
+          good = reader.Varint(&type);
+          break;
+        case Tag(4, WireType::kBytes):
+          good = reader.Bytes(&data);
+          break;
         default:
           if (tag >> 3 <= 4) return Fail("wrong wire type", reader.position());
           good = reader.Skip(tag);
@@ -224,8 +236,7 @@ class ReadFrameDecoder::Pass {
     }
     decoder_.parts_.push_back(
         {Aggr::kRaw, static_cast<ChunkEncoding>(type), 0, codec::AsBytes(data)});
-    decoder_.chunks_.push_back(
-        {static_cast<int64_t>(min_ms), static_cast<int64_t>(max_ms), 0, {}});
+    decoder_.chunks_.push_back({static_cast<int64_t>(min_ms), static_cast<int64_t>(max_ms), 0, {}});
     return OkStatus();
   }
 

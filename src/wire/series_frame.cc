@@ -40,7 +40,10 @@ class SeriesFrameDecoder::Pass {
  public:
   Pass(SeriesFrameDecoder& decoder, std::string_view frame, uint32_t source,
        series::BatchBuilder* builder)
-      : limits_(decoder.limits_), labels_(decoder.labels_), frame_(frame), source_(source),
+      : limits_(decoder.limits_),
+        labels_(decoder.labels_),
+        frame_(frame),
+        source_(source),
         builder_(builder) {}
 
   Status Run(DecodedFrame* out);
@@ -57,8 +60,7 @@ class SeriesFrameDecoder::Pass {
   bool Check(const ProtoReader& reader) {
     return reader.ok() || Fail(reader.error(), reader.position());
   }
-  bool Fail(const char* why, const char* at,
-            StatusCode code = StatusCode::kDataLoss) {
+  bool Fail(const char* why, const char* at, StatusCode code = StatusCode::kDataLoss) {
     if (status_.ok()) {
       status_ = Status(code, std::string("series frame: ") + why + " at byte " +
                                  std::to_string(at - frame_.data()) + " of " +
@@ -101,10 +103,18 @@ Status SeriesFrameDecoder::Pass::Run(DecodedFrame* out) {
     }
     seen = true;
     switch (tag) {
-      case kSeriesTag: ReadSeries(content); break;
-      case kBatchTag: ReadBatch(content); break;
-      case kWarningTag: out->warning = content; break;
-      case kHintsTag: out->hints = content; break;
+      case kSeriesTag:
+        ReadSeries(content);
+        break;
+      case kBatchTag:
+        ReadBatch(content);
+        break;
+      case kWarningTag:
+        out->warning = content;
+        break;
+      case kHintsTag:
+        out->hints = content;
+        break;
     }
     if (!status_.ok()) return status_;
   }
@@ -354,8 +364,8 @@ class FrameEncoder {
       for (const ChunkPart& part : chunk.parts) {
         if (part.encoding == ChunkEncoding::kNone || part.encoding > kSentEncodingMax) {
           return InvalidArgumentError("series frame: chunk encoding " +
-                                      std::to_string(static_cast<int>(part.encoding)) +
-                                      " of " + view.labels.ToString() + " cannot be sent");
+                                      std::to_string(static_cast<int>(part.encoding)) + " of " +
+                                      view.labels.ToString() + " cannot be sent");
         }
         hashes_.push_back(part.hash != 0 ? part.hash : codec::Xxh64(part.data));
         const size_t part_size = PartSize(part, hashes_.back());

@@ -28,9 +28,9 @@ base::PinnedBytes EncodeWarningFrame(std::string_view warning);
 base::PinnedBytes EncodeHintsFrame(std::string_view any);
 
 struct FrameLimits {
-  size_t labels_max = 4096;         // Of one series.
-  size_t series_max = 1 << 20;      // Of one frame.
-  bool verify_hashes = true;        // XXH64 of each chunk that carries one.
+  size_t labels_max = 4096;     // Of one series.
+  size_t series_max = 1 << 20;  // Of one frame.
+  bool verify_hashes = true;    // XXH64 of each chunk that carries one.
 };
 
 /// What a frame held besides series.

@@ -93,8 +93,7 @@ LabelsResult MakeResult(const Texts& values, const Texts& warnings) {
   if (!std::is_sorted(result.values.begin(), result.values.end())) {
     std::sort(result.values.begin(), result.values.end());
   }
-  result.values.erase(std::unique(result.values.begin(), result.values.end()),
-                      result.values.end());
+  result.values.erase(std::unique(result.values.begin(), result.values.end()), result.values.end());
   result.partial = !result.warnings.empty();
   return result;
 }
@@ -163,8 +162,8 @@ Result<SelectRequest> DecodeSeriesRequest(std::string_view bytes) {
   }
   request.without_labels = ToVector(proto.without_replica_labels());
   request.limit = NotNegative(proto.limit());
-  request.batch_series = static_cast<uint32_t>(
-      std::clamp<int64_t>(proto.response_batch_size(), 1, kBatchSeriesMax));
+  request.batch_series =
+      static_cast<uint32_t>(std::clamp<int64_t>(proto.response_batch_size(), 1, kBatchSeriesMax));
   return request;
 }
 
@@ -264,8 +263,11 @@ Result<InfoResponse> DecodeInfoResponse(std::string_view bytes) {
   info.component = proto.componenttype();
   if (proto.has_store()) {
     const pb::info::StoreInfo& store = proto.store();
-    info.store = StoreInfo{store.min_time(), store.max_time(), store.supports_sharding(),
-                           store.supports_without_replica_labels(), store.supports_projections(),
+    info.store = StoreInfo{store.min_time(),
+                           store.max_time(),
+                           store.supports_sharding(),
+                           store.supports_without_replica_labels(),
+                           store.supports_projections(),
                            {}};
     for (const pb::info::TSDBInfo& tsdb : store.tsdb_infos()) {
       info.store->tsdbs.push_back(

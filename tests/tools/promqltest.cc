@@ -1,6 +1,7 @@
-// promqltest [--skip LIST] [--immediate-name-removal] FILE…: runs PromQL conformance scripts against the engine, in the way of
-// the conformance data's README. Lines of LIST: "file:line reason" or "file reason"; an eval that
-// is listed and passes is a failure, so that the list only shrinks.
+// promqltest [--skip LIST] [--immediate-name-removal] FILE…: runs PromQL conformance scripts
+// against the engine, in the way of the conformance data's README. Lines of LIST: "file:line
+// reason" or "file reason"; an eval that is listed and passes is a failure, so that the list only
+// shrinks.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -114,7 +115,8 @@ void PinTo(int64_t t, promql::Expr& expr) {
       if (!time.has_at()) time.at_ms = t;
       return;
     }
-    case promql::ExprKind::kMatrix: return PinTo(t, *As<promql::MatrixSelector>(expr).selector);
+    case promql::ExprKind::kMatrix:
+      return PinTo(t, *As<promql::MatrixSelector>(expr).selector);
     case promql::ExprKind::kSubquery: {
       // Inside it selectors stay as they are: its points are fixed by its own time.
       auto& time = As<promql::Subquery>(expr).time;
@@ -133,9 +135,12 @@ void PinTo(int64_t t, promql::Expr& expr) {
     case promql::ExprKind::kBinary:
       PinTo(t, *As<promql::Binary>(expr).lhs);
       return PinTo(t, *As<promql::Binary>(expr).rhs);
-    case promql::ExprKind::kUnary: return PinTo(t, *As<promql::Unary>(expr).inner);
-    case promql::ExprKind::kParen: return PinTo(t, *As<promql::Paren>(expr).inner);
-    default: return;
+    case promql::ExprKind::kUnary:
+      return PinTo(t, *As<promql::Unary>(expr).inner);
+    case promql::ExprKind::kParen:
+      return PinTo(t, *As<promql::Paren>(expr).inner);
+    default:
+      return;
   }
 }
 
@@ -145,9 +150,9 @@ bool LooksAtTime(const promql::Expr& expr) {
   switch (expr.kind) {
     case promql::ExprKind::kCall: {
       static const std::set<Id> kIds = {
-          Id::kDaysInMonth, Id::kDayOfMonth, Id::kDayOfWeek, Id::kDayOfYear, Id::kHour,
-          Id::kMinute, Id::kMonth, Id::kYear, Id::kTime, Id::kTimestamp, Id::kPredictLinear,
-          Id::kStart, Id::kEnd, Id::kRange, Id::kStep};
+          Id::kDaysInMonth,   Id::kDayOfMonth, Id::kDayOfWeek, Id::kDayOfYear, Id::kHour,
+          Id::kMinute,        Id::kMonth,      Id::kYear,      Id::kTime,      Id::kTimestamp,
+          Id::kPredictLinear, Id::kStart,      Id::kEnd,       Id::kRange,     Id::kStep};
       const auto& call = As<promql::Call>(expr);
       if (kIds.contains(call.function->id)) return true;
       for (const promql::ExprPtr& arg : call.args) {
@@ -155,7 +160,8 @@ bool LooksAtTime(const promql::Expr& expr) {
       }
       return false;
     }
-    case promql::ExprKind::kSubquery: return LooksAtTime(*As<promql::Subquery>(expr).inner);
+    case promql::ExprKind::kSubquery:
+      return LooksAtTime(*As<promql::Subquery>(expr).inner);
     case promql::ExprKind::kAggregate: {
       const auto& aggregate = As<promql::Aggregate>(expr);
       return LooksAtTime(*aggregate.inner) ||
@@ -164,9 +170,12 @@ bool LooksAtTime(const promql::Expr& expr) {
     case promql::ExprKind::kBinary:
       return LooksAtTime(*As<promql::Binary>(expr).lhs) ||
              LooksAtTime(*As<promql::Binary>(expr).rhs);
-    case promql::ExprKind::kUnary: return LooksAtTime(*As<promql::Unary>(expr).inner);
-    case promql::ExprKind::kParen: return LooksAtTime(*As<promql::Paren>(expr).inner);
-    default: return false;
+    case promql::ExprKind::kUnary:
+      return LooksAtTime(*As<promql::Unary>(expr).inner);
+    case promql::ExprKind::kParen:
+      return LooksAtTime(*As<promql::Paren>(expr).inner);
+    default:
+      return false;
   }
 }
 
@@ -190,12 +199,17 @@ class Runner {
       for (size_t i = 0; i < line.items.size(); ++i) {
         const int64_t t = static_cast<int64_t>(i) * command.step_ms;
         switch (line.items[i].kind) {
-          case Item::Kind::kGap: break;
-          case Item::Kind::kFloat: Put(&samples, t, line.items[i].value); break;
+          case Item::Kind::kGap:
+            break;
+          case Item::Kind::kFloat:
+            Put(&samples, t, line.items[i].value);
+            break;
           case Item::Kind::kStale:
             Put(&samples, t, std::bit_cast<double>(model::kStaleNanBits));
             break;
-          case Item::Kind::kHistogram: PutHistogram(&samples, t, *line.items[i].histogram); break;
+          case Item::Kind::kHistogram:
+            PutHistogram(&samples, t, *line.items[i].histogram);
+            break;
         }
       }
     }
@@ -393,10 +407,10 @@ class Runner {
       asked = true;
       bool any = false;
       for (size_t i = 0; i < texts.size(); ++i) {
-        const bool match = expectation.text.empty() ||
-                           (expectation.is_regex
-                                ? re2::RE2::PartialMatch(texts[i], expectation.text)
-                                : texts[i] == expectation.text);
+        const bool match =
+            expectation.text.empty() ||
+            (expectation.is_regex ? re2::RE2::PartialMatch(texts[i], expectation.text)
+                                  : texts[i] == expectation.text);
         if (match) matched[i] = any = true;
       }
       if (!any) {
@@ -440,8 +454,7 @@ class Runner {
     return expected;
   }
 
-  static std::string Compare(const Found& expected,
-                             const Found& found) {
+  static std::string Compare(const Found& expected, const Found& found) {
     for (const auto& [labels, points] : found) {
       if (!expected.contains(labels)) return "extra " + labels.ToString() + Shown(points);
     }
@@ -516,8 +529,12 @@ void RunFile(const std::string& path, bool immediate, SkipList* skip, Totals* to
   Runner runner(immediate);
   for (const Command& command : *commands) {
     switch (command.kind) {
-      case Command::Kind::kClear: runner.Clear(); break;
-      case Command::Kind::kLoad: runner.Load(command); break;
+      case Command::Kind::kClear:
+        runner.Clear();
+        break;
+      case Command::Kind::kLoad:
+        runner.Load(command);
+        break;
       case Command::Kind::kEval: {
         const std::string wrong = runner.Check(command.eval);
         const std::string place = name + ":" + std::to_string(command.eval.line);
@@ -530,8 +547,7 @@ void RunFile(const std::string& path, bool immediate, SkipList* skip, Totals* to
           ++totals->passed;
         } else {
           ++totals->failed;
-          std::printf("%s: %s\n    %s\n", place.c_str(), command.eval.expr.c_str(),
-                      wrong.c_str());
+          std::printf("%s: %s\n    %s\n", place.c_str(), command.eval.expr.c_str(), wrong.c_str());
         }
         break;
       }

@@ -1,11 +1,11 @@
-// A select over streamed remote read, half a million series made up as they are sent: what one costs
-// in CPU (the fake Prometheus, the HTTP transfer and the source together), and what memory the
-// source adds whatever the number of series: the resident size may grow by the windows only.
+// A select over streamed remote read, half a million series made up as they are sent: what one
+// costs in CPU (the fake Prometheus, the HTTP transfer and the source together), and what memory
+// the source adds whatever the number of series: the resident size may grow by the windows only.
+#include <cstdio>
+
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <cstdio>
 
 #include "codec/byte_reader.h"
 #include "net/http_server.h"
@@ -41,8 +41,10 @@ Status WriteSeries(net::BodyWriter& out) {
   const ChunkView chunk{0, 1000, 0, {&part, 1}};
   std::string buffer;
   for (int i = 0; i < kSeries; ++i) {
-    const Labels labels = Labels::Of({{"__name__", "http_requests_total"}, {"cluster", "c"},
-                                      {"job", "kubernetes-pods"}, {"namespace", "monitoring"},
+    const Labels labels = Labels::Of({{"__name__", "http_requests_total"},
+                                      {"cluster", "c"},
+                                      {"job", "kubernetes-pods"},
+                                      {"namespace", "monitoring"},
                                       {"pod", "thanos-query-" + std::to_string(1'000'000 + i)},
                                       {"replica", "a"}});
     buffer += wire::EncodeReadFrame(0, {labels, {&chunk, 1}});

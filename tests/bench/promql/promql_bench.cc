@@ -20,11 +20,11 @@ testing::MemorySource& Source() {
     auto* made = new testing::MemorySource;
     uint64_t random = 1;
     for (int i = 0; i < 1000; ++i) {
-      testing::MemorySource::Samples& samples = made->At(Labels::Of(
-          {{"__name__", "requests_total"},
-           {"job", "job-" + std::to_string(i % 20)},
-           {"instance", "10.0.0." + std::to_string(i / 10) + ":9090"},
-           {"handler", "/api/" + std::to_string(i % 10)}}));
+      testing::MemorySource::Samples& samples =
+          made->At(Labels::Of({{"__name__", "requests_total"},
+                               {"job", "job-" + std::to_string(i % 20)},
+                               {"instance", "10.0.0." + std::to_string(i / 10) + ":9090"},
+                               {"handler", "/api/" + std::to_string(i % 10)}}));
       double value = 0;
       for (int64_t t = 0; t < kDayMs; t += kScrapeMs) {
         random = random * 6364136223846793005u + 1442695040888963407u;
@@ -58,9 +58,9 @@ void BM_Query(benchmark::State& state, const char* text) {
     if (!result.ok()) return state.SkipWithError(result.status().ToString().c_str());
     samples += result->stats.samples_decoded;
   }
-  state.counters["ms_per_Msample"] = benchmark::Counter(
-      static_cast<double>(samples) / 1e9,
-      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ms_per_Msample"] =
+      benchmark::Counter(static_cast<double>(samples) / 1e9,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK_CAPTURE(BM_Query, sum_by_rate, "sum by (job) (rate(requests_total[5m]))");
 BENCHMARK_CAPTURE(BM_Query, rate_rows, "rate(requests_total[5m])");

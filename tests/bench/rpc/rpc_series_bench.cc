@@ -31,8 +31,7 @@ class BenchStream : public FrameStream {
     if (sent_ >= kSeriesPerCall) return std::optional<base::PinnedBytes>();
     const auto part = series_.subspan(sent_ % series_.size(), per_frame_);
     sent_ += per_frame_;
-    THANOS_ASSIGN_OR_RETURN(base::PinnedBytes frame,
-                            wire::EncodeSeriesFrame(part, per_frame_ > 1));
+    THANOS_ASSIGN_OR_RETURN(base::PinnedBytes frame, wire::EncodeSeriesFrame(part, per_frame_ > 1));
     return std::optional(std::move(frame));
   }
 
@@ -94,7 +93,8 @@ void BM_Series(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(series));
   state.counters["series_per_core_s"] = static_cast<double>(series) / (CpuSeconds() - before);
 }
-BENCHMARK(BM_Series)->Arg(1)->Arg(8)->Arg(64)->Arg(256)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Series)->Arg(1)->Arg(8)->Arg(64)->Arg(256)->UseRealTime()->Unit(
+    benchmark::kMillisecond);
 
 void BM_Unary(benchmark::State& state) {
   Services services;

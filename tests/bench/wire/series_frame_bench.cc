@@ -31,7 +31,11 @@ void BM_Decode(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kSeries));
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(frames[0].size()));
 }
-BENCHMARK(BM_Decode)->Args({1, 120, 1})->Args({1, 120, 0})->Args({1, 560, 1})->Args({49, 560, 1})
+BENCHMARK(BM_Decode)
+    ->Args({1, 120, 1})
+    ->Args({1, 120, 0})
+    ->Args({1, 560, 1})
+    ->Args({49, 560, 1})
     ->Args({49, 560, 0});
 
 // The last argument: whether hashes are there already.

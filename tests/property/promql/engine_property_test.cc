@@ -1,7 +1,5 @@
 // The same query gives the same bits however it is executed, and windows give what a plain scan of
 // their samples gives. Seeds are printed with each failure.
-#include "promql/engine.h"
-
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "base/executor.h"
+#include "promql/engine.h"
 #include "promql/numerics.h"
 #include "support/memory_source.h"
 #include "thanos/testing/status_matchers.h"
@@ -23,18 +22,28 @@ constexpr int64_t kEndMs = 3600000;
 
 double RandomValue(Random& random, int flavour, double previous) {
   switch (flavour) {
-    case 0: return std::floor(previous + static_cast<double>(random() % 50));  // Counter.
-    case 1: return random() % 9 == 0 ? 0 : previous + 0.25 * static_cast<double>(random() % 7);
-    case 2: return static_cast<double>(random() % 1000) / 7 - 60;
-    default: break;
+    case 0:
+      return std::floor(previous + static_cast<double>(random() % 50));  // Counter.
+    case 1:
+      return random() % 9 == 0 ? 0 : previous + 0.25 * static_cast<double>(random() % 7);
+    case 2:
+      return static_cast<double>(random() % 1000) / 7 - 60;
+    default:
+      break;
   }
   switch (random() % 12) {
-    case 0: return kNaN;
-    case 1: return kInf;
-    case 2: return -kInf;
-    case 3: return -0.0;
-    case 4: return 1e308;
-    default: return static_cast<double>(static_cast<int64_t>(random() % 2000) - 1000) / 3;
+    case 0:
+      return kNaN;
+    case 1:
+      return kInf;
+    case 2:
+      return -kInf;
+    case 3:
+      return -0.0;
+    case 4:
+      return 1e308;
+    default:
+      return static_cast<double>(static_cast<int64_t>(random() % 2000) - 1000) / 3;
   }
 }
 
@@ -42,11 +51,11 @@ void Fill(uint64_t seed, testing::MemorySource* source) {
   Random random(seed);
   const int targets = 1 + static_cast<int>(random() % 4);
   for (int i = 0; i < 60; ++i) {
-    testing::MemorySource::Samples& samples = source->At(Labels::Of(
-        {{"__name__", i % 3 == 0 ? "a_total" : "b"},
-         {"job", "job-" + std::to_string(i % 5)},
-         {"le", std::to_string(i % 4)},
-         {"pod", "pod-" + std::to_string(i)}}));
+    testing::MemorySource::Samples& samples =
+        source->At(Labels::Of({{"__name__", i % 3 == 0 ? "a_total" : "b"},
+                               {"job", "job-" + std::to_string(i % 5)},
+                               {"le", std::to_string(i % 4)},
+                               {"pod", "pod-" + std::to_string(i)}}));
     const int flavour = static_cast<int>(random() % 4);
     const bool gaps = random() % 2 == 0;
     double value = 0;
@@ -54,8 +63,7 @@ void Fill(uint64_t seed, testing::MemorySource* source) {
       if (gaps && random() % 5 == 0) continue;
       value = RandomValue(random, flavour, std::isfinite(value) ? value : 0);
       samples.t.push_back(t);
-      samples.v.push_back(random() % 40 == 0 ? std::bit_cast<double>(model::kStaleNanBits)
-                                             : value);
+      samples.v.push_back(random() % 40 == 0 ? std::bit_cast<double>(model::kStaleNanBits) : value);
     }
   }
   source->Seal();
@@ -318,8 +326,7 @@ TEST(Windows, GiveWhatAPlainScanGives) {
     for (int i = 0; i < 150; ++i) {
       value = RandomValue(random, flavour, std::isfinite(value) ? value : 0);
       samples.t.push_back(t);
-      samples.v.push_back(random() % 30 == 0 ? std::bit_cast<double>(model::kStaleNanBits)
-                                             : value);
+      samples.v.push_back(random() % 30 == 0 ? std::bit_cast<double>(model::kStaleNanBits) : value);
       t += random() % 7 == 0 ? 90000 : 1000 + static_cast<int64_t>(random() % 20000);
     }
     const int64_t range = 1000 * (1 + static_cast<int64_t>(random() % 400));
@@ -327,9 +334,9 @@ TEST(Windows, GiveWhatAPlainScanGives) {
     for (const auto& [shape, plain] : PlainFunctions()) {
       QueryParams params;
       params.text = shape;
-      params.text.replace(params.text.find("[R]"), 3,
-                          "[" + std::to_string(range) + "ms] offset " + std::to_string(offset) +
-                              "ms");
+      params.text.replace(
+          params.text.find("[R]"), 3,
+          "[" + std::to_string(range) + "ms] offset " + std::to_string(offset) + "ms");
       params.start_ms = static_cast<int64_t>(random() % 50000);
       params.end_ms = params.start_ms + 1500000;
       params.step_ms = 1000 + static_cast<int64_t>(random() % 60000);

@@ -16,14 +16,15 @@
 namespace thanos::net {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using thanos::testing::StatusIs;
-using std::chrono::milliseconds;
 
 class TextSource : public ByteSource {
  public:
-  explicit TextSource(std::string text, bool sized = true) : text_(std::move(text)), sized_(sized) {}
+  explicit TextSource(std::string text, bool sized = true)
+      : text_(std::move(text)), sized_(sized) {}
   Result<size_t> Read(std::span<std::byte> out) override {
     const size_t count = std::min(out.size(), text_.size() - at_);
     std::memcpy(out.data(), text_.data() + at_, count);
@@ -186,7 +187,8 @@ TEST_F(HttpClientTest, AnAnswerAboveItsLimitIsRefused) {
 
 TEST_F(HttpClientTest, CancellationAborts) {
   const CallContext call = context_.WithCancel();
-  auto answer = std::async(std::launch::async, [&] { return client_->Do(call, To("/wait")).status(); });
+  auto answer =
+      std::async(std::launch::async, [&] { return client_->Do(call, To("/wait")).status(); });
   entered_.get_future().wait();
   const auto began = std::chrono::steady_clock::now();
   call.Cancel();
@@ -227,7 +229,8 @@ TEST_F(HttpClientTest, ManyAtOnce) {
   for (int i = 0; i < 16; ++i) {
     answers.push_back(std::async(std::launch::async, [&] {
       for (int j = 0; j < 20; ++j) {
-        if (Status status = client_->Do(context_, To("/echo")).status(); !status.ok()) return status;
+        if (Status status = client_->Do(context_, To("/echo")).status(); !status.ok())
+          return status;
       }
       return OkStatus();
     }));

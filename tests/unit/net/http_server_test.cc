@@ -42,9 +42,10 @@ class HttpServerTest : public ::testing::Test {
       response.status = 204;
       return response;
     });
-    server_->Handle({}, "/-/healthy", [](const CallContext&, const HttpRequest&) {
-      return HttpResponse::Text(200, "OK");
-    }, {.urgent = true});
+    server_->Handle(
+        {}, "/-/healthy",
+        [](const CallContext&, const HttpRequest&) { return HttpResponse::Text(200, "OK"); },
+        {.urgent = true});
     server_->Handle({"GET"}, "/big", [](const CallContext&, const HttpRequest&) {
       return HttpResponse::Json(200, std::string(100'000, 'x'));
     });
@@ -110,9 +111,9 @@ TEST_F(HttpServerTest, PathPartsAreUnescapedOneByOne) {
 
 TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
   Start();
-  const std::string answer = Ask(
-      "GET /echo?n=1 HTTP/1.1\r\n\r\nGET /echo?n=2 HTTP/1.1\r\n\r\n"
-      "GET /echo?n=3 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const std::string answer =
+      Ask("GET /echo?n=1 HTTP/1.1\r\n\r\nGET /echo?n=2 HTTP/1.1\r\n\r\n"
+          "GET /echo?n=3 HTTP/1.1\r\nConnection: close\r\n\r\n");
   const size_t first = answer.find("n=1"), second = answer.find("n=2"), third = answer.find("n=3");
   ASSERT_NE(third, std::string::npos) << answer;
   EXPECT_LT(first, second);
@@ -143,7 +144,8 @@ TEST_F(HttpServerTest, StreamsInPieces) {
     });
   };
   Start();
-  EXPECT_THAT(Get("/stream"), EndsWith("\r\n\r\n6\r\npiece0\r\n6\r\npiece1\r\n6\r\npiece2\r\n0\r\n\r\n"));
+  EXPECT_THAT(Get("/stream"),
+              EndsWith("\r\n\r\n6\r\npiece0\r\n6\r\npiece1\r\n6\r\npiece2\r\n0\r\n\r\n"));
   EXPECT_THAT(Ask("GET /stream HTTP/1.0\r\n\r\n"), EndsWith("\r\n\r\npiece0piece1piece2"));
   EXPECT_THAT(Get("/stream", "Accept-Encoding: gzip\r\n"), HasSubstr("Content-Encoding: gzip"));
 }
@@ -167,7 +169,8 @@ TEST_F(HttpServerTest, RefusesWhatIsTooLarge) {
   options_.body_bytes_max = 100;
   options_.header_bytes_max = 4096;
   Start();
-  EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nContent-Length: 101\r\n\r\n"), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nContent-Length: 101\r\n\r\n"),
+              StartsWith("HTTP/1.1 413"));
   EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nc8\r\n" +
                   std::string(200, 'x') + "\r\n0\r\n\r\n"),
               StartsWith("HTTP/1.1 413"));
@@ -190,7 +193,8 @@ TEST_F(HttpServerTest, RefusesSmuggling) {
         "POST /echo HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc",
         "GET /echo HTTP/1.1\r\nHost : x\r\n\r\n", "GET /echo HTTP/3.0\r\n\r\n",
         "nonsense\r\n\r\n"}) {
-    EXPECT_THAT(Ask(request), ::testing::AnyOf(StartsWith("HTTP/1.1 400"), StartsWith("HTTP/1.1 505")))
+    EXPECT_THAT(Ask(request),
+                ::testing::AnyOf(StartsWith("HTTP/1.1 400"), StartsWith("HTTP/1.1 505")))
         << request;
   }
 }
@@ -198,8 +202,9 @@ TEST_F(HttpServerTest, RefusesSmuggling) {
 TEST_F(HttpServerTest, AnswersExpectContinue) {
   Start();
   RawClient client(server_->port());
-  client.Send("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
-              "Connection: close\r\n\r\n");
+  client.Send(
+      "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
+      "Connection: close\r\n\r\n");
   EXPECT_EQ(client.ReadUntil("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
   client.Send("ab");
   EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 200"));
@@ -343,10 +348,12 @@ TEST_F(HttpServerTest, AHandlerThatThrowsIsA500) {
 TEST_F(HttpServerTest, ABodyAboveTheBudgetIsRefused) {
   options_.context = CallContext().WithBudget(Budget::Make("http", 10, "some.flag"));
   Start();
-  EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nConnection: close\r\nContent-Length: 11\r\n\r\n12345678901"),
-              StartsWith("HTTP/1.1 429"));
-  EXPECT_THAT(Ask("POST /echo HTTP/1.1\r\nConnection: close\r\nContent-Length: 10\r\n\r\n1234567890"),
-              StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(
+      Ask("POST /echo HTTP/1.1\r\nConnection: close\r\nContent-Length: 11\r\n\r\n12345678901"),
+      StartsWith("HTTP/1.1 429"));
+  EXPECT_THAT(
+      Ask("POST /echo HTTP/1.1\r\nConnection: close\r\nContent-Length: 10\r\n\r\n1234567890"),
+      StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(Get("/echo"), StartsWith("HTTP/1.1 200"));
 }
 
@@ -355,8 +362,8 @@ TEST_F(HttpServerTest, AnAddressThatIsTakenIsNamed) {
   HttpServerOptions options;
   options.address = server_->address();
   HttpServer second(options);
-  EXPECT_THAT(second.Start(), thanos::testing::StatusIs(StatusCode::kUnavailable,
-                                                        HasSubstr(server_->address())));
+  EXPECT_THAT(second.Start(),
+              thanos::testing::StatusIs(StatusCode::kUnavailable, HasSubstr(server_->address())));
 }
 
 TEST_F(HttpServerTest, RecoversFromDescriptorExhaustion) {

@@ -51,8 +51,8 @@ TEST(ParseMultipart, ReadsFieldsAndLeavesFilesOut) {
   const std::string type = "multipart/form-data; boundary=\"xx\"";
   Values values;
   THANOS_EXPECT_OK(ParseMultipart(body, type, &values));
-  EXPECT_THAT(values.items(), ElementsAre(Pair("query", "up{a=\"b\"}"), Pair("time", "5"),
-                                          Pair("empty", "")));
+  EXPECT_THAT(values.items(),
+              ElementsAre(Pair("query", "up{a=\"b\"}"), Pair("time", "5"), Pair("empty", "")));
   for (size_t size = 0; size + 4 < body.size(); ++size) {
     Values part;
     EXPECT_FALSE(ParseMultipart(body.substr(0, size), type, &part).ok()) << size;
@@ -94,7 +94,8 @@ TEST(Resolver, ReadsTheHostsFile) {
   const auto resolver = MakeSystemResolver();
   const CallContext context;
   EXPECT_THAT(resolver->Resolve(context, "localhost:1"), IsOkAndHolds(ElementsAre("localhost:1")));
-  EXPECT_THAT(resolver->Resolve(context, "dns+127.0.0.1:90"), IsOkAndHolds(ElementsAre("127.0.0.1:90")));
+  EXPECT_THAT(resolver->Resolve(context, "dns+127.0.0.1:90"),
+              IsOkAndHolds(ElementsAre("127.0.0.1:90")));
   EXPECT_THAT(resolver->Resolve(context, "dns+http://127.0.0.1:90"),
               IsOkAndHolds(ElementsAre("http://127.0.0.1:90")));
   EXPECT_THAT(resolver->Resolve(context, "dns+localhost:90"),

@@ -49,8 +49,8 @@ std::string VectorJson(const json& in) {
     if (out.size() > 1) out += ',';
     const Labels labels = LabelsOf(sample.at("labels"));
     if (sample.contains("histogram")) {
-      AppendVectorHistogramJson(labels, Ms(sample.at("t_ms")),
-                                HistogramOf(sample.at("histogram")), &out);
+      AppendVectorHistogramJson(labels, Ms(sample.at("t_ms")), HistogramOf(sample.at("histogram")),
+                                &out);
     } else {
       const json& value = sample.contains("value") ? sample.at("value") : sample.at("bits");
       AppendVectorSampleJson(labels, Ms(sample.at("t_ms")), FromBits(value), &out);
@@ -72,8 +72,7 @@ std::string MatrixJson(const json& in) {
     }
     for (const json& point : series.at("histograms")) {
       histogram_times.push_back(Ms(point[0]));
-      histograms.push_back(
-          std::make_shared<const model::FloatHistogram>(HistogramOf(point[1])));
+      histograms.push_back(std::make_shared<const model::FloatHistogram>(HistogramOf(point[1])));
     }
     writer.AddSeries(LabelsOf(series.at("labels")), times, values, nullptr, histogram_times,
                      histograms);

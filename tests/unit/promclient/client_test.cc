@@ -32,8 +32,9 @@ class ClientTest : public ::testing::Test {
 };
 
 TEST_F(ClientTest, ReadsExternalLabels) {
-  fake_.Answer("/api/v1/status/config",
-               R"({"status":"success","data":{"yaml":"global:\n  scrape_interval: 5s\n  external_labels:\n    replica: a\n    cluster: \"1\"\nscrape_configs: []\n"}})");
+  fake_.Answer(
+      "/api/v1/status/config",
+      R"({"status":"success","data":{"yaml":"global:\n  scrape_interval: 5s\n  external_labels:\n    replica: a\n    cluster: \"1\"\nscrape_configs: []\n"}})");
   EXPECT_THAT(client_->ExternalLabels(context_),
               IsOkAndHolds(Labels::Of({{"cluster", "1"}, {"replica", "a"}})));
   EXPECT_EQ(fake_.requests().back().headers.Get("User-Agent"), "thanos-sidecar");
@@ -61,8 +62,9 @@ TEST_F(ClientTest, ReadsTheLowestTimestamp) {
     return client_->LowestTimestamp(context_);
   };
   const std::string name = "prometheus_tsdb_lowest_timestamp_seconds";
-  EXPECT_THAT(lowest("# HELP " + name + " x\n# TYPE " + name + " gauge\n" + name + " 1.795454405e+09\n"),
-              IsOkAndHolds(1795454405000));
+  EXPECT_THAT(
+      lowest("# HELP " + name + " x\n# TYPE " + name + " gauge\n" + name + " 1.795454405e+09\n"),
+      IsOkAndHolds(1795454405000));
   EXPECT_THAT(lowest(name + " 9.223372036854776e+15\n"), IsOkAndHolds(INT64_MIN));
   EXPECT_THAT(lowest(name + "_other 5\n"), IsOkAndHolds(0));
   EXPECT_FALSE(lowest(name + " x\n").ok());
@@ -86,7 +88,8 @@ TEST_F(ClientTest, WritesTimesAsThanosDoes) {
 
 TEST_F(ClientTest, LabelCallsCarryTheirParameters) {
   fake_.Answer("/api/v1/labels", R"({"status":"success","data":["b","a","b"]})");
-  MetadataQuery query{{model::Matcher::Equal("a", "x\"y"), model::Matcher::NotEqual("b", "")}, 1500, 2000, 7};
+  MetadataQuery query{
+      {model::Matcher::Equal("a", "x\"y"), model::Matcher::NotEqual("b", "")}, 1500, 2000, 7};
   EXPECT_THAT(client_->LabelNames(context_, query), IsOkAndHolds(ElementsAre("a", "b")));
   const net::HttpRequest request = fake_.requests().back();
   EXPECT_EQ(request.method, "GET");
@@ -102,12 +105,10 @@ TEST_F(ClientTest, LabelCallsCarryTheirParameters) {
 }
 
 TEST_F(ClientTest, HttpErrorsHaveThanosCodes) {
-  const std::pair<int, StatusCode> rows[] = {{400, StatusCode::kInvalidArgument},
-                                             {404, StatusCode::kNotFound},
-                                             {422, StatusCode::kInternal},
-                                             {500, StatusCode::kInternal},
-                                             {503, StatusCode::kUnavailable},
-                                             {418, StatusCode::kInternal}};
+  const std::pair<int, StatusCode> rows[] = {
+      {400, StatusCode::kInvalidArgument}, {404, StatusCode::kNotFound},
+      {422, StatusCode::kInternal},        {500, StatusCode::kInternal},
+      {503, StatusCode::kUnavailable},     {418, StatusCode::kInternal}};
   for (const auto& [http, code] : rows) {
     fake_.Answer("/api/v1/labels", "the body", http);
     EXPECT_THAT(client_->LabelNames(context_, {}), StatusIs(code, HasSubstr("the body")));
@@ -125,7 +126,8 @@ TEST_F(ClientTest, HttpErrorsHaveThanosCodes) {
 }
 
 TEST_F(ClientTest, ReadsRules) {
-  fake_.Answer("/api/v1/rules", R"({"status":"success","data":{"groups":[{"name":"g","file":"f","interval":5,
+  fake_.Answer("/api/v1/rules",
+               R"({"status":"success","data":{"groups":[{"name":"g","file":"f","interval":5,
     "limit":3,"evaluationTime":0.5,"lastEvaluation":"2026-11-23T17:21:44.28Z","rules":[
     {"name":"r","query":"up","labels":{"a":"b"},"health":"ok","evaluationTime":0.1,"lastEvaluation":"0001-01-01T00:00:00Z","type":"recording"},
     {"state":"firing","name":"Down","query":"up==0","duration":60,"keepFiringFor":5,"labels":{},"annotations":{"s":"t"},
@@ -148,13 +150,16 @@ TEST_F(ClientTest, ReadsRules) {
 }
 
 TEST_F(ClientTest, ReadsTheOtherFederatedAnswers) {
-  fake_.Answer("/api/v1/targets", R"({"status":"success","data":{"activeTargets":[{"discoveredLabels":{"__address__":"x"},
+  fake_.Answer(
+      "/api/v1/targets",
+      R"({"status":"success","data":{"activeTargets":[{"discoveredLabels":{"__address__":"x"},
     "labels":{"job":"j"},"scrapePool":"p","scrapeUrl":"u","lastScrape":"2026-11-23T17:21:44Z","lastScrapeDuration":0.1,"health":"up"}],
     "droppedTargets":[{"discoveredLabels":{"d":"1"}}]}})");
   THANOS_ASSERT_OK_AND_ASSIGN(auto targets, client_->Targets(context_, wire::TargetsState::kAny));
   EXPECT_EQ(targets.active.at(0).health, wire::TargetHealth::kUp);
   EXPECT_EQ(targets.dropped.at(0), Labels::Of({{"d", "1"}}));
-  fake_.Answer("/api/v1/metadata", R"({"status":"success","data":{"up":[{"type":"gauge","help":"h","unit":""}]}})");
+  fake_.Answer("/api/v1/metadata",
+               R"({"status":"success","data":{"up":[{"type":"gauge","help":"h","unit":""}]}})");
   THANOS_ASSERT_OK_AND_ASSIGN(auto metadata, client_->Metadata(context_, "up", 0));
   EXPECT_EQ(metadata.metadata.at("up").at(0).type, "gauge");
   EXPECT_EQ(fake_.requests().back().query.Get("limit"), "0");
@@ -163,7 +168,9 @@ TEST_F(ClientTest, ReadsTheOtherFederatedAnswers) {
   THANOS_ASSERT_OK_AND_ASSIGN(auto exemplars, client_->Exemplars(context_, {"up", 0, 1000, {}}));
   EXPECT_EQ(exemplars.data.at(0).exemplars.at(0).timestamp_ms, 1600096945479);
   EXPECT_EQ(exemplars.data.at(0).exemplars.at(0).value, 6);
-  fake_.Answer("/api/v1/status/tsdb", R"({"status":"success","data":{"headStats":{"numSeries":748,"numLabelPairs":561,"minTime":5,"maxTime":6},
+  fake_.Answer(
+      "/api/v1/status/tsdb",
+      R"({"status":"success","data":{"headStats":{"numSeries":748,"numLabelPairs":561,"minTime":5,"maxTime":6},
     "seriesCountByMetricName":[{"name":"up","value":3}]}})");
   THANOS_ASSERT_OK_AND_ASSIGN(auto tsdb, client_->TsdbStatistics(context_, 10));
   EXPECT_EQ(tsdb.series, 748u);

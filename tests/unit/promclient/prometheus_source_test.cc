@@ -17,11 +17,11 @@
 namespace thanos::promclient {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using thanos::testing::StatusIs;
-using std::chrono::milliseconds;
 
 struct Got {
   std::string labels;
@@ -57,7 +57,8 @@ class PrometheusSourceTest : public ::testing::Test {
     fake_.series.push_back({builder.Build(), std::move(frames)});
   }
   Result<std::vector<Got>> Select(const CallContext& context) {
-    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor, source_->Select(context, request_));
+    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor,
+                            source_->Select(context, request_));
     cursor->Start();
     std::vector<Got> out;
     std::string before;
@@ -95,9 +96,10 @@ class PrometheusSourceTest : public ::testing::Test {
 TEST_F(PrometheusSourceTest, JoinsFramesAndKeepsLabels) {
   Add({{"__name__", "up"}, {"job", "a"}}, {{"c1", "c2"}, {"c3"}});
   Add({{"__name__", "up"}, {"job", "b"}}, {{"c4"}});
-  EXPECT_THAT(MustSelect(),
-              ElementsAre(Got{R"({__name__="up", cluster="c", job="a", replica="a"})", {"c1", "c2", "c3"}},
-                          Got{R"({__name__="up", cluster="c", job="b", replica="a"})", {"c4"}}));
+  EXPECT_THAT(
+      MustSelect(),
+      ElementsAre(Got{R"({__name__="up", cluster="c", job="a", replica="a"})", {"c1", "c2", "c3"}},
+                  Got{R"({__name__="up", cluster="c", job="b", replica="a"})", {"c4"}}));
   const wire::ReadRequest read = fake_.last_read();
   ASSERT_EQ(read.queries.size(), 1u);
   EXPECT_THAT(read.accepted, ElementsAre(wire::ReadResponseType::kStreamedXorChunks,
@@ -136,7 +138,8 @@ TEST_F(PrometheusSourceTest, SortsWhereASeriesHasAnExternalName) {
 
 TEST_F(PrometheusSourceTest, SortedAnswersRespectTheBudgetAndTheLimit) {
   for (int i = 9; i > 0; --i) {
-    Add({{"__name__", "up"}, {"cluster", "own"}, {"x", std::to_string(i)}}, {{std::string(10'000, 'd')}});
+    Add({{"__name__", "up"}, {"cluster", "own"}, {"x", std::to_string(i)}},
+        {{std::string(10'000, 'd')}});
   }
   request_.limit = 3;
   EXPECT_EQ(MustSelect().size(), 3u);
@@ -160,18 +163,22 @@ TEST_F(PrometheusSourceTest, RemovesReplicaLabels) {
 
 TEST_F(PrometheusSourceTest, ExternalMatchersAreCheckedHere) {
   Add({{"__name__", "up"}});
-  request_.matchers = {model::Matcher::Equal("cluster", "other"), model::Matcher::Equal("job", "x")};
+  request_.matchers = {model::Matcher::Equal("cluster", "other"),
+                       model::Matcher::Equal("job", "x")};
   EXPECT_THAT(MustSelect(), IsEmpty());
   EXPECT_THAT(fake_.requests(), IsEmpty());
   request_.matchers[0] = model::Matcher::Equal("cluster", "c");
   EXPECT_EQ(MustSelect().size(), 1u);
-  EXPECT_THAT(fake_.last_read().queries[0].matchers, ElementsAre(model::Matcher::Equal("job", "x")));
+  EXPECT_THAT(fake_.last_read().queries[0].matchers,
+              ElementsAre(model::Matcher::Equal("job", "x")));
   request_.matchers.pop_back();
   EXPECT_EQ(MustSelect().size(), 1u);
-  EXPECT_THAT(fake_.last_read().queries[0].matchers, ElementsAre(model::Matcher::NotEqual("__name__", "")));
+  EXPECT_THAT(fake_.last_read().queries[0].matchers,
+              ElementsAre(model::Matcher::NotEqual("__name__", "")));
   request_.matchers = {model::Matcher::Equal("empty", "")};
   EXPECT_EQ(MustSelect().size(), 1u);
-  EXPECT_THAT(fake_.last_read().queries[0].matchers, ElementsAre(model::Matcher::Equal("empty", "")));
+  EXPECT_THAT(fake_.last_read().queries[0].matchers,
+              ElementsAre(model::Matcher::Equal("empty", "")));
   request_.matchers.clear();
   EXPECT_THAT(Select(context_), StatusIs(StatusCode::kInvalidArgument));
 }
@@ -201,7 +208,8 @@ TEST_F(PrometheusSourceTest, LimitsAndShards) {
 
 TEST_F(PrometheusSourceTest, TakesSamplesWhereChunksAreNotToBeHad) {
   fake_.sampled = true;
-  wire::SampledSeries series{Labels::Of({{"__name__", "up"}, {"cluster", "c"}, {"replica", "a"}}), {}, {}, {}};
+  wire::SampledSeries series{
+      Labels::Of({{"__name__", "up"}, {"cluster", "c"}, {"replica", "a"}}), {}, {}, {}};
   for (int i = 0; i < 250; ++i) {
     series.t.push_back(i * 1000);
     series.v.push_back(i * 0.5);
@@ -221,12 +229,14 @@ TEST_F(PrometheusSourceTest, TakesSamplesWhereChunksAreNotToBeHad) {
 
 TEST_F(PrometheusSourceTest, ErrorsSayWhatPrometheusSaid) {
   fake_.read_status = 500;
-  EXPECT_THAT(Select(context_),
-              StatusIs(StatusCode::kUnknown,
-                       "query Prometheus: request failed with code 500 Internal Server Error; msg out of order"));
+  EXPECT_THAT(Select(context_), StatusIs(StatusCode::kUnknown,
+                                         "query Prometheus: request failed with code 500 Internal "
+                                         "Server Error; msg out of order"));
   fake_.read_status = 200;
   fake_.content_type = "text/html";
-  EXPECT_THAT(Select(context_), StatusIs(StatusCode::kUnknown, HasSubstr("not supported remote read content type: text/html")));
+  EXPECT_THAT(Select(context_),
+              StatusIs(StatusCode::kUnknown,
+                       HasSubstr("not supported remote read content type: text/html")));
   fake_.content_type = "";
   Add({{"__name__", "up"}});
   fake_.appended = "expanding series: too slow\n";
@@ -280,10 +290,13 @@ TEST_F(PrometheusSourceTest, ReadsAheadOnlyAWindow) {
 }
 
 TEST_F(PrometheusSourceTest, LabelsWithoutChunks) {
-  fake_.Answer("/api/v1/series", R"({"status":"success","data":[{"__name__":"up","job":"b"},{"__name__":"up","job":"a"},{"__name__":"up","job":"a","replica":"z"}]})");
+  fake_.Answer(
+      "/api/v1/series",
+      R"({"status":"success","data":[{"__name__":"up","job":"b"},{"__name__":"up","job":"a"},{"__name__":"up","job":"a","replica":"z"}]})");
   request_.skip_chunks = true;
-  EXPECT_THAT(MustSelect(), ElementsAre(Got{R"({__name__="up", cluster="c", job="a", replica="a"})", {}},
-                                        Got{R"({__name__="up", cluster="c", job="b", replica="a"})", {}}));
+  EXPECT_THAT(MustSelect(),
+              ElementsAre(Got{R"({__name__="up", cluster="c", job="a", replica="a"})", {}},
+                          Got{R"({__name__="up", cluster="c", job="b", replica="a"})", {}}));
   request_.limit = 1;
   EXPECT_EQ(MustSelect().size(), 1u);
   EXPECT_EQ(fake_.requests().back().query.Get("limit"), "1");
@@ -302,7 +315,8 @@ TEST_F(PrometheusSourceTest, LabelCallsKnowExternalLabels) {
   THANOS_ASSERT_OK_AND_ASSIGN(names, source_->LabelNames(context_, request));
   EXPECT_THAT(names.values, IsEmpty());
 
-  THANOS_ASSERT_OK_AND_ASSIGN(LabelsResult values, source_->LabelValues(context_, "cluster", request));
+  THANOS_ASSERT_OK_AND_ASSIGN(LabelsResult values,
+                              source_->LabelValues(context_, "cluster", request));
   EXPECT_THAT(values.values, ElementsAre("c"));
   THANOS_ASSERT_OK_AND_ASSIGN(values, source_->LabelValues(context_, "replica", request));
   EXPECT_THAT(values.values, IsEmpty());
@@ -313,7 +327,8 @@ TEST_F(PrometheusSourceTest, LabelCallsKnowExternalLabels) {
   EXPECT_THAT(values.values, IsEmpty());
   // An old Prometheus: label calls with matchers go over the series.
   source_->Update({Labels::Of({{"cluster", "c"}}), 0, false});
-  fake_.Answer("/api/v1/series", R"({"status":"success","data":[{"job":"x","pod":"2"},{"job":"x","pod":"1"}]})");
+  fake_.Answer("/api/v1/series",
+               R"({"status":"success","data":[{"job":"x","pod":"2"},{"job":"x","pod":"1"}]})");
   THANOS_ASSERT_OK_AND_ASSIGN(values, source_->LabelValues(context_, "pod", request));
   EXPECT_THAT(values.values, ElementsAre("1", "2"));
   THANOS_ASSERT_OK_AND_ASSIGN(names, source_->LabelNames(context_, request));

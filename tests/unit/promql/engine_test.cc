@@ -121,9 +121,9 @@ TEST_F(EngineTest, HintsFollowTheStyleAskedFor) {
 
 TEST_F(EngineTest, RefusesEqualLabelSetsOnceNamesAreDropped) {
   const char* const kText = "vector cannot contain metrics with the same labelset";
-  for (const char* text : {"rate({__name__=~\"[ab]_total\"}[1m])", "abs({__name__=~\".+_total\"})",
-                           "sum(-{__name__=~\".+_total\"})",
-                           "label_replace(a_total, \"n\", \"x\", \"\", \"\")"}) {
+  for (const char* text :
+       {"rate({__name__=~\"[ab]_total\"}[1m])", "abs({__name__=~\".+_total\"})",
+        "sum(-{__name__=~\".+_total\"})", "label_replace(a_total, \"n\", \"x\", \"\", \"\")"}) {
     EXPECT_THAT(Run(text), StatusIs(StatusCode::kFailedPrecondition, HasSubstr(kText))) << text;
     EXPECT_THAT(Run(text, 30000), StatusIs(StatusCode::kFailedPrecondition, HasSubstr(kText)));
   }
@@ -141,8 +141,7 @@ TEST_F(EngineTest, StopsWhenCancelledOrLate) {
   const CallContext late =
       CallContext().WithDeadline(std::chrono::steady_clock::now() - std::chrono::seconds(1));
   EXPECT_THAT(Run("a_total", 0, late),
-              StatusIs(StatusCode::kDeadlineExceeded,
-                       "query timed out in expression evaluation"));
+              StatusIs(StatusCode::kDeadlineExceeded, "query timed out in expression evaluation"));
 }
 
 TEST_F(EngineTest, StaysWithinItsBudget) {
@@ -246,8 +245,7 @@ TEST_F(EngineTest, RefusesWrongTimesAndTypes) {
   params_.text = "a_total[5m - 5m]";
   params_.step_ms = 0;
   EXPECT_THAT(engine.Prepare(params_),
-              StatusIs(StatusCode::kInvalidArgument,
-                       HasSubstr("duration must be greater than 0")));
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("duration must be greater than 0")));
 }
 
 }  // namespace

@@ -26,12 +26,18 @@ ParserOptions AllOn() {
 // The shape of a tree as parse.jsonl writes it.
 std::string Shape(const Expr& expr) {
   switch (expr.kind) {
-    case ExprKind::kNumber: return "n";
-    case ExprKind::kString: return "s";
-    case ExprKind::kVector: return "v";
-    case ExprKind::kMatrix: return "m";
-    case ExprKind::kSubquery: return "(q " + Shape(*As<Subquery>(expr).inner) + ")";
-    case ExprKind::kParen: return "(p " + Shape(*As<Paren>(expr).inner) + ")";
+    case ExprKind::kNumber:
+      return "n";
+    case ExprKind::kString:
+      return "s";
+    case ExprKind::kVector:
+      return "v";
+    case ExprKind::kMatrix:
+      return "m";
+    case ExprKind::kSubquery:
+      return "(q " + Shape(*As<Subquery>(expr).inner) + ")";
+    case ExprKind::kParen:
+      return "(p " + Shape(*As<Paren>(expr).inner) + ")";
     case ExprKind::kUnary:
       return std::string("(u ") + (As<Unary>(expr).negate ? "- " : "+ ") +
              Shape(*As<Unary>(expr).inner) + ")";
@@ -60,8 +66,7 @@ TEST(Parser, AgreesWithTheReferenceOnEveryCase) {
   for (const nlohmann::json& row : ReadJsonLines(SharedPath("conformance/parse.jsonl"))) {
     const std::string text = row.at("expr");
     SCOPED_TRACE(text);
-    const Result<ExprPtr> parsed =
-        Parse(text, row.at("opts") == "all" ? AllOn() : ParserOptions{});
+    const Result<ExprPtr> parsed = Parse(text, row.at("opts") == "all" ? AllOn() : ParserOptions{});
     ASSERT_EQ(parsed.ok(), row.at("ok").get<bool>()) << parsed.status().ToString();
     if (!parsed.ok()) {
       EXPECT_EQ(parsed.status().message(), row.at("error").get<std::string>());
@@ -80,8 +85,7 @@ TEST(Parser, AgreesWithTheReferenceOnEveryCase) {
 
 TEST(Printer, AgreesWithTheReferenceOnEveryVector) {
   THANOS_SKIP_WITHOUT_SHARED("conformance/vectors/printer.jsonl");
-  for (const nlohmann::json& row :
-       ReadJsonLines(SharedPath("conformance/vectors/printer.jsonl"))) {
+  for (const nlohmann::json& row : ReadJsonLines(SharedPath("conformance/vectors/printer.jsonl"))) {
     const std::string text = testing::TextOf(row.at("expr"));
     SCOPED_TRACE(text);
     const Result<ExprPtr> parsed = Parse(text, {});
@@ -99,8 +103,7 @@ TEST(Printer, AgreesWithTheReferenceOnEveryVector) {
 
 TEST(Printer, WritesNumbersAsTheReference) {
   THANOS_SKIP_WITHOUT_SHARED("conformance/vectors/numbers.jsonl");
-  for (const nlohmann::json& row :
-       ReadJsonLines(SharedPath("conformance/vectors/numbers.jsonl"))) {
+  for (const nlohmann::json& row : ReadJsonLines(SharedPath("conformance/vectors/numbers.jsonl"))) {
     if (!row.contains("promql")) continue;
     const nlohmann::json& wanted = row.at("promql");
     if (row.at("kind") == "format") {

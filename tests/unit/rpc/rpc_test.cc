@@ -24,11 +24,11 @@
 namespace thanos::rpc {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using thanos::testing::IsOkAndHolds;
 using thanos::testing::StatusIs;
-using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kLong{20};
 
@@ -86,14 +86,16 @@ class FakeStore : public StoreService {
                                               const SelectRequest& request) override {
     return series(context, request);
   }
-  Result<LabelsResult> LabelNames(const CallContext& context, const LabelsRequest& request) override {
+  Result<LabelsResult> LabelNames(const CallContext& context,
+                                  const LabelsRequest& request) override {
     return names(context, request);
   }
   Result<LabelsResult> LabelValues(const CallContext&, const std::string& label,
                                    const LabelsRequest&) override {
     return LabelsResult{{label + "1", label + "2"}, {"a warning"}, false};
   }
-  std::function<Result<std::unique_ptr<FrameStream>>(const CallContext&, const SelectRequest&)> series;
+  std::function<Result<std::unique_ptr<FrameStream>>(const CallContext&, const SelectRequest&)>
+      series;
   std::function<Result<LabelsResult>(const CallContext&, const LabelsRequest&)> names =
       [](const CallContext&, const LabelsRequest&) { return LabelsResult{{"a", "b"}, {}, false}; };
 };
@@ -112,7 +114,8 @@ class FakeInfo : public InfoService {
 
 class FakeRules : public RulesService {
  public:
-  Result<wire::RulesResponse> Rules(const CallContext&, const wire::RulesRequest& request) override {
+  Result<wire::RulesResponse> Rules(const CallContext&,
+                                    const wire::RulesRequest& request) override {
     wire::RulesResponse response;
     response.warnings = {"half of it"};
     for (const std::string& name : request.rule_names) {
@@ -120,8 +123,12 @@ class FakeRules : public RulesService {
       group.name = name;
       wire::AlertingRule alert;
       alert.name = "Down";
-      alert.alerts.push_back({Labels::Of({{"a", "1"}}), {}, wire::AlertState::kFiring,
-                              int64_t{1'500'000'000}, "1e+00", PartialStrategy::kAbort});
+      alert.alerts.push_back({Labels::Of({{"a", "1"}}),
+                              {},
+                              wire::AlertState::kFiring,
+                              int64_t{1'500'000'000},
+                              "1e+00",
+                              PartialStrategy::kAbort});
       group.rules.emplace_back(alert);
       response.groups.push_back(group);
     }
@@ -138,7 +145,8 @@ class RpcTest : public ::testing::TestWithParam<Kind> {
     services_.info = info_;
     services_.rules = std::make_shared<FakeRules>();
     if (GetParam() == Kind::kMemory) {
-      channel_ = std::make_shared<Channel>(MakeMemoryTransport("memory", services_), ChannelOptions());
+      channel_ =
+          std::make_shared<Channel>(MakeMemoryTransport("memory", services_), ChannelOptions());
     } else {
       THANOS_ASSERT_OK_AND_ASSIGN(server_, Server::Start(server_options_, services_));
       channel_ = Channel::Connect(server_->address());
@@ -220,7 +228,8 @@ TEST_P(RpcTest, CodesAndTextsAreKept) {
     store_->names = [code](const CallContext&, const LabelsRequest&) {
       return Result<LabelsResult>(Status(static_cast<StatusCode>(code), "because"));
     };
-    EXPECT_THAT(channel_->LabelNames(context_, {}), StatusIs(static_cast<StatusCode>(code), "because"));
+    EXPECT_THAT(channel_->LabelNames(context_, {}),
+                StatusIs(static_cast<StatusCode>(code), "because"));
   }
   EXPECT_THAT(channel_->Targets(context_, {}),
               StatusIs(StatusCode::kUnimplemented, "unknown service thanos.Targets"));
@@ -355,7 +364,8 @@ TEST_P(RpcTest, ACancelledUnaryCallReturnsAtOnce) {
     return LabelsResult{};
   };
   const CallContext call = context_.WithCancel();
-  auto names = std::async(std::launch::async, [&] { return channel_->LabelNames(call, {}).status(); });
+  auto names =
+      std::async(std::launch::async, [&] { return channel_->LabelNames(call, {}).status(); });
   ASSERT_TRUE(entered.Wait());
   const auto began = std::chrono::steady_clock::now();
   call.Cancel();
@@ -475,7 +485,8 @@ TEST_F(GrpcServerTest, StopCancelsWhatOutlastsTheGrace) {
     return LabelsResult{};
   };
   Start();
-  auto names = std::async(std::launch::async, [&] { return channel_->LabelNames(context_, {}).status(); });
+  auto names =
+      std::async(std::launch::async, [&] { return channel_->LabelNames(context_, {}).status(); });
   ASSERT_TRUE(entered.Wait());
   server_->Stop(milliseconds(50));
   EXPECT_FALSE(names.get().ok());
@@ -501,7 +512,8 @@ TEST_F(GrpcServerTest, APeerThatTakesNothingLosesItsStream) {
 
 TEST_F(GrpcServerTest, AnUnreachablePeerIsUnavailable) {
   const auto channel = Channel::Connect("127.0.0.1:1");
-  EXPECT_THAT(channel->LabelNames(context_, {}), StatusIs(StatusCode::kUnavailable, HasSubstr("127.0.0.1:1")));
+  EXPECT_THAT(channel->LabelNames(context_, {}),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("127.0.0.1:1")));
   EXPECT_THAT(channel->Series(context_, {}, {})->Next(), StatusIs(StatusCode::kUnavailable));
   // Info waits for the peer to come.
   EXPECT_THAT(channel->Info(context_.WithTimeout(milliseconds(100))),
@@ -554,12 +566,14 @@ TEST_F(GrpcServerTest, ReflectionListsServicesAsGoThanosDoes) {
   Start();
   const auto transport = MakeGrpcTransport(server_->address(), {});
   // list_services, with any text.
-  const auto reader = transport->Stream(
-      context_, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", std::string("\x3a\x01*"), {});
+  const auto reader =
+      transport->Stream(context_, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+                        std::string("\x3a\x01*"), {});
   THANOS_ASSERT_OK_AND_ASSIGN(auto answer, reader->Next());
   ASSERT_TRUE(answer.has_value());
-  EXPECT_THAT(TextOf(*answer), ::testing::AllOf(HasSubstr("thanos.Store"), HasSubstr("thanos.info.Info"),
-                                                HasSubstr("grpc.health.v1.Health")));
+  EXPECT_THAT(TextOf(*answer),
+              ::testing::AllOf(HasSubstr("thanos.Store"), HasSubstr("thanos.info.Info"),
+                               HasSubstr("grpc.health.v1.Health")));
   THANOS_ASSERT_OK_AND_ASSIGN(auto end, reader->Next());
   EXPECT_FALSE(end.has_value());
 }
@@ -662,15 +676,18 @@ TEST_F(GrpcServerTest, PeersThatPackWithSnappyAreUnderstood) {
 
 TEST(SnappyFrames, EveryTruncationButTheWholeIsAnError) {
   const std::string text(100'000, 'x');
-  const std::string framed = SnappyFramed(text.substr(0, 60'000)) + SnappyFramed(text.substr(60'000));
+  const std::string framed =
+      SnappyFramed(text.substr(0, 60'000)) + SnappyFramed(text.substr(60'000));
   EXPECT_THAT(UnpackSnappyFrames(framed, 1 << 20), IsOkAndHolds(text));
   EXPECT_THAT(UnpackSnappyFrames(framed, 99'999), StatusIs(StatusCode::kResourceExhausted));
   const std::string small = SnappyFramed("hello");
   EXPECT_TRUE(IsSnappyFramed(small));
   for (size_t size = 11; size < small.size(); ++size) {
-    EXPECT_THAT(UnpackSnappyFrames(small.substr(0, size), 1 << 20), StatusIs(StatusCode::kDataLoss));
+    EXPECT_THAT(UnpackSnappyFrames(small.substr(0, size), 1 << 20),
+                StatusIs(StatusCode::kDataLoss));
   }
-  EXPECT_THAT(UnpackSnappyFrames(std::string("\x02\x00\x00\x00", 4), 10), StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(UnpackSnappyFrames(std::string("\x02\x00\x00\x00", 4), 10),
+              StatusIs(StatusCode::kDataLoss));
 }
 
 class CountingObserver : public CallObserver {
@@ -681,7 +698,8 @@ class CountingObserver : public CallObserver {
   }
   void Ended(const Method& method, StatusCode code, double) override {
     std::lock_guard lock(mutex_);
-    events_.push_back("ended " + std::string(method.name) + " " + std::string(StatusCodeName(code)));
+    events_.push_back("ended " + std::string(method.name) + " " +
+                      std::string(StatusCodeName(code)));
     ended_.Open();
   }
   void MessageSent(const Method&) override {}
@@ -704,7 +722,8 @@ TEST_F(GrpcServerTest, ObserversSeeCalls) {
   Start();
   EXPECT_FALSE(channel_->Info(context_).ok());
   ASSERT_TRUE(observer->ended_.Wait());
-  EXPECT_THAT(observer->events(), ElementsAre("started thanos.info.Info Info", "ended Info Unknown"));
+  EXPECT_THAT(observer->events(),
+              ElementsAre("started thanos.info.Info Info", "ended Info Unknown"));
 }
 
 }  // namespace

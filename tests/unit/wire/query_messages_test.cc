@@ -52,7 +52,8 @@ TEST(QueryMessages, FramesComeBackAsTheyWere) {
   histogram.positive_spans = {{-2, 2}};
   histogram.positive_buckets = {1, 2.5};
   histogram.hint = model::CounterResetHint::kGauge;
-  const SampledSeries series{Labels::Of({{"a", "1"}}), {1000, 2000}, {1, -0.0}, {{3000, histogram}}};
+  const SampledSeries series{
+      Labels::Of({{"a", "1"}}), {1000, 2000}, {1, -0.0}, {{3000, histogram}}};
   for (const bool batched : {false, true}) {
     THANOS_ASSERT_OK_AND_ASSIGN(QueryFrame frame,
                                 DecodeQueryFrame(EncodeQuerySeries({&series, 1}, batched)));
@@ -73,12 +74,13 @@ TEST(QueryMessages, FramesComeBackAsTheyWere) {
 
 TEST(FederationMessages, ResponsesComeBackAsTheyWere) {
   TargetsResponse targets;
-  targets.active.push_back({Labels::Of({{"d", "1"}}), Labels::Of({{"l", "2"}}), "pool", "url", "global",
-                            "err", int64_t{1'500'000'000}, 0.5, TargetHealth::kUp});
+  targets.active.push_back({Labels::Of({{"d", "1"}}), Labels::Of({{"l", "2"}}), "pool", "url",
+                            "global", "err", int64_t{1'500'000'000}, 0.5, TargetHealth::kUp});
   targets.dropped = {Labels::Of({{"x", "y"}})};
   targets.warnings = {"w"};
   TargetsResponse targets_back;
-  for (const std::string& frame : EncodeFrames(targets)) THANOS_ASSERT_OK(AddFrame(frame, &targets_back));
+  for (const std::string& frame : EncodeFrames(targets))
+    THANOS_ASSERT_OK(AddFrame(frame, &targets_back));
   EXPECT_EQ(targets_back.active.at(0).labels, targets.active[0].labels);
   EXPECT_EQ(targets_back.active.at(0).last_scrape, targets.active[0].last_scrape);
   EXPECT_EQ(targets_back.active.at(0).health, TargetHealth::kUp);
@@ -89,13 +91,15 @@ TEST(FederationMessages, ResponsesComeBackAsTheyWere) {
   metadata.metadata["up"] = {{"gauge", "help", "unit"}};
   metadata.metadata["none"] = {};
   MetadataResponse metadata_back;
-  for (const std::string& frame : EncodeFrames(metadata)) THANOS_ASSERT_OK(AddFrame(frame, &metadata_back));
+  for (const std::string& frame : EncodeFrames(metadata))
+    THANOS_ASSERT_OK(AddFrame(frame, &metadata_back));
   EXPECT_EQ(metadata_back.metadata, metadata.metadata);
 
   ExemplarsResponse exemplars;
   exemplars.data.push_back({Labels::Of({{"s", "1"}}), {{Labels::Of({{"trace", "t"}}), 1.5, 7}}});
   ExemplarsResponse exemplars_back;
-  for (const std::string& frame : EncodeFrames(exemplars)) THANOS_ASSERT_OK(AddFrame(frame, &exemplars_back));
+  for (const std::string& frame : EncodeFrames(exemplars))
+    THANOS_ASSERT_OK(AddFrame(frame, &exemplars_back));
   EXPECT_EQ(exemplars_back.data.at(0).exemplars.at(0).timestamp_ms, 7);
 
   TsdbStatisticsResponse tsdb;
@@ -108,7 +112,9 @@ TEST(FederationMessages, ResponsesComeBackAsTheyWere) {
 
 TEST(FederationMessages, RequestsComeBackAsTheyWere) {
   RulesRequest rules;
-  THANOS_ASSERT_OK(Decode(Encode(RulesRequest{RulesType::kRecord, PartialStrategy::kAbort, {"m"}, {"n"}, {"g"}, {"f"}}), &rules));
+  THANOS_ASSERT_OK(Decode(
+      Encode(RulesRequest{RulesType::kRecord, PartialStrategy::kAbort, {"m"}, {"n"}, {"g"}, {"f"}}),
+      &rules));
   EXPECT_EQ(rules.type, RulesType::kRecord);
   EXPECT_EQ(rules.partial, PartialStrategy::kAbort);
   EXPECT_THAT(rules.files, ElementsAre("f"));
@@ -116,7 +122,8 @@ TEST(FederationMessages, RequestsComeBackAsTheyWere) {
   THANOS_ASSERT_OK(Decode(Encode(MetadataRequest{"up", -1, {}}), &metadata));
   EXPECT_EQ(metadata.limit, -1);
   TsdbStatisticsRequest tsdb;
-  THANOS_ASSERT_OK(Decode(Encode(TsdbStatisticsRequest{5, {}, {model::Matcher::Equal("a", "b")}}), &tsdb));
+  THANOS_ASSERT_OK(
+      Decode(Encode(TsdbStatisticsRequest{5, {}, {model::Matcher::Equal("a", "b")}}), &tsdb));
   EXPECT_EQ(tsdb.matchers.size(), 1u);
   ExemplarsRequest exemplars;
   THANOS_ASSERT_OK(Decode(Encode(ExemplarsRequest{"up", 1, 2, {}}), &exemplars));

@@ -47,7 +47,10 @@ Labels LabelsOf(const nlohmann::json& pairs) {
 ReadRequest RequestOf(const nlohmann::json& from) {
   ReadRequest request;
   for (const nlohmann::json& row : from.at("queries")) {
-    ReadQuery query{row.value("start_timestamp_ms", int64_t{0}), row.value("end_timestamp_ms", int64_t{0}), {}, {}};
+    ReadQuery query{row.value("start_timestamp_ms", int64_t{0}),
+                    row.value("end_timestamp_ms", int64_t{0}),
+                    {},
+                    {}};
     for (const nlohmann::json& matcher : row.at("matchers")) {
       query.matchers.push_back(*model::Matcher::Make(
           static_cast<model::MatchType>(matcher.value("type", 0)), TextOf(matcher.at("name")),
@@ -55,9 +58,12 @@ ReadRequest RequestOf(const nlohmann::json& from) {
     }
     if (row.contains("hints")) {
       const nlohmann::json& h = row.at("hints");
-      query.hints = ReadHints{h.value("step_ms", int64_t{0}), h.value("func", ""),
-                              h.value("start_ms", int64_t{0}), h.value("end_ms", int64_t{0}),
-                              h.value("grouping", std::vector<std::string>{}), h.value("by", false),
+      query.hints = ReadHints{h.value("step_ms", int64_t{0}),
+                              h.value("func", ""),
+                              h.value("start_ms", int64_t{0}),
+                              h.value("end_ms", int64_t{0}),
+                              h.value("grouping", std::vector<std::string>{}),
+                              h.value("by", false),
                               h.value("range_ms", int64_t{0})};
     }
     request.queries.push_back(query);
@@ -90,8 +96,10 @@ void ExpectFrames(const nlohmann::json& row, size_t step) {
             const nlohmann::json& chunk = wanted.at("chunks").at(i);
             EXPECT_EQ(series.chunks[i].min_ms, chunk.at("min_time").get<int64_t>());
             EXPECT_EQ(series.chunks[i].max_ms, chunk.at("max_time").get<int64_t>());
-            EXPECT_EQ(static_cast<int>(series.chunks[i].parts[0].encoding), chunk.at("type").get<int>());
-            EXPECT_EQ(ToHex(codec::AsText(series.chunks[i].parts[0].data)), chunk.at("data").get<std::string>());
+            EXPECT_EQ(static_cast<int>(series.chunks[i].parts[0].encoding),
+                      chunk.at("type").get<int>());
+            EXPECT_EQ(ToHex(codec::AsText(series.chunks[i].parts[0].data)),
+                      chunk.at("data").get<std::string>());
           }
           EXPECT_EQ(ToHex(EncodeReadFrame(query, series)), frame.at("hex").get<std::string>());
           return OkStatus();
@@ -140,7 +148,8 @@ void ExpectSamples(const nlohmann::json& row) {
       }
       ASSERT_EQ(series.histograms.size(), wanted.at(j).at("histograms").size());
       for (size_t k = 0; k < series.histograms.size(); ++k) {
-        EXPECT_EQ(series.histograms[k].t, wanted.at(j).at("histograms").at(k).at("t").get<int64_t>());
+        EXPECT_EQ(series.histograms[k].t,
+                  wanted.at(j).at("histograms").at(k).at("t").get<int64_t>());
         ExpectHistogram(series.histograms[k].value, wanted.at(j).at("histograms").at(k).at("h"));
       }
     }
@@ -156,8 +165,9 @@ TEST(RemoteReadVectors, WhatPrometheusSent) {
     EXPECT_EQ(ToHex(EncodeReadRequest(RequestOf(row.at("request")))), ToHex(bytes));
     THANOS_ASSERT_OK_AND_ASSIGN(ReadRequest request, DecodeReadRequest(bytes));
     EXPECT_EQ(ToHex(EncodeReadRequest(request)), ToHex(bytes));
-    THANOS_ASSERT_OK_AND_ASSIGN(std::string packed,
-                                codec::SnappyDecompress(FromHex(row.at("request_snappy_hex")), 1 << 20));
+    THANOS_ASSERT_OK_AND_ASSIGN(
+        std::string packed,
+        codec::SnappyDecompress(FromHex(row.at("request_snappy_hex")), 1 << 20));
     EXPECT_EQ(packed, bytes);
     if (row.contains("frames")) {
       for (const size_t step : {1u, 7u, 100'000u}) ExpectFrames(row, step);
@@ -210,15 +220,18 @@ TEST(ReadFrameReader, QuotesTheErrorThatPrometheusAppends) {
 }
 
 TEST(ReadFrameReader, BoundsFrames) {
-  EXPECT_THAT(ReadAll(OneFrame(std::string(200, 'x')), 100), StatusIs(StatusCode::kDataLoss, HasSubstr("limit of 100")));
+  EXPECT_THAT(ReadAll(OneFrame(std::string(200, 'x')), 100),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("limit of 100")));
 }
 
 TEST(ReadFrameDecoder, RefusesUnknownEncodings) {
   const Labels labels = Labels::Of({{"a", "1"}});
   for (const int encoding : {0, 7}) {
-    const ChunkPart part{Aggr::kRaw, static_cast<ChunkEncoding>(encoding), 0, codec::AsBytes("data")};
+    const ChunkPart part{Aggr::kRaw, static_cast<ChunkEncoding>(encoding), 0,
+                         codec::AsBytes("data")};
     const ChunkView chunk{1, 2, 0, {&part, 1}};
-    EXPECT_THAT(ReadAll(EncodeReadFrame(0, {labels, {&chunk, 1}})), StatusIs(StatusCode::kDataLoss));
+    EXPECT_THAT(ReadAll(EncodeReadFrame(0, {labels, {&chunk, 1}})),
+                StatusIs(StatusCode::kDataLoss));
   }
 }
 

@@ -54,8 +54,8 @@ std::string LabelBytes(const std::string& name, const std::string& value) {
   return Field(1, Field(1, name) + Field(2, value));
 }
 std::string ChunkBytes(const std::string& data, uint64_t type = 0) {
-  return Field(2, Number(1, 10) + Number(2, 20) +
-                      Field(3, (type ? Number(1, type) : "") + Field(2, data)));
+  return Field(
+      2, Number(1, 10) + Number(2, 20) + Field(3, (type ? Number(1, type) : "") + Field(2, data)));
 }
 
 // --- Against recorded streams of Go Thanos ---
@@ -159,7 +159,8 @@ TEST(SeriesFrame, EmptyFrameHoldsNothing) {
 
 TEST(SeriesFrame, SortsLabelsThatAreNotInOrder) {
   THANOS_ASSERT_OK_AND_ASSIGN(
-      Decoded decoded, Decode(Field(1, LabelBytes("b", "2") + LabelBytes("a", "1") + ChunkBytes("x"))));
+      Decoded decoded,
+      Decode(Field(1, LabelBytes("b", "2") + LabelBytes("a", "1") + ChunkBytes("x"))));
   EXPECT_EQ(decoded.batch->series()[0].labels, Labels::Of({{"a", "1"}, {"b", "2"}}).view());
 }
 
@@ -169,9 +170,9 @@ TEST(SeriesFrame, RefusesALabelNameTwice) {
 }
 
 TEST(SeriesFrame, TakesLabelsAfterChunks) {
-  THANOS_ASSERT_OK_AND_ASSIGN(
-      Decoded decoded, Decode(Field(1, LabelBytes("a", "1") + ChunkBytes("x") + LabelBytes("b", "2") +
-                                           ChunkBytes("y"))));
+  THANOS_ASSERT_OK_AND_ASSIGN(Decoded decoded,
+                              Decode(Field(1, LabelBytes("a", "1") + ChunkBytes("x") +
+                                                  LabelBytes("b", "2") + ChunkBytes("y"))));
   EXPECT_EQ(decoded.batch->series()[0].labels, Labels::Of({{"a", "1"}, {"b", "2"}}).view());
   EXPECT_EQ(decoded.batch->series()[0].chunks.size(), 2u);
 }
@@ -196,8 +197,8 @@ TEST(SeriesFrame, LongTextsComeThrough) {
 }
 
 TEST(SeriesFrame, SkipsUnknownFields) {
-  const std::string unknown = Field(100, "later") + Number(101, 5) + std::string("\xb1\x06", 2) +
-                              std::string(8, 'x');
+  const std::string unknown =
+      Field(100, "later") + Number(101, 5) + std::string("\xb1\x06", 2) + std::string(8, 'x');
   THANOS_ASSERT_OK_AND_ASSIGN(
       Decoded decoded,
       Decode(unknown + Field(4, unknown + Field(1, LabelBytes("a", "1") + unknown) + unknown)));
@@ -210,7 +211,8 @@ TEST(SeriesFrame, TakesLabelsWithoutValueOrName) {
   THANOS_ASSERT_OK_AND_ASSIGN(
       Decoded decoded, Decode(Field(4, Field(1, Field(1, "") + Field(1, Field(1, "a")) +
                                                     LabelBytes("b", "2") + ChunkBytes("data")))));
-  EXPECT_EQ(decoded.batch->series()[0].labels, Labels::Of({{"", ""}, {"a", ""}, {"b", "2"}}).view());
+  EXPECT_EQ(decoded.batch->series()[0].labels,
+            Labels::Of({{"", ""}, {"a", ""}, {"b", "2"}}).view());
 }
 
 TEST(SeriesFrame, RefusesWrongWireTypes) {
@@ -239,10 +241,12 @@ TEST(SeriesFrame, RefusesTwoResults) {
 
 TEST(SeriesFrame, KnowsEncodingsUpToSix) {
   THANOS_ASSERT_OK_AND_ASSIGN(Decoded decoded, Decode(Field(1, ChunkBytes("x", 5))));
-  EXPECT_EQ(decoded.batch->series()[0].chunks[0].parts[0].encoding, ChunkEncoding::kFloatHistogramSt);
+  EXPECT_EQ(decoded.batch->series()[0].chunks[0].parts[0].encoding,
+            ChunkEncoding::kFloatHistogramSt);
   EXPECT_THAT(Decode(Field(1, ChunkBytes("x", 6))),
               StatusIs(StatusCode::kDataLoss, HasSubstr("unknown chunk encoding")));
-  EXPECT_THAT(Decode(Field(1, ChunkBytes("x", uint64_t{1} << 63))), StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(Decode(Field(1, ChunkBytes("x", uint64_t{1} << 63))),
+              StatusIs(StatusCode::kDataLoss));
 }
 
 TEST(SeriesFrame, ChecksHashesUnlessToldNotTo) {
@@ -301,7 +305,8 @@ TEST(SeriesFrame, SeveralSeriesNeedABatch) {
 TEST(SeriesFrame, ViewsKeepTheFrameAlive) {
   SeriesBatchRef batch;
   {
-    THANOS_ASSERT_OK_AND_ASSIGN(Decoded decoded, Decode(Field(1, LabelBytes("a", "1") + ChunkBytes("data"))));
+    THANOS_ASSERT_OK_AND_ASSIGN(Decoded decoded,
+                                Decode(Field(1, LabelBytes("a", "1") + ChunkBytes("data"))));
     batch = decoded.batch;
   }
   EXPECT_EQ(codec::AsText(batch->series()[0].chunks[0].parts[0].data), "data");

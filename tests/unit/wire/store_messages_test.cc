@@ -100,8 +100,9 @@ TEST(StoreMessages, GoldenInfoOfASidecar) {
   InfoResponse info;
   info.label_sets = {Labels::Of({{"cluster", "c1"}, {"replica", "a"}})};
   info.component = "sidecar";
-  info.store = StoreInfo{1795454405000, INT64_MAX, true, true, false,
-                         {{info.label_sets[0], 1795454405000, INT64_MAX}}};
+  info.store =
+      StoreInfo{1795454405000, INT64_MAX, true,
+                true,          false,     {{info.label_sets[0], 1795454405000, INT64_MAX}}};
   info.rules = info.metric_metadata = info.targets = info.exemplars = info.status = true;
   EXPECT_EQ(ToHex(EncodeInfoResponse(info)),
             "0a1d0a0d0a07636c7573746572120263310a0c0a077265706c6963611201"
@@ -127,7 +128,8 @@ TEST(StoreMessages, ASeriesRequestComesBackAsItWas) {
   request.partial = PartialStrategy::kAbort;
   request.batch_series = 64;
   request.hints_any = EncodeSeriesRequestHints({{model::Matcher::Equal("__block_id", "x")}, true});
-  THANOS_ASSERT_OK_AND_ASSIGN(SelectRequest back, DecodeSeriesRequest(EncodeSeriesRequest(request)));
+  THANOS_ASSERT_OK_AND_ASSIGN(SelectRequest back,
+                              DecodeSeriesRequest(EncodeSeriesRequest(request)));
   EXPECT_EQ(back.matchers, request.matchers);
   EXPECT_EQ(back.min_ms, request.min_ms);
   EXPECT_EQ(back.max_ms, request.max_ms);
@@ -142,7 +144,8 @@ TEST(StoreMessages, ASeriesRequestComesBackAsItWas) {
   EXPECT_THAT(back.without_labels, ElementsAre("replica"));
   EXPECT_EQ(back.partial, PartialStrategy::kAbort);
   EXPECT_EQ(back.batch_series, 64u);
-  THANOS_ASSERT_OK_AND_ASSIGN(SeriesRequestHints hints, DecodeRequestHints(back.hints_any, "SeriesRequestHints"));
+  THANOS_ASSERT_OK_AND_ASSIGN(SeriesRequestHints hints,
+                              DecodeRequestHints(back.hints_any, "SeriesRequestHints"));
   EXPECT_TRUE(hints.enable_query_stats);
   EXPECT_EQ(hints.block_matchers.size(), 1u);
 }
