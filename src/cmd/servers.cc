@@ -5,6 +5,9 @@
 namespace thanos::cmd {
 namespace {
 
+// Of all bodies being read at a time; one body is bounded by HttpServerOptions::body_bytes_max.
+constexpr size_t kHttpBodiesBytesMax = 256 << 20;
+
 constexpr char kGoRuntime[] =
     "It sets the memory limit of the Go runtime, which this program does not have.";
 
@@ -13,6 +16,8 @@ net::HttpServerOptions MakeHttpOptions(const Process& process, const HttpFlags& 
   options.address = flags.address;
   options.logger = process.logger;
   options.observer = api::MakeHttpMetrics(process.registry);
+  options.context =
+      CallContext().WithBudget(Budget::Make("HTTP request bodies", kHttpBodiesBytesMax));
   return options;
 }
 

@@ -267,12 +267,15 @@ Status Reading::ReadSamples() {
 }
 
 Status Reading::TakeSampled(const wire::SampledSeries& series) {
-  if (series.t.empty()) {
+  // Prometheus has streamed chunks, histograms among them, since 2.13: this is for what is older.
+  if (series.t.empty() || !series.histograms.empty()) {
     std::lock_guard lock(mutex_);
-    warnings_.push_back("series " + series.labels.ToString() +
-                        " without float samples is left out of an answer of samples");
-    return OkStatus();
+    warnings_.push_back(
+        "series " + series.labels.ToString() +
+        (series.t.empty() ? " without float samples is" : ": its native histograms are") +
+        " left out of an answer of samples");
   }
+  if (series.t.empty()) return OkStatus();
   THANOS_RETURN_IF_ERROR(BeginSeries(series.labels));
   for (size_t at = 0; at < series.t.size(); at += kSamplesPerChunk) {
     const size_t count = std::min(kSamplesPerChunk, series.t.size() - at);

@@ -214,6 +214,7 @@ TEST_F(PrometheusSourceTest, TakesSamplesWhereChunksAreNotToBeHad) {
     series.t.push_back(i * 1000);
     series.v.push_back(i * 0.5);
   }
+  series.histograms.push_back({300000, {}});
   fake_.samples = {series, {Labels::Of({{"__name__", "zz"}}), {}, {}, {}}};
   const std::vector<Got> got = MustSelect();
   ASSERT_EQ(got.size(), 1u);
@@ -224,7 +225,7 @@ TEST_F(PrometheusSourceTest, TakesSamplesWhereChunksAreNotToBeHad) {
   }
   EXPECT_EQ(columns.t, series.t);
   EXPECT_EQ(columns.v, series.v);
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("zz")));
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("native histograms"), HasSubstr("zz")));
 }
 
 TEST_F(PrometheusSourceTest, ErrorsSayWhatPrometheusSaid) {
