@@ -302,8 +302,8 @@ class QueryRole : public Role {
     options.timeout = std::chrono::nanoseconds(flags_.timeout_ns);
     options.concurrent_max = static_cast<size_t>(std::max<int64_t>(flags_.concurrent_max, 1));
     options.query_bytes_max = flags_.query_memory;
-    options.process_budget =
-        Budget::Make("all queries", flags_.memory_budget, "query.memory-budget");
+    options.process_budget = servers_.budgets().Show(
+        Budget::Make("all queries", flags_.memory_budget, "query.memory-budget"));
     options.dynamic_lookback = flags_.dynamic_lookback;
     options.lookback_ms = flags_.lookback_ns / 1000000;
     options.engine.executor = &cpu_;

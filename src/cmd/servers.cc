@@ -11,13 +11,14 @@ constexpr size_t kHttpBodiesBytesMax = 256 << 20;
 constexpr char kGoRuntime[] =
     "It sets the memory limit of the Go runtime, which this program does not have.";
 
-net::HttpServerOptions MakeHttpOptions(const Process& process, const HttpFlags& flags) {
+net::HttpServerOptions MakeHttpOptions(const Process& process, const HttpFlags& flags,
+                                       metrics::BudgetMetrics* budgets) {
   net::HttpServerOptions options;
   options.address = flags.address;
   options.logger = process.logger;
   options.observer = api::MakeHttpMetrics(process.registry);
-  options.context =
-      CallContext().WithBudget(Budget::Make("HTTP request bodies", kHttpBodiesBytesMax));
+  options.context = CallContext().WithBudget(
+      budgets->Show(Budget::Make("HTTP request bodies", kHttpBodiesBytesMax)));
   return options;
 }
 
@@ -96,7 +97,8 @@ Servers::Servers(const Process& process, std::string component, HttpFlags http, 
       http_flags_(std::move(http)),
       grpc_flags_(std::move(grpc)),
       prober_(component_, process.registry),
-      http_(MakeHttpOptions(process, http_flags_)) {
+      budgets_(process.registry),
+      http_(MakeHttpOptions(process, http_flags_, &budgets_)) {
   api::AddProbesAndMetrics(&http_, &prober_, process.registry);
 }
 

@@ -8,6 +8,7 @@
 
 #include "api/status_api.h"
 #include "cmd/role.h"
+#include "metrics/budgets.h"
 #include "net/http_server.h"
 #include "rpc/server.h"
 
@@ -40,6 +41,7 @@ class Servers {
 
   net::HttpServer& http() { return http_; }
   api::Prober& prober() { return prober_; }
+  metrics::BudgetMetrics& budgets() { return budgets_; }
 
   Status StartHttp();
   /// Listens and becomes ready.
@@ -53,6 +55,7 @@ class Servers {
   const HttpFlags http_flags_;
   const GrpcFlags grpc_flags_;
   api::Prober prober_;
+  metrics::BudgetMetrics budgets_;
   net::HttpServer http_;
   std::unique_ptr<rpc::Server> grpc_;
 };

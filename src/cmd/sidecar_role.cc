@@ -154,8 +154,8 @@ class SidecarRole : public Role {
   // On the watch's thread, once.
   void BecomeReady() {
     rpc::Services services;
-    const auto budget =
-        Budget::Make("all calls of the sidecar", flags_.memory_budget, "store.memory-budget");
+    const auto budget = servers_.budgets().Show(
+        Budget::Make("all calls of the sidecar", flags_.memory_budget, "store.memory-budget"));
     services.store = fanout::MakeStoreService(source_,
                                               {.series_max = flags_.series_max,
                                                .samples_max = flags_.samples_max,

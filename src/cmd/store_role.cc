@@ -195,7 +195,8 @@ class StoreRole : public Role {
                                                         &read_io_, process_.registry);
     gateway_ = std::make_shared<bucketstore::Gateway>(
         store_.get(), static_cast<size_t>(std::max<int64_t>(flags_.concurrency_max, 0)),
-        Budget::Make("all calls of the store", flags_.memory_budget, "store.memory-budget"),
+        servers_.budgets().Show(
+            Budget::Make("all calls of the store", flags_.memory_budget, "store.memory-budget")),
         process_.registry);
   }
 

@@ -14,6 +14,7 @@
 #include <grpcpp/support/client_callback.h>
 
 #include "rpc/grpc_bytes.inc"
+#include "rpc/grpc_library.h"
 
 namespace thanos::rpc {
 namespace {
@@ -298,6 +299,7 @@ class GrpcTransport : public Transport {
                      static_cast<int>(options.stream_buffer_bytes));
     // Two channels to one address stay two connections: an endpoint's end does not touch another.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    KeepGrpcRunning();
     channel_ = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
   }
 

@@ -23,6 +23,7 @@
 #include "net/acceptor.h"
 #include "rpc/dispatcher.h"
 #include "rpc/grpc_bytes.inc"
+#include "rpc/grpc_library.h"
 #include "rpc/handler_pool.h"
 #include "rpc/snappy_frames.h"
 
@@ -547,6 +548,7 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() { Stop(std::chrono::nanoseconds(0)); }
 
 Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, Services services) {
+  KeepGrpcRunning();
   auto impl = std::make_unique<Impl>(std::move(options));
   THANOS_RETURN_IF_ERROR(impl->Start(std::move(services)));
   return std::unique_ptr<Server>(new Server(std::move(impl)));

@@ -93,8 +93,9 @@ Status PrometheusWatch::Validate(const CallContext& context) const {
 
 Status PrometheusWatch::Look(const CallContext& context) {
   if (version_.empty()) {
-    THANOS_ASSIGN_OR_RETURN(version_, client_->Version(context));
-    if (version_.empty()) version_ = "0";
+    THANOS_ASSIGN_OR_RETURN(std::string version, client_->Version(context));
+    if (version.empty()) version.assign(1, '0');  // Asked once.
+    version_ = std::move(version);
   }
   promclient::PrometheusState state;
   THANOS_ASSIGN_OR_RETURN(const int64_t lowest, client_->LowestTimestamp(context));
