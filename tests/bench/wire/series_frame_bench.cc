@@ -12,12 +12,12 @@ namespace {
 constexpr size_t kSeries = 64;
 constexpr size_t kFrames = 64;  // More than the second-level cache holds.
 
-// Arguments: chunks of a series, bytes of a chunk, hashes checked.
+// Arguments: chunks of a series, bytes of a chunk, hashes checked, the reference's six labels.
 void BM_Decode(benchmark::State& state) {
   FrameLimits limits;
   limits.verify_hashes = state.range(2) != 0;
   const testing::BenchSeries series(kSeries, static_cast<size_t>(state.range(0)),
-                                    static_cast<size_t>(state.range(1)));
+                                    static_cast<size_t>(state.range(1)), state.range(3) != 0);
   std::vector<base::PinnedBytes> frames;
   for (size_t i = 0; i < kFrames; ++i) frames.push_back(*EncodeSeriesFrame(series.views(), true));
   SeriesFrameDecoder decoder(limits);
@@ -32,11 +32,13 @@ void BM_Decode(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(frames[0].size()));
 }
 BENCHMARK(BM_Decode)
-    ->Args({1, 120, 1})
-    ->Args({1, 120, 0})
-    ->Args({1, 560, 1})
-    ->Args({49, 560, 1})
-    ->Args({49, 560, 0});
+    ->Args({1, 120, 1, 0})
+    ->Args({1, 120, 0, 0})
+    ->Args({1, 560, 1, 0})
+    ->Args({49, 560, 1, 0})
+    ->Args({49, 560, 0, 0})
+    ->Args({1, 560, 0, 1})
+    ->Args({49, 560, 0, 1});
 
 // The last argument: whether hashes are there already.
 void BM_Encode(benchmark::State& state) {
