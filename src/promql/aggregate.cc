@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "model/go_quote.h"
 #include "promql/binary_kernels.h"
 #include "promql/histogram_math.h"
 #include "promql/numerics.h"
@@ -298,11 +299,12 @@ class Reduce final : public Operator {
     Group& group = groups_[number];
     for (size_t w = 0; w < grid_.words(); ++w) group.seen[w] |= row.present[w];
     reducer_->Add(&group, row);
-    if (row.histograms != nullptr) AddHistograms(*row.histograms, &group);
+    if (row.histograms != nullptr) AddHistograms(row, &group);
     return OkStatus();
   }
 
-  void AddHistograms(const HistogramColumn& column, Group* group) {
+  void AddHistograms(const Row& row, Group* group) {
+    const HistogramColumn& column = *row.histograms;
     switch (op_) {
       case TokenKind::kCount:
       case TokenKind::kGroup:
@@ -327,8 +329,13 @@ class Reduce final : public Operator {
       HistogramGroup& state = group->histograms[i];
       if (state.sum == nullptr) {
         state.sum = std::make_unique<HistogramAverage>(*column.at[i], op_ == TokenKind::kAvg);
-      } else if (!state.sum->Add(*column.at[i])) {
+      } else if (!state.incompatible && !state.sum->Add(*column.at[i])) {
         state.incompatible = true;
+        state_->Annotate(AnnotationKind::kWarning,
+                         "vector contains a mix of histograms with exponential and custom buckets "
+                         "schemas for metric name " +
+                             model::GoQuoted(row.labels.Get(kMetricName)),
+                         place_);
       }
     });
   }
@@ -344,13 +351,7 @@ class Reduce final : public Operator {
                          "encountered a mix of histograms and floats for aggregation", place_);
         continue;
       }
-      if (state.incompatible) {
-        state_->Annotate(AnnotationKind::kWarning,
-                         "vector contains a mix of histograms with exponential and custom buckets "
-                         "schemas for metric name \"\"",
-                         place_);
-        continue;
-      }
+      if (state.incompatible) continue;
       if (state.sum->hint_collision()) {
         state_->Annotate(AnnotationKind::kWarning,
                          "conflicting counter resets during histogram aggregation", place_);
