@@ -22,7 +22,7 @@ function(thanos_unit_tests)
     target_precompile_headers(${name} REUSE_FROM thanos_test_pch)
   endif()
   add_test(NAME ${kind}.${folder} COMMAND ${name})
-  set_tests_properties(${kind}.${folder} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${kind}.${folder} PROPERTIES TIMEOUT 300 LABELS ${kind})
 endfunction()
 
 # thanos_fuzz(<name> <rooms>...): tests/fuzz/<name>_fuzz.cc with corpus tests/fuzz/corpus/<name>/.
@@ -41,7 +41,7 @@ function(thanos_fuzz name)
     target_sources(fuzz_${name} PRIVATE replay_main.cc)
     add_test(NAME fuzz.${name} COMMAND fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   endif()
-  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120)
+  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
 endfunction()
 
 # thanos_bench(<name> <rooms>...): <name>_bench.cc, a google-benchmark binary in bench/.
