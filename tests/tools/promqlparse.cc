@@ -27,10 +27,10 @@ std::string Check(const nlohmann::json& row) {
   }
   if (!parsed.ok()) {
     const std::string text(parsed.status().message());
-    return text == row.at("error") ? "" : "fails with " + text;
+    return text == row.at("error").get<std::string>() ? "" : "fails with " + text;
   }
   const std::string printed = thanos::promql::Print(**parsed);
-  if (printed != row.at("printed")) return "prints as " + printed;
+  if (printed != row.at("printed").get<std::string>()) return "prints as " + printed;
   const std::string pretty = thanos::promql::PrettyPrint(**parsed);
   if (pretty != row.value("pretty", printed)) return "pretty is\n" + pretty;
   if (ValueTypeName((*parsed)->type) != row.at("type").get<std::string>()) return "type differs";

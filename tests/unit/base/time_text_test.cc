@@ -36,7 +36,7 @@ TEST(DurationVectors, ParseAndPrintLikeTheOriginals) {
       ExpectDuration(ParseGoDuration(text), row["go"], id, true);
       if (row["go"].contains("ns")) {
         EXPECT_EQ(FormatGoDuration(std::stoll(row["go"]["ns"].get<std::string>())),
-                  row["go"]["string"])
+                  row["go"]["string"].get<std::string>())
             << id;
       }
       if (row["prom"].contains("ns")) {

@@ -89,7 +89,7 @@ void ExpectGoldenChunks(const nlohmann::json& series, const std::vector<ReadChun
       const auto& part = golden["parts"][name];
       EXPECT_EQ(static_cast<int>(chunks[i].encodings[p]), part["enc"].get<int>());
       EXPECT_EQ(data.size(), part["len"].get<size_t>());
-      EXPECT_EQ(chunk::HexSha256(data), part["sha256"]);
+      EXPECT_EQ(chunk::HexSha256(data), part["sha256"].get<std::string>());
       char hash[17];
       std::snprintf(hash, sizeof hash, "%016lx", chunks[i].hashes[p]);
       EXPECT_EQ(hash, part["xxh64"]);

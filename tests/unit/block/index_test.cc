@@ -280,7 +280,7 @@ TEST(IndexHeaderTest, IsBuiltByteForByteAndAnswersAsThanosDoes) {
       testing::ReadJsonLines(testing::SharedPath("conformance/vectors/index_header.jsonl"));
   for (const auto& row : rows) {
     const std::string bytes = BuildHeader(IndexOf(row));
-    EXPECT_EQ(HexSha256(bytes), row["sha256"]) << row["id"];
+    EXPECT_EQ(HexSha256(bytes), row["sha256"].get<std::string>()) << row["id"];
     for (const uint32_t sampling : {1u, 32u}) {
       THANOS_ASSERT_OK_AND_ASSIGN(
           const auto header,

@@ -32,7 +32,7 @@ TEST(TombstonesTest, ReadsMergesAndWritesTheVectors) {
     }
     EXPECT_EQ(made.by_series(), read->by_series()) << row["id"];
     if (row.value("byte_exact", false)) {
-      EXPECT_EQ(testing::ToHex(made.Write()), row["hex"]) << row["id"];
+      EXPECT_EQ(testing::ToHex(made.Write()), row["hex"].get<std::string>()) << row["id"];
     }
   }
 }

@@ -97,7 +97,8 @@ TEST(AggregateChunkTest, SplitsTheVectorsAndWritesThemBack) {
       if (expected.is_object()) {
         ASSERT_THAT(part, IsOk()) << row["id"] << " " << kNames[i];
         EXPECT_EQ(static_cast<int>(part->encoding), expected["enc"].get<int>()) << row["id"];
-        EXPECT_EQ(testing::ToHex(codec::AsText(part->data)), expected["hex"]) << row["id"];
+        EXPECT_EQ(testing::ToHex(codec::AsText(part->data)), expected["hex"].get<std::string>())
+            << row["id"];
       } else if (text == "absent") {
         ASSERT_THAT(part, IsOk()) << row["id"] << " " << kNames[i];
         EXPECT_FALSE(part->present()) << row["id"] << " " << kNames[i];

@@ -49,7 +49,7 @@ TEST(XorChunkTest, DecodesAndEncodesTheVectorsBitForBit) {
     ASSERT_THAT(DecodeHex(row["hex"], &columns), IsOk()) << row["id"];
     ASSERT_EQ(columns.t.size(), row["n"].get<size_t>()) << row["id"];
     ExpectPrefix(row, columns, row["n"].get<size_t>());
-    EXPECT_EQ(FloatSamplesSha256(columns), row["samples_sha256"]) << row["id"];
+    EXPECT_EQ(FloatSamplesSha256(columns), row["samples_sha256"].get<std::string>()) << row["id"];
     EXPECT_EQ(testing::ToHex(Encode(columns)), row["hex"]) << row["id"];
     ++rows;
   }
