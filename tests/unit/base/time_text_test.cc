@@ -41,7 +41,7 @@ TEST(DurationVectors, ParseAndPrintLikeTheOriginals) {
       }
       if (row["prom"].contains("ns")) {
         EXPECT_EQ(FormatPromDuration(std::stoll(row["prom"]["ns"].get<std::string>()) / 1000000),
-                  row["prom"]["string"])
+                  row["prom"]["string"].get<std::string>())
             << id;
       }
     } else if (kind == "format") {

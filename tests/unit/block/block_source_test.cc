@@ -103,7 +103,7 @@ void ExpectGoldenChunks(const nlohmann::json& series, const std::vector<ReadChun
     EXPECT_EQ(floats ? columns.t.size() : columns.histograms.size(),
               golden["samples"].get<size_t>());
     EXPECT_EQ(floats ? chunk::FloatSamplesSha256(columns) : chunk::HistogramSamplesSha256(columns),
-              golden["samples_sha256"])
+              golden["samples_sha256"].get<std::string>())
         << name;
   }
 }

@@ -23,8 +23,9 @@ TEST(MetaTest, ReadsAndWritesTheVectorsAsThanosDoes) {
     }
     ASSERT_THAT(meta, IsOk()) << row["id"] << row["kind"];
     EXPECT_EQ(WriteMeta(*meta), row["written"].get<std::string>()) << row["id"] << row["kind"];
-    EXPECT_EQ(meta->GroupKey(), row["group_key"]) << row["id"];
-    EXPECT_EQ(std::to_string(meta->thanos.resolution_ms), row["resolution"]) << row["id"];
+    EXPECT_EQ(meta->GroupKey(), row["group_key"].get<std::string>()) << row["id"];
+    EXPECT_EQ(std::to_string(meta->thanos.resolution_ms), row["resolution"].get<std::string>())
+        << row["id"];
   }
 }
 

@@ -114,7 +114,7 @@ TEST(AggregateChunkTest, SplitsTheVectorsAndWritesThemBack) {
     THANOS_ASSERT_OK_AND_ASSIGN(const auto parts, SplitAggregates(codec::AsBytes(bytes)));
     std::string written;
     WriteAggregates(parts, &written);
-    EXPECT_EQ(testing::ToHex(written), row["hex"]) << row["id"];
+    EXPECT_EQ(testing::ToHex(written), row["hex"].get<std::string>()) << row["id"];
   }
 }
 

@@ -131,7 +131,8 @@ void ReplayAppends(const nlohmann::json& row) {
   ASSERT_EQ(chunks.size(), row["chunks"].size()) << row["id"];
   for (size_t i = 0; i < chunks.size(); ++i) {
     EXPECT_EQ(HeaderName(chunks[i]), row["chunks"][i]["header"]) << row["id"] << " chunk " << i;
-    EXPECT_EQ(testing::ToHex(chunks[i]), row["chunks"][i]["hex"]) << row["id"] << " chunk " << i;
+    EXPECT_EQ(testing::ToHex(chunks[i]), row["chunks"][i]["hex"].get<std::string>())
+        << row["id"] << " chunk " << i;
   }
 }
 
@@ -170,7 +171,8 @@ TEST(TranscodeTest, HistogramsWithStartTimesBecomePlainOnesOfEqualSamples) {
         ASSERT_THAT(
             DecodeChunk(TranscodedEncoding(EncodingOf(row)), codec::AsBytes(plain), &columns),
             IsOk());
-        EXPECT_EQ(HistogramSamplesSha256(columns), chunk["decoded_sha256"]) << row["id"];
+        EXPECT_EQ(HistogramSamplesSha256(columns), chunk["decoded_sha256"].get<std::string>())
+            << row["id"];
         EXPECT_EQ(HeaderName(plain), chunk["header"]) << row["id"];
       }
     }

@@ -32,7 +32,7 @@ TEST(Xor2ChunkTest, DecodesTheVectorsAndTranscodesThemToXor) {
     THANOS_ASSERT_OK_AND_ASSIGN(const std::string plain, Transcode(ChunkEncoding::kXor2, exact));
     Columns again;
     ASSERT_THAT(DecodeChunk(ChunkEncoding::kXor, codec::AsBytes(plain), &again), IsOk());
-    EXPECT_EQ(FloatSamplesSha256(again), row["samples_sha256"]) << row["id"];
+    EXPECT_EQ(FloatSamplesSha256(again), row["samples_sha256"].get<std::string>()) << row["id"];
   }
 }
 
