@@ -15,6 +15,7 @@ net::HttpServerOptions MakeHttpOptions(const Process& process, const HttpFlags& 
                                        metrics::BudgetMetrics* budgets) {
   net::HttpServerOptions options;
   options.address = flags.address;
+  options.web_config_file = flags.web_config_file;
   options.logger = process.logger;
   options.observer = api::MakeHttpMetrics(process.registry);
   options.context = CallContext().WithBudget(
@@ -67,7 +68,10 @@ void AddHttpFlags(config::FlagSet* flags, HttpFlags* values) {
   flags->PromDuration("http-grace-period",
                       "Time to wait after an interrupt received for HTTP Server.", "2m",
                       &values->grace_ns);
-  flags->NotBuilt("http.config", false);
+  flags->String("http.config",
+                "Path to the configuration file that can enable TLS or authentication for all HTTP "
+                "endpoints. It is read again when it, or a file it names, changes.",
+                "", &values->web_config_file);
 }
 
 void AddGrpcFlags(config::FlagSet* flags, GrpcFlags* values) {
@@ -80,12 +84,57 @@ void AddGrpcFlags(config::FlagSet* flags, GrpcFlags* values) {
                     "The grpc server max connection age: after it clients connect anew, which "
                     "re-reads certificates. 0 is no limit.",
                     "60m", &values->max_connection_age_ns);
-  for (const char* name :
-       {"grpc-server-tls-cert", "grpc-server-tls-key", "grpc-server-tls-client-ca",
-        "grpc-server-tls-min-version", "grpc-server-tls-ciphers", "grpc-server-tls-curves"}) {
-    flags->NotBuilt(name, false);
-  }
+  flags->String("grpc-server-tls-cert", "TLS certificate for the gRPC server, empty disables TLS.",
+                "", &values->tls_cert);
+  flags->String("grpc-server-tls-key", "TLS key for the gRPC server, empty disables TLS.", "",
+                &values->tls_key);
+  flags->String(
+      "grpc-server-tls-client-ca",
+      "TLS CA to verify clients against. If none is given, the certificates of clients are "
+      "not looked at. All three files are read again when they change.",
+      "", &values->tls_client_ca);
+  flags->Enum("grpc-server-tls-min-version", "Minimum TLS version for the gRPC server.",
+              {"1.0", "1.1", "1.2", "1.3"}, "1.3", &values->tls_min_version);
+  flags->Strings("grpc-server-tls-ciphers",
+                 "TLS cipher suite by Go's name for TLS 1.2 and below; none is the usual ones.",
+                 &values->tls_ciphers);
+  flags->Strings("grpc-server-tls-curves",
+                 "TLS curve preference (CurveP256, CurveP384, CurveP521, X25519).",
+                 &values->tls_curves);
 }
+
+namespace {
+
+// Null without a certificate.
+Result<std::shared_ptr<net::TlsFollower>> MakeGrpcTls(const GrpcFlags& flags,
+                                                      const base::Logger& logger) {
+  if (flags.tls_cert.empty() && flags.tls_key.empty()) {
+    if (flags.tls_client_ca.empty()) return std::shared_ptr<net::TlsFollower>();
+    return InvalidArgumentError(
+        "--grpc-server-tls-client-ca: when a client CA is used, --grpc-server-tls-cert and "
+        "--grpc-server-tls-key must be given too");
+  }
+  if (flags.tls_cert.empty() || flags.tls_key.empty()) {
+    return InvalidArgumentError(
+        "--grpc-server-tls-cert and --grpc-server-tls-key must both be given");
+  }
+  net::TlsServerOptions tls;
+  tls.cert.file = flags.tls_cert;
+  tls.key.file = flags.tls_key;
+  tls.client_ca.file = flags.tls_client_ca;
+  if (tls.client_ca.given()) tls.client_auth = net::ClientAuth::kRequireAndVerify;
+  THANOS_ASSIGN_OR_RETURN(tls.min_version, net::ParseTlsVersion(flags.tls_min_version));
+  tls.ciphers = flags.tls_ciphers;
+  tls.curves = flags.tls_curves;
+  tls.protocol = "h2";
+  auto follower = net::TlsFollower::Server(std::move(tls), logger);
+  if (!follower.ok()) return follower.status().WithContext("TLS of the gRPC server");
+  logger.Info("enabled gRPC server side TLS",
+              {{"client_verification", !flags.tls_client_ca.empty()}});
+  return std::move(*follower);
+}
+
+}  // namespace
 
 void AddSharedNotBuilt(config::FlagSet* flags) {
   flags->NotBuilt("request.logging-config", false).NotBuilt("request.logging-config-file", false);
@@ -112,6 +161,7 @@ Status Servers::StartHttp() {
 Status Servers::StartGrpc(rpc::Services services) {
   rpc::ServerOptions options;
   options.address = grpc_flags_.address;
+  THANOS_ASSIGN_OR_RETURN(options.tls, MakeGrpcTls(grpc_flags_, process_.logger));
   options.max_connection_age = std::chrono::nanoseconds(grpc_flags_.max_connection_age_ns);
   options.logger = process_.logger;
   options.observer =

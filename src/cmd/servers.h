@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "api/status_api.h"
 #include "cmd/role.h"
@@ -20,13 +21,15 @@ struct GlobalFlags {
 void AddGlobalFlags(config::FlagSet* flags, GlobalFlags* values);
 
 struct HttpFlags {
-  std::string address;
+  std::string address, web_config_file;
   int64_t grace_ns = 0;
 };
 void AddHttpFlags(config::FlagSet* flags, HttpFlags* values);
 
 struct GrpcFlags {
   std::string address;
+  std::string tls_cert, tls_key, tls_client_ca, tls_min_version;
+  std::vector<std::string> tls_ciphers, tls_curves;
   int64_t grace_ns = 0, max_connection_age_ns = 0;
 };
 void AddGrpcFlags(config::FlagSet* flags, GrpcFlags* values);

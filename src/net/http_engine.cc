@@ -25,6 +25,8 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "net/tls_stream.h"
+
 namespace thanos::net {
 namespace {
 
@@ -33,6 +35,7 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using Strand = asio::strand<asio::io_context::executor_type>;
 using Socket = asio::basic_stream_socket<asio::ip::tcp, Strand>;
+using Stream = TlsStream<Socket>;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Strand>;
 
@@ -41,6 +44,7 @@ constexpr size_t kHeaderFieldsMax = 100;
 constexpr size_t kPipelinedBytesMax = 16 << 10;  // Read ahead while a handler runs.
 constexpr size_t kPiecesPerWrite = 32;
 constexpr std::chrono::seconds kLingerTimeout{2};
+constexpr std::chrono::seconds kHandshakeTimeout{10};
 constexpr size_t kLingerBytesMax = 1 << 20;
 constexpr size_t kProgressBytes = 64 << 10;  // What a client must take per write timeout.
 
@@ -56,7 +60,8 @@ class Engine;
 // through its pending operations; the engine holds it weakly.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Engine* engine, Socket socket, std::string peer);
+  Connection(Engine* engine, Stream stream, std::shared_ptr<const TlsContext> tls,
+             std::string peer);
   ~Connection();
 
   void Start();
@@ -73,6 +78,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Parser = http::request_parser<http::string_body>;
   static constexpr auto kNoTimeout = std::chrono::nanoseconds::max();
 
+  void Handshake();
+  void OnHandshake(error_code error);
   void AwaitRequest();
   void ReadHeader();
   void OnHeader(error_code error);
@@ -92,7 +99,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void CancelRequest(const Status& reason);
 
   Engine* const engine_;
-  Socket socket_;
+  const std::shared_ptr<const TlsContext> tls_;  // Null in the clear.
+  Stream stream_;
   Timer timer_;
   const std::string peer_;
   boost::beast::flat_buffer buffer_;
@@ -245,7 +253,15 @@ void Engine::Adopt(int fd, const std::string& peer) {
     ::close(fd);
     return;
   }
-  auto connection = std::make_shared<Connection>(this, std::move(socket), peer);
+  SslPtr ssl;
+  std::shared_ptr<const TlsContext> tls = hooks_.tls ? hooks_.tls() : nullptr;
+  if (tls) {
+    Result<SslPtr> accepted = tls->Accept(fd);
+    if (!accepted.ok()) return;  // Closed by the socket's destructor.
+    ssl = std::move(*accepted);
+  }
+  auto connection = std::make_shared<Connection>(this, Stream(std::move(socket), std::move(ssl)),
+                                                 std::move(tls), peer);
   {
     std::lock_guard lock(mutex_);
     if (connections_.size() >= options_.connections_max) return;  // Closed by its destructor.
@@ -254,10 +270,12 @@ void Engine::Adopt(int fd, const std::string& peer) {
   connection->Start();
 }
 
-Connection::Connection(Engine* engine, Socket socket, std::string peer)
+Connection::Connection(Engine* engine, Stream stream, std::shared_ptr<const TlsContext> tls,
+                       std::string peer)
     : engine_(engine),
-      socket_(std::move(socket)),
-      timer_(socket_.get_executor()),
+      tls_(std::move(tls)),
+      stream_(std::move(stream)),
+      timer_(stream_.get_executor()),
       peer_(std::move(peer)),
       buffer_(engine->options().header_bytes_max + kPipelinedBytesMax) {}
 
@@ -267,21 +285,41 @@ Connection::~Connection() {
 }
 
 void Connection::Start() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    // The first request must come within the header's time; later ones may take the idle time.
-    self->ReadHeader();
-  });
+  asio::post(stream_.get_executor(), [self = shared_from_this()] { self->Handshake(); });
+}
+
+void Connection::Handshake() {
+  // The first request must come within the header's time; later ones may take the idle time.
+  if (!tls_) return ReadHeader();
+  Expire(kHandshakeTimeout);
+  stream_.async_handshake(
+      [self = shared_from_this()](error_code error) { self->OnHandshake(error); });
+}
+
+void Connection::OnHandshake(error_code error) {
+  if (closed_) return;
+  if (!error && tls_->CheckPeer(stream_.ssl()).ok()) return ReadHeader();
+  if (error && stream_.problem() == "http request") {
+    // Somebody who took the wrong scheme is told, in the clear.
+    static constexpr std::string_view kText =
+        "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    [[maybe_unused]] const ssize_t sent = ::send(stream_.socket().native_handle(), kText.data(),
+                                                 kText.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    error_code ignored;
+    stream_.socket().shutdown(Socket::shutdown_send, ignored);
+  }
+  Close();
 }
 
 void Connection::Drain() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
     self->draining_ = true;
     if (!self->request_open_) self->Close();
   });
 }
 
 void Connection::CutOff() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
     self->CancelRequest(CancelledError("server is shutting down"));
     self->Close();
   });
@@ -307,7 +345,7 @@ void Connection::Close() {
   closed_ = true;
   timer_.cancel();
   error_code ignored;
-  socket_.close(ignored);
+  stream_.socket().close(ignored);
   if (counted_) {
     counted_ = false;
     engine_->RequestEnded();
@@ -331,9 +369,9 @@ void Connection::CancelRequest(const Status& reason) {
 // Between requests: waits for the first byte of the next one.
 void Connection::AwaitRequest() {
   if (draining_ || engine_->draining()) return Close();
-  if (buffer_.size() > 0) return ReadHeader();
+  if (buffer_.size() > 0 || stream_.HasPending()) return ReadHeader();
   Expire(engine_->options().idle_timeout);
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
+  stream_.socket().async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
     if (error || self->closed_) return self->Close();
     self->ReadHeader();
   });
@@ -347,7 +385,7 @@ void Connection::ReadHeader() {
   parser_->body_limit(boost::none);  // Set once the route is known.
   Expire(engine_->options().header_timeout);
   http::async_read_header(
-      socket_, buffer_, *parser_,
+      stream_, buffer_, *parser_,
       [self = shared_from_this()](error_code error, size_t) { self->OnHeader(error); });
 }
 
@@ -392,7 +430,7 @@ void Connection::OnHeader(error_code error) {
   if (expect.empty() || message.version() < 11) return ReadBody();
   if (!boost::beast::iequals(expect, "100-continue")) return Refuse(417);
   auto line = std::make_shared<std::string>("HTTP/1.1 100 Continue\r\n\r\n");
-  asio::async_write(socket_, asio::buffer(*line),
+  asio::async_write(stream_, asio::buffer(*line),
                     [self = shared_from_this(), line](error_code write_error, size_t) {
                       if (write_error || self->closed_) return self->Close();
                       self->ReadBody();
@@ -401,7 +439,7 @@ void Connection::OnHeader(error_code error) {
 
 void Connection::ReadBody() {
   Expire(engine_->options().body_timeout);
-  http::async_read(socket_, buffer_, *parser_,
+  http::async_read(stream_, buffer_, *parser_,
                    [self = shared_from_this()](error_code error, size_t) { self->OnBody(error); });
 }
 
@@ -461,11 +499,11 @@ void Connection::WatchPeer() {
   if (watching_ || closed_ || !request_open_) return;
   watching_ = true;
   const bool full = buffer_.size() >= kPipelinedBytesMax;
-  socket_.async_wait(full ? Socket::wait_error : Socket::wait_read,
-                     [self = shared_from_this()](error_code error) {
-                       self->watching_ = false;
-                       self->OnPeerReadable(error);
-                     });
+  stream_.socket().async_wait(full ? Socket::wait_error : Socket::wait_read,
+                              [self = shared_from_this()](error_code error) {
+                                self->watching_ = false;
+                                self->OnPeerReadable(error);
+                              });
 }
 
 void Connection::OnPeerReadable(error_code error) {
@@ -475,7 +513,7 @@ void Connection::OnPeerReadable(error_code error) {
   ssize_t count = 0;
   if (!error && room > 0) {
     const auto space = buffer_.prepare(room);
-    count = ::recv(socket_.native_handle(), space.data(), space.size(), MSG_DONTWAIT);
+    count = stream_.TryRead(space.data(), space.size());
     if (count > 0) buffer_.commit(static_cast<size_t>(count));
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return WatchPeer();
   }
@@ -498,7 +536,7 @@ Status Connection::Write(std::string bytes, bool bounded) {
     out_.push_back(std::move(bytes));
     if (out_.size() > 1) return OkStatus();  // The pump is at work or has been called.
   }
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->PumpWrites(); });
+  asio::post(stream_.get_executor(), [self = shared_from_this()] { self->PumpWrites(); });
   return OkStatus();
 }
 
@@ -508,14 +546,15 @@ void Connection::Finish(bool keep_alive) {
     finished_ = true;
     answer_keeps_ = keep_alive;
   }
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->PumpWrites(); });
+  asio::post(stream_.get_executor(), [self = shared_from_this()] { self->PumpWrites(); });
 }
 
 void Connection::Abort() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
     // A reset, so that the client does not take the end for a whole answer.
     error_code ignored;
-    if (!self->closed_) self->socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    if (!self->closed_)
+      self->stream_.socket().set_option(asio::socket_base::linger(true, 0), ignored);
     self->Close();
   });
 }
@@ -544,7 +583,7 @@ void Connection::PumpWrites() {
   }
   // Pieces stay where they are in the deque until they are written: growing it at the back moves
   // none of them.
-  socket_.async_write_some(buffers, [self = shared_from_this()](error_code error, size_t bytes) {
+  stream_.async_write_some(buffers, [self = shared_from_this()](error_code error, size_t bytes) {
     self->OnWritten(error, bytes);
   });
 }
@@ -592,15 +631,14 @@ void Connection::AfterAnswer() {
 }
 
 void Connection::Linger() {
-  error_code ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
+  stream_.ShutdownSend();
   linger_scratch_.resize(16 << 10);
   lingered_bytes_ = 0;
   Expire(kLingerTimeout);
   struct Reader {
     static void Read(std::shared_ptr<Connection> self) {
       Connection* connection = self.get();
-      connection->socket_.async_read_some(
+      connection->stream_.async_read_some(
           asio::buffer(connection->linger_scratch_),
           [self = std::move(self)](error_code error, size_t bytes) mutable {
             self->lingered_bytes_ += bytes;

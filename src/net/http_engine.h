@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "net/http_server.h"
+#include "net/tls.h"
 
 namespace thanos::net {
 
@@ -38,6 +39,8 @@ struct EngineHooks {
   std::function<void(std::shared_ptr<Exchange>)> dispatch;
   /// A whole answer for a request that is refused before it is read.
   std::function<std::string(int status, std::string_view text)> refusal;
+  /// The certificates for the next connection; null, or not set, is a server in the clear.
+  std::function<std::shared_ptr<const TlsContext>()> tls;
 };
 
 class HttpEngine {

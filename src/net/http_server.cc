@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
+#include <new>
 #include <optional>
 
 #include <zlib.h>
@@ -17,12 +18,14 @@
 #include "net/gzip_stream.h"
 #include "net/http_engine.h"
 #include "net/router.h"
+#include "net/web_guard.h"
 
 namespace thanos::net {
 namespace {
 
 constexpr size_t kCompressBytesMin = 1024;
 constexpr size_t kRequestIdBytesMax = 128;
+constexpr size_t kWaitingPasswordsMax = 256;
 constexpr std::string_view kTextPlain = "text/plain; charset=utf-8";
 
 // "gzip" among the codings, not with q=0.
@@ -165,6 +168,20 @@ std::string_view RawPath(std::string_view target) {
   return target;
 }
 
+// What a browser says of where a request comes from. Others than browsers say nothing, and nobody
+// can make a browser lie.
+bool IsCrossSite(const HttpRequest& request) {
+  if (const std::string_view site = request.headers.Get("Sec-Fetch-Site"); !site.empty()) {
+    return site != "same-origin" && site != "none";
+  }
+  std::string_view origin = request.headers.Get("Origin");
+  if (origin.empty()) return false;
+  const size_t slashes = origin.find("://");
+  if (slashes == std::string_view::npos) return true;  // "null"
+  origin.remove_prefix(slashes + 3);
+  return !EqualsIgnoringCase(origin, request.headers.Get("Host"));
+}
+
 std::string RequestId(const HttpRequest& request) {
   const std::string_view given = request.headers.Get("X-Request-ID");
   const bool printable =
@@ -213,10 +230,19 @@ struct HttpServer::Impl {
     const bool own = match.route != nullptr && match.route->options.body_bytes_max != 0;
     return own ? match.route->options.body_bytes_max : options.body_bytes_max;
   }
+  /// What the web configuration says of the request, then Dispatch.
+  void Admit(std::shared_ptr<Exchange> exchange);
+  void AskForPassword(std::shared_ptr<Exchange> exchange);
+  void Deny(Exchange& exchange, int status);
   void Dispatch(std::shared_ptr<Exchange> exchange);
   void Serve(Exchange& exchange, const Router::Route* route, const Router::Match& match);
   HttpResponse Answer(const CallContext& context, const HttpRequest& request,
                       const Router::Route* route, const Router::Match& match);
+  /// The headers of the web configuration.
+  void AddConfigured(HttpResponse* response) const {
+    if (!guard) return;
+    for (const auto& [name, value] : *guard->headers()) response->headers.Set(name, value);
+  }
   size_t SendWhole(Exchange& exchange, HttpResponse response, bool compress);
   Status SendStream(Exchange& exchange, HttpResponse& response, bool compress, size_t* bytes);
 
@@ -226,8 +252,41 @@ struct HttpServer::Impl {
   std::unique_ptr<Acceptor> acceptor;
   std::unique_ptr<HttpEngine> engine;
   std::unique_ptr<base::Executor> handlers, urgent;
+  std::unique_ptr<WebGuard> guard;            // Null without a web configuration.
+  std::unique_ptr<base::Executor> passwords;  // One thread: bcrypt takes a core while it lasts.
   std::atomic<bool> stopping{false};
 };
+
+void HttpServer::Impl::Deny(Exchange& exchange, int status) {
+  HttpResponse page = ErrorPage(status, std::string(HttpStatusText(status)) + "\n");
+  if (status == 401) page.headers.Set("WWW-Authenticate", "Basic");
+  SendWhole(exchange, std::move(page), false);
+}
+
+void HttpServer::Impl::Admit(std::shared_ptr<Exchange> exchange) {
+  if (!guard) return Dispatch(std::move(exchange));
+  switch (guard->Check(exchange->request().headers.Get("Authorization"))) {
+    case WebGuard::Verdict::kPass:
+      return Dispatch(std::move(exchange));
+    case WebGuard::Verdict::kUnauthorized:
+      return Deny(*exchange, 401);
+    case WebGuard::Verdict::kTooMany:
+      return Deny(*exchange, 429);
+    case WebGuard::Verdict::kAsk:
+      return AskForPassword(std::move(exchange));
+  }
+}
+
+void HttpServer::Impl::AskForPassword(std::shared_ptr<Exchange> exchange) {
+  const bool taken = passwords->TrySubmit([this, exchange] {
+    if (!exchange->context().Check().ok()) return;  // Nobody waits for the answer.
+    const bool good = guard->Verify(exchange->request().headers.Get("Authorization"));
+    return good ? Dispatch(exchange) : Deny(*exchange, 401);
+  });
+  if (!taken) {
+    SendWhole(*exchange, ErrorPage(503, "too many passwords are being checked\n"), false);
+  }
+}
 
 void HttpServer::Impl::Dispatch(std::shared_ptr<Exchange> exchange) {
   HttpRequest& request = exchange->request();
@@ -277,8 +336,14 @@ HttpResponse HttpServer::Impl::Answer(const CallContext& context, const HttpRequ
                                       const Router::Route* route, const Router::Match& match) {
   if (!context.Check().ok()) return ErrorPage(503, "request was cancelled\n");
   if (route != nullptr) {
+    if (route->options.mutating && IsCrossSite(request)) {
+      return ErrorPage(403, "a request from another site may not change anything\n");
+    }
     try {
       return route->handler(context, request);
+    } catch (const std::bad_alloc&) {
+      options.logger.Error("out of memory", {{"path", request.path}});
+      return ErrorPage(503, "out of memory\n");
     } catch (const std::exception& error) {
       options.logger.Error("HTTP handler threw", {{"path", request.path}, {"err", error.what()}});
       return ErrorPage(500, "internal error\n");
@@ -295,6 +360,7 @@ HttpResponse HttpServer::Impl::Answer(const CallContext& context, const HttpRequ
 // Returns the body's size as sent.
 size_t HttpServer::Impl::SendWhole(Exchange& exchange, HttpResponse response, bool compress) {
   const HttpRequest& request = exchange.request();
+  AddConfigured(&response);
   const bool keep = exchange.keep_alive() && !stopping.load();
   if (compress && HasBody(response.status)) {
     response.headers.Set("Vary", "Accept-Encoding");
@@ -320,6 +386,7 @@ size_t HttpServer::Impl::SendWhole(Exchange& exchange, HttpResponse response, bo
 Status HttpServer::Impl::SendStream(Exchange& exchange, HttpResponse& response, bool compress,
                                     size_t* bytes) {
   const HttpRequest& request = exchange.request();
+  AddConfigured(&response);
   const bool chunked = exchange.http_minor_version() >= 1;
   const bool keep = exchange.keep_alive() && chunked && !stopping.load();
   const bool gzip = compress && AcceptsGzip(request.headers.Get("Accept-Encoding"));
@@ -363,6 +430,11 @@ void HttpServer::HandleNotFound(HttpHandler handler, RouteOptions options) {
 }
 
 Status HttpServer::Start() {
+  if (!impl_->options.web_config_file.empty()) {
+    THANOS_ASSIGN_OR_RETURN(impl_->guard,
+                            WebGuard::Open(impl_->options.web_config_file, impl_->options.logger));
+    impl_->passwords = std::make_unique<base::Executor>("passwords", 1, kWaitingPasswordsMax);
+  }
   THANOS_ASSIGN_OR_RETURN(impl_->acceptor,
                           Acceptor::Listen(impl_->options.address, impl_->options.logger));
   Impl* impl = impl_.get();
@@ -373,9 +445,10 @@ Status HttpServer::Start() {
   hooks.body_bytes_max = [impl](std::string_view method, std::string_view target) {
     return impl->BodyBytesMax(method, target);
   };
-  hooks.dispatch = [impl](std::shared_ptr<Exchange> exchange) {
-    impl->Dispatch(std::move(exchange));
-  };
+  hooks.dispatch = [impl](std::shared_ptr<Exchange> exchange) { impl->Admit(std::move(exchange)); };
+  if (impl->guard && impl->guard->has_tls()) {
+    hooks.tls = [guard = impl->guard.get()] { return guard->tls(); };
+  }
   hooks.refusal = [](int status, std::string_view) {
     HttpResponse page =
         ErrorPage(status, std::to_string(status) + " " + std::string(HttpStatusText(status)));
@@ -401,7 +474,8 @@ void HttpServer::Stop(std::chrono::nanoseconds grace) {
   impl_->engine->CutOff();
   // The I/O threads first: nothing is dispatched to a pool that is going away.
   impl_->engine->Join();
-  impl_->handlers.reset();  // Joins: handlers see that they are cancelled.
+  impl_->passwords.reset();  // It hands on to the others.
+  impl_->handlers.reset();   // Joins: handlers see that they are cancelled.
   impl_->urgent.reset();
 }
 

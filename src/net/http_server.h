@@ -97,10 +97,14 @@ struct RouteOptions {
   /// Answered by a thread of its own and free of the cap on waiting requests: probes. Such a
   /// handler must be quick.
   bool urgent = false;
+  /// It changes something: a browser that comes from another site is refused, 403.
+  bool mutating = false;
 };
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1:0";  // "host:port", ":port", "[::1]:port".
+  /// Of exporter-toolkit: TLS, users, headers, rate limit; followed as it changes. "" is none.
+  std::string web_config_file;
   size_t io_threads = 1;
   size_t handler_threads = 32;
   size_t waiting_requests_max = 1024;  // More are answered 503 at once.
@@ -132,7 +136,8 @@ class HttpServer {
   /// Instead of 404 `404 page not found\n`.
   void HandleNotFound(HttpHandler handler, RouteOptions options = {});
 
-  /// Binds and listens. kUnavailable or kInvalidArgument names the address.
+  /// Binds and listens. kUnavailable or kInvalidArgument names the address, or what is wrong with
+  /// the web configuration.
   Status Start();
   /// The port that is bound; 0 before Start().
   int port() const;

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "base/pinned_bytes.h"
+#include "net/tls_bridge.h"
+#include "net/tls_follower.h"
 #include "rpc/observer.h"
 #include "rpc/service.h"
 #include "thanos/call_context.h"
@@ -50,8 +52,6 @@ class Transport {
   virtual const std::string& target() const = 0;
 };
 
-struct ClientTlsOptions;  // Later.
-
 struct ChannelOptions {
   /// Largest answer of a call other than Series, all frames together.
   size_t answer_bytes_max = 256 << 20;
@@ -62,6 +62,10 @@ struct ChannelOptions {
   size_t stream_buffer_bytes = 1 << 20;
   std::string user_agent = "thanos/0.1.0";
   std::shared_ptr<CallObserver> observer;
+  /// Set both for TLS. Many channels share a bridge.
+  std::shared_ptr<net::TlsFollower> tls;
+  std::shared_ptr<net::TlsBridge> bridge;
+  std::string server_name;  // Sent as :authority; "" is the target.
 };
 
 /// Typed calls to one endpoint. Thread-safe; cheap to make, connects when first used. Errors of

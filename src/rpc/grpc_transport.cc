@@ -40,13 +40,23 @@ void Prepare(const CallContext& context, grpc::ClientContext* out) {
   }
 }
 
-// The context's own verdict where there is one: gRPC's "Deadline Exceeded" says less.
-Status Explain(const CallContext& context, Status status) {
-  if (status.code() != StatusCode::kCancelled && status.code() != StatusCode::kDeadlineExceeded) {
+using Dialer = net::TlsBridge::Dialer;
+
+// The context's own verdict where there is one: gRPC's "Deadline Exceeded" says less. And why TLS
+// did not come about, which gRPC does not know.
+Status Explain(const CallContext& context, Status status, const Dialer* dialer) {
+  const bool ended =
+      status.code() == StatusCode::kCancelled || status.code() == StatusCode::kDeadlineExceeded;
+  if (ended) {
+    if (Status own = context.Check(); !own.ok()) status = own;
+  }
+  if (dialer == nullptr || status.code() == StatusCode::kCancelled ||
+      (!ended && status.code() != StatusCode::kUnavailable)) {
     return status;
   }
-  Status own = context.Check();
-  return own.ok() ? status : own;
+  const std::string problem = dialer->problem();
+  if (problem.empty()) return status;
+  return Status(status.code(), std::string(status.message()) + " (TLS: " + problem + ")");
 }
 
 class UnaryCall : public grpc::ClientUnaryReactor {
@@ -77,13 +87,14 @@ class StreamCall : public grpc::ClientReadReactor<grpc::ByteBuffer>,
                    public std::enable_shared_from_this<StreamCall> {
  public:
   StreamCall(CallContext context, StreamOptions options, std::string target, std::string path,
-             std::shared_ptr<CallObserver> observer)
+             std::shared_ptr<CallObserver> observer, std::shared_ptr<const Dialer> dialer)
       : context_(std::move(context)),
         options_(options),
         target_(std::move(target)),
         path_(std::move(path)),
         method_(MethodOf(path_, CallType::kServerStream)),
-        observer_(std::move(observer)) {}
+        observer_(std::move(observer)),
+        dialer_(std::move(dialer)) {}
 
   void Start(grpc::Channel* channel, const PinnedBytes& request);
   Result<std::optional<PinnedBytes>> Next();
@@ -118,6 +129,7 @@ class StreamCall : public grpc::ClientReadReactor<grpc::ByteBuffer>,
   const std::string path_;
   const Method method_;  // Views of path_.
   const std::shared_ptr<CallObserver> observer_;
+  const std::shared_ptr<const Dialer> dialer_;  // Null in the clear.
   const SteadyClock::time_point began_ = SteadyClock::now();
   grpc::ClientContext grpc_context_;
   grpc::ByteBuffer request_, buffer_;
@@ -231,7 +243,7 @@ Result<std::optional<PinnedBytes>> StreamCall::Next() {
       return std::optional<PinnedBytes>(std::move(message.bytes));
     }
     if (has_status_) {
-      if (!status_.ok()) return Explain(context_, status_);
+      if (!status_.ok()) return Explain(context_, status_, dialer_.get());
       if (done_) return std::optional<PinnedBytes>();
     }
     const SteadyTime silence = SilenceEnds();
@@ -278,6 +290,16 @@ class StreamReader : public FrameReader {
   const CallContext::Registration registration_;
 };
 
+// Of a channel that could not be made.
+class BrokenReader : public FrameReader {
+ public:
+  explicit BrokenReader(Status status) : status_(std::move(status)) {}
+  Result<std::optional<PinnedBytes>> Next() override { return status_; }
+
+ private:
+  const Status status_;
+};
+
 class GrpcTransport : public Transport {
  public:
   GrpcTransport(const std::string& target, const ChannelOptions& options)
@@ -300,7 +322,18 @@ class GrpcTransport : public Transport {
     // Two channels to one address stay two connections: an endpoint's end does not touch another.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     KeepGrpcRunning();
-    channel_ = grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+    std::string dialled = target;
+    if (options.tls) {
+      auto dialer = options.bridge->Dial(target, [tls = options.tls] { return tls->Current(); });
+      broken_ = dialer.status();
+      if (!dialer.ok()) return;
+      dialer_ = std::move(*dialer);
+      bridge_ = options.bridge;
+      dialled = dialer_->target();
+      arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY,
+                          options.server_name.empty() ? target : options.server_name);
+    }
+    channel_ = grpc::CreateCustomChannel(dialled, grpc::InsecureChannelCredentials(), arguments);
   }
 
   Result<PinnedBytes> Unary(const CallContext& context, const std::string& method,
@@ -312,12 +345,16 @@ class GrpcTransport : public Transport {
  private:
   const std::string target_;
   const std::shared_ptr<CallObserver> observer_;
+  std::shared_ptr<net::TlsBridge> bridge_;  // Outlives the dialer, which outlives the channel.
+  std::shared_ptr<Dialer> dialer_;          // Null in the clear.
+  Status broken_;                           // Why there is no channel.
   std::shared_ptr<grpc::Channel> channel_;
 };
 
 Result<PinnedBytes> GrpcTransport::Unary(const CallContext& context, const std::string& method,
                                          std::string request, bool wait_for_ready) {
   THANOS_RETURN_IF_ERROR(context.Check());
+  THANOS_RETURN_IF_ERROR(broken_);
   const Method seen = MethodOf(method, CallType::kUnary);
   const auto began = SteadyClock::now();
   if (observer_) observer_->Started(seen);
@@ -340,14 +377,15 @@ Result<PinnedBytes> GrpcTransport::Unary(const CallContext& context, const std::
     observer_->Ended(seen, own.code(),
                      std::chrono::duration<double>(SteadyClock::now() - began).count());
   }
-  if (!own.ok()) return Explain(context, own);
+  if (!own.ok()) return Explain(context, own, dialer_.get());
   return FromByteBuffer(in);
 }
 
 std::unique_ptr<FrameReader> GrpcTransport::Stream(const CallContext& context,
                                                    const std::string& method, std::string request,
                                                    const StreamOptions& options) {
-  auto call = std::make_shared<StreamCall>(context, options, target_, method, observer_);
+  if (!broken_.ok()) return std::make_unique<BrokenReader>(broken_);
+  auto call = std::make_shared<StreamCall>(context, options, target_, method, observer_, dialer_);
   call->Start(channel_.get(), PinnedBytes::Of(std::move(request)));
   return std::make_unique<StreamReader>(std::move(call), context);
 }

@@ -21,6 +21,7 @@
 #include "base/executor.h"
 #include "codec/byte_reader.h"
 #include "net/acceptor.h"
+#include "net/tls_bridge.h"
 #include "rpc/dispatcher.h"
 #include "rpc/grpc_bytes.inc"
 #include "rpc/grpc_library.h"
@@ -445,7 +446,7 @@ class ConnectionCount {
   }
 
  private:
-  std::unordered_map<int, ino_t> open_;  // The acceptor's thread only.
+  std::unordered_map<int, ino_t> open_;  // The thread that hands connections over.
 };
 
 }  // namespace
@@ -459,10 +460,12 @@ struct Server::Impl {
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections;
   std::unique_ptr<grpc::Server> server;
   ConnectionCount connection_count;
+  std::unique_ptr<net::TlsBridge> bridge;  // Null in the clear.
   std::unique_ptr<base::PeriodicTask> watch;
   std::once_flag stopped;
 
   Status Start(Services services);
+  void Accept(int fd, const std::string& peer);
   void Adopt(int fd);
   void CheckProgress();
   void Stop(std::chrono::nanoseconds grace);
@@ -500,8 +503,16 @@ Status Server::Impl::Start(Services services) {
   if (!server) return InternalError("gRPC server on " + acceptor->address() + " did not start");
   watch = std::make_unique<base::PeriodicTask>(
       "grpc-watch", kWatchPeriod, [this] { CheckProgress(); }, false);
-  acceptor->Start([this](int fd, const std::string&) { Adopt(fd); });
+  if (options.tls) {
+    bridge = std::make_unique<net::TlsBridge>(options.connections_max, options.logger);
+  }
+  acceptor->Start([this](int fd, const std::string& peer) { Accept(fd, peer); });
   return OkStatus();
+}
+
+void Server::Impl::Accept(int fd, const std::string& peer) {
+  if (!bridge) return Adopt(fd);
+  bridge->Accept(fd, peer, core.options.tls->Current(), [this](int plain) { Adopt(plain); });
 }
 
 void Server::Impl::Adopt(int fd) {
@@ -537,6 +548,7 @@ void Server::Impl::Stop(std::chrono::nanoseconds grace) {
                      std::chrono::duration_cast<std::chrono::system_clock::duration>(grace));
   }
   watch.reset();
+  bridge.reset();  // Now, that no call needs it and before what it hands connections to.
   // Handlers of cancelled calls end now.
   core.handlers.reset();
   core.urgent.reset();

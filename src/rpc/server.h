@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "net/tls_follower.h"
 #include "rpc/observer.h"
 #include "rpc/service.h"
 
@@ -26,7 +27,8 @@ struct ServerOptions {
   std::chrono::nanoseconds max_connection_age = std::chrono::minutes(60);  // 0 is none.
   /// A peer that takes nothing for this long loses its stream.
   std::chrono::nanoseconds write_timeout = std::chrono::seconds(60);
-  CallContext context;  // Parent of each call's: budget.
+  std::shared_ptr<net::TlsFollower> tls;  // Null is in the clear.
+  CallContext context;                    // Parent of each call's: budget.
   base::Logger logger;
   std::shared_ptr<CallObserver> observer;
 };

@@ -338,11 +338,38 @@ TEST_F(HttpServerTest, StopWithoutGraceCancels) {
 TEST_F(HttpServerTest, AHandlerThatThrowsIsA500) {
   add_routes_ = [](HttpServer& server) {
     server.Handle({"GET"}, "/throws", [](const CallContext&, const HttpRequest&) -> HttpResponse {
+      throw std::runtime_error("bug");
+    });
+    server.Handle({"GET"}, "/greedy", [](const CallContext&, const HttpRequest&) -> HttpResponse {
       throw std::bad_alloc();
     });
   };
   Start();
   EXPECT_THAT(Get("/throws"), StartsWith("HTTP/1.1 500"));
+  EXPECT_THAT(Get("/greedy"), StartsWith("HTTP/1.1 503"));
+}
+
+TEST_F(HttpServerTest, OtherSitesMayNotChangeAnything) {
+  add_routes_ = [](HttpServer& server) {
+    server.Handle(
+        {"POST"}, "/-/change",
+        [](const CallContext&, const HttpRequest&) { return HttpResponse::Text(200, "done"); },
+        {.mutating = true});
+  };
+  Start();
+  const auto post = [&](const std::string& headers) {
+    return Ask("POST /-/change HTTP/1.1\r\nHost: own:9090\r\nConnection: close\r\n" + headers +
+               "Content-Length: 0\r\n\r\n");
+  };
+  for (const char* allowed : {"", "Origin: http://own:9090\r\n", "Sec-Fetch-Site: same-origin\r\n",
+                              "Sec-Fetch-Site: none\r\nOrigin: null\r\n"}) {
+    EXPECT_THAT(post(allowed), StartsWith("HTTP/1.1 200")) << allowed;
+  }
+  for (const char* refused : {"Origin: http://other\r\n", "Origin: null\r\n",
+                              "Origin: http://own:9091\r\n", "Sec-Fetch-Site: cross-site\r\n",
+                              "Sec-Fetch-Site: same-site\r\nOrigin: http://own:9090\r\n"}) {
+    EXPECT_THAT(post(refused), StartsWith("HTTP/1.1 403")) << refused;
+  }
 }
 
 TEST_F(HttpServerTest, ABodyAboveTheBudgetIsRefused) {
