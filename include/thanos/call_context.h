@@ -1,4 +1,4 @@
-// What every call carries: deadline, cancellation, memory budget, tenant, request id.
+// What every call carries: deadline, cancellation, memory budget, tenant, request id, trace.
 #pragma once
 
 #include <atomic>
@@ -62,6 +62,8 @@ class BudgetLease {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
+class TraceSpan;  // thanos/trace.h
+
 /// A cheap handle, thread-safe. Copies share cancellation; WithX() makes a child that is also
 /// cancelled with its parent.
 class CallContext {
@@ -90,6 +92,7 @@ class CallContext {
   CallContext WithBudget(std::shared_ptr<Budget> budget) const;
   CallContext WithTenant(std::string tenant) const;
   CallContext WithRequestId(std::string request_id) const;
+  CallContext WithSpan(std::shared_ptr<TraceSpan> span) const;
   /// A child that can be cancelled alone.
   CallContext WithCancel() const;
 
@@ -104,6 +107,8 @@ class CallContext {
   const std::shared_ptr<Budget>& budget() const;
   const std::string& tenant() const;
   const std::string& request_id() const;
+  /// The span that this call's work belongs to; null when it is not traced.
+  const std::shared_ptr<TraceSpan>& span() const;
 
   /// Called once on cancellation (not at the deadline); at once when already cancelled. Must not
   /// block, and must not destroy its own registration.

@@ -116,6 +116,7 @@ struct CallContext::State {
   std::shared_ptr<Budget> budget;
   std::string tenant{kDefaultTenant};
   std::string request_id;
+  std::shared_ptr<TraceSpan> span;
   std::shared_ptr<State> parent;
 
   // Forgets what is gone, each time the lists have doubled: amortised O(1) a registration.
@@ -169,6 +170,7 @@ std::shared_ptr<CallContext::State> CallContext::MakeChild() const {
   child->budget = state_->budget;
   child->tenant = state_->tenant;
   child->request_id = state_->request_id;
+  child->span = state_->span;
   child->parent = state_;
   std::lock_guard lock(state_->mutex);
   if (state_->cancelled.load()) {
@@ -211,6 +213,12 @@ CallContext CallContext::WithRequestId(std::string request_id) const {
   return CallContext(std::move(child));
 }
 
+CallContext CallContext::WithSpan(std::shared_ptr<TraceSpan> span) const {
+  auto child = MakeChild();
+  child->span = std::move(span);
+  return CallContext(std::move(child));
+}
+
 CallContext CallContext::WithCancel() const { return CallContext(MakeChild()); }
 
 void CallContext::Cancel(Status reason) const { state_->Cancel(reason); }
@@ -233,6 +241,7 @@ SteadyTime CallContext::deadline() const { return state_->deadline; }
 const std::shared_ptr<Budget>& CallContext::budget() const { return state_->budget; }
 const std::string& CallContext::tenant() const { return state_->tenant; }
 const std::string& CallContext::request_id() const { return state_->request_id; }
+const std::shared_ptr<TraceSpan>& CallContext::span() const { return state_->span; }
 
 CallContext::Registration CallContext::OnCancel(std::function<void()> callback) const {
   auto entry = std::make_shared<Registration::Entry>();

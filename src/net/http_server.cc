@@ -236,6 +236,8 @@ struct HttpServer::Impl {
   void Deny(Exchange& exchange, int status);
   void Dispatch(std::shared_ptr<Exchange> exchange);
   void Serve(Exchange& exchange, const Router::Route* route, const Router::Match& match);
+  std::vector<std::unique_ptr<HttpVisit>> Visit(std::string_view handler,
+                                                const HttpRequest& request, CallContext* context);
   HttpResponse Answer(const CallContext& context, const HttpRequest& request,
                       const Router::Route* route, const Router::Match& match);
   /// The headers of the web configuration.
@@ -315,9 +317,11 @@ void HttpServer::Impl::Serve(Exchange& exchange, const Router::Route* route,
                      ? *UrlUnescape(RawPath(request.target), false)
                      : std::string(RawPath(request.target));
   ReadParameters(&request);
-  const CallContext context = exchange.context().WithRequestId(RequestId(request));
+  CallContext context = exchange.context().WithRequestId(RequestId(request));
+  const std::vector<std::unique_ptr<HttpVisit>> visits = Visit(name, request, &context);
 
   HttpResponse response = Answer(context, request, route, match);
+  for (const auto& visit : visits) visit->Answering(&response);
   const bool compress =
       (route == nullptr || route->options.compress) && !response.headers.Has("Content-Encoding");
   HttpObservation seen{name, request.method, request.path, response.status, 0, request.body.size(),
@@ -330,6 +334,19 @@ void HttpServer::Impl::Serve(Exchange& exchange, const Router::Route* route,
   }
   seen.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (options.observer) options.observer->Ended(seen);
+  for (const auto& visit : visits) visit->Ended(seen);
+}
+
+std::vector<std::unique_ptr<HttpVisit>> HttpServer::Impl::Visit(std::string_view handler,
+                                                                const HttpRequest& request,
+                                                                CallContext* context) {
+  std::vector<std::unique_ptr<HttpVisit>> visits;
+  if (handler.empty()) return visits;
+  for (const auto& interceptor : options.interceptors) {
+    auto visit = interceptor->Begin(handler, request, context);
+    if (visit) visits.push_back(std::move(visit));
+  }
+  return visits;
 }
 
 HttpResponse HttpServer::Impl::Answer(const CallContext& context, const HttpRequest& request,

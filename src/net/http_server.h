@@ -90,8 +90,29 @@ class HttpObserver {
   virtual void Ended(const HttpObservation& observation) = 0;
 };
 
+/// One request, as an interceptor accompanies it.
+class HttpVisit {
+ public:
+  virtual ~HttpVisit() = default;
+  /// Before the answer goes out; may add headers.
+  virtual void Answering(HttpResponse* response) = 0;
+  /// When all of it is out, or the client gone.
+  virtual void Ended(const HttpObservation& observation) = 0;
+};
+
+/// Steps into requests to named routes before their handlers run: traces, request logs. Called on
+/// handlers' threads, on many at once; must not block.
+class HttpInterceptor {
+ public:
+  virtual ~HttpInterceptor() = default;
+  /// May replace the context that the handler gets. Null when it has no interest. The request
+  /// outlives the visit.
+  virtual std::unique_ptr<HttpVisit> Begin(std::string_view handler, const HttpRequest& request,
+                                           CallContext* context) = 0;
+};
+
 struct RouteOptions {
-  std::string name = {};      // For the observer.
+  std::string name = {};      // For the observer; interceptors see named routes only.
   size_t body_bytes_max = 0;  // 0: the server's.
   bool compress = true;       // gzip where the client accepts it and it is worth it.
   /// Answered by a thread of its own and free of the cap on waiting requests: probes. Such a
@@ -119,6 +140,7 @@ struct HttpServerOptions {
   CallContext context;  // Parent of each request's: budget, tenant.
   base::Logger logger;
   std::shared_ptr<HttpObserver> observer;
+  std::vector<std::shared_ptr<HttpInterceptor>> interceptors;  // In the order of Begin().
 };
 
 /// Routes are added before Start(). All other methods are thread-safe.

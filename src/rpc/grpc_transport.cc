@@ -15,6 +15,7 @@
 
 #include "rpc/grpc_bytes.inc"
 #include "rpc/grpc_library.h"
+#include "thanos/trace.h"
 
 namespace thanos::rpc {
 namespace {
@@ -29,6 +30,7 @@ int Milliseconds(std::chrono::nanoseconds time) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
 }
 
+// `context` is the call's own, within its span.
 void Prepare(const CallContext& context, grpc::ClientContext* out) {
   if (context.deadline() != SteadyTime::max()) {
     const auto left = context.deadline() - SteadyClock::now();
@@ -37,6 +39,9 @@ void Prepare(const CallContext& context, grpc::ClientContext* out) {
   out->AddMetadata(std::string(kTenantKey), context.tenant());
   if (!context.request_id().empty()) {
     out->AddMetadata(std::string(kRequestIdKey), context.request_id());
+  }
+  if (context.span()) {
+    for (auto& [name, value] : context.span()->Headers()) out->AddMetadata(name, value);
   }
 }
 
@@ -86,9 +91,11 @@ class UnaryCall : public grpc::ClientUnaryReactor {
 class StreamCall : public grpc::ClientReadReactor<grpc::ByteBuffer>,
                    public std::enable_shared_from_this<StreamCall> {
  public:
-  StreamCall(CallContext context, StreamOptions options, std::string target, std::string path,
-             std::shared_ptr<CallObserver> observer, std::shared_ptr<const Dialer> dialer)
-      : context_(std::move(context)),
+  StreamCall(const CallContext& context, StreamOptions options, std::string target,
+             std::string path, std::shared_ptr<CallObserver> observer,
+             std::shared_ptr<const Dialer> dialer)
+      : span_(context, path, SpanKind::kClient),
+        context_(span_.Enter(context)),
         options_(options),
         target_(std::move(target)),
         path_(std::move(path)),
@@ -123,6 +130,7 @@ class StreamCall : public grpc::ClientReadReactor<grpc::ByteBuffer>,
   }
   SteadyTime SilenceEnds() const;
 
+  Span span_;
   const CallContext context_;
   const StreamOptions options_;
   const std::string target_;
@@ -151,6 +159,7 @@ class StreamCall : public grpc::ClientReadReactor<grpc::ByteBuffer>,
 void StreamCall::Start(grpc::Channel* channel, const PinnedBytes& request) {
   self_ = shared_from_this();
   if (observer_) observer_->Started(method_);
+  span_.Set("net.peer.name", target_);
   Prepare(context_, &grpc_context_);
   request_ = ToByteBuffer(request);
   const grpc::internal::RpcMethod method(path_.c_str(), nullptr,
@@ -208,6 +217,8 @@ void StreamCall::OnReadDone(bool ok) {
 
 void StreamCall::OnDone(const grpc::Status& status) {
   const Status own = FromGrpc(status);
+  span_.Fail(own);
+  span_.End();
   if (observer_) {
     observer_->Ended(method_, own.code(),
                      std::chrono::duration<double>(SteadyClock::now() - began_).count());
@@ -359,7 +370,9 @@ Result<PinnedBytes> GrpcTransport::Unary(const CallContext& context, const std::
   const auto began = SteadyClock::now();
   if (observer_) observer_->Started(seen);
   grpc::ClientContext grpc_context;
-  Prepare(context, &grpc_context);
+  const Span span(context, method, SpanKind::kClient);
+  span.Set("net.peer.name", target_);
+  Prepare(span.Enter(context), &grpc_context);
   grpc_context.set_wait_for_ready(wait_for_ready);
   const grpc::ByteBuffer out = ToByteBuffer(PinnedBytes::Of(std::move(request)));
   grpc::ByteBuffer in;
@@ -372,6 +385,7 @@ Result<PinnedBytes> GrpcTransport::Unary(const CallContext& context, const std::
     status = call.Wait();
   }
   const Status own = FromGrpc(status);
+  span.Fail(own);
   if (observer_) {
     if (own.ok()) observer_->MessageReceived(seen);
     observer_->Ended(seen, own.code(),

@@ -73,6 +73,7 @@ class ServerCall : public grpc::ServerGenericBidiReactor,
   enum class Act { kNothing, kWrite, kWriteAndFinish, kFinish, kRead };
 
   static CallContext MakeContext(const Core& core, const grpc::CallbackServerContext& context);
+  void BeginVisits();
   Status TakeRequest();
   void Submit(void (ServerCall::*work)());
   void RunUnary();
@@ -87,8 +88,9 @@ class ServerCall : public grpc::ServerGenericBidiReactor,
   Core* const core_;
   grpc::GenericCallbackServerContext* const grpc_context_;  // Valid until OnDone.
   const SteadyClock::time_point began_ = SteadyClock::now();
-  const CallContext context_;
+  CallContext context_;  // As interceptors left it, from before the request is read.
   const ServedMethod* method_ = nullptr;
+  std::vector<std::unique_ptr<CallVisit>> visits_;
   std::shared_ptr<ServerCall> self_;
   grpc::ByteBuffer request_, out_buffer_;
   PinnedBytes request_bytes_;
@@ -151,7 +153,24 @@ void ServerCall::Begin() {
   }
   method_ = *found;
   if (core_->options.observer) core_->options.observer->Started(method_->method());
+  BeginVisits();
   StartRead(&request_);
+}
+
+// Before anything else runs on this call, so that its context may be replaced.
+void ServerCall::BeginVisits() {
+  if (core_->options.interceptors.empty()) return;
+  const auto& metadata = grpc_context_->client_metadata();
+  const IncomingCall call{
+      method_->method(), grpc_context_->peer(), [&metadata](std::string_view name) {
+        const auto at = metadata.find({name.data(), name.size()});
+        return at == metadata.end() ? std::string_view()
+                                    : std::string_view(at->second.data(), at->second.size());
+      }};
+  for (const auto& interceptor : core_->options.interceptors) {
+    auto visit = interceptor->Begin(call, &context_);
+    if (visit) visits_.push_back(std::move(visit));
+  }
 }
 
 // A request's bytes. Go Thanos with --grpc-compression=snappy packs them in a way that gRPC leaves
@@ -383,20 +402,27 @@ void ServerCall::CheckProgress(SteadyClock::time_point before) {
 
 void ServerCall::OnDone() {
   context_.Cancel();  // A handler that is still at work has nobody to work for.
-  StatusCode code;
+  Status status;
   {
     std::lock_guard lock(mutex_);
     done_ = true;
-    code = cancelled_ ? StatusCode::kCancelled : end_ ? end_->code() : StatusCode::kUnknown;
+    if (cancelled_) {
+      status = CancelledError("context canceled");
+    } else {
+      status = end_ ? *end_ : Status(StatusCode::kUnknown, "the call ended without a status");
+    }
     out_.clear();
   }
   {
     std::lock_guard lock(core_->mutex);
     core_->calls.erase(this);
   }
-  if (method_ != nullptr && core_->options.observer) {
+  if (method_ != nullptr) {
     const double seconds = std::chrono::duration<double>(SteadyClock::now() - began_).count();
-    core_->options.observer->Ended(method_->method(), code, seconds);
+    if (core_->options.observer) {
+      core_->options.observer->Ended(method_->method(), status.code(), seconds);
+    }
+    for (const auto& visit : visits_) visit->Ended(method_->method(), status, seconds);
   }
   self_.reset();  // Perhaps the end of this object.
 }

@@ -31,6 +31,7 @@ struct ServerOptions {
   CallContext context;                    // Parent of each call's: budget.
   base::Logger logger;
   std::shared_ptr<CallObserver> observer;
+  std::vector<std::shared_ptr<CallInterceptor>> interceptors;  // In the order of Begin().
 };
 
 /// Thread-safe.

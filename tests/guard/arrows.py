@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 # Public headers are types of these rooms.
-PUBLIC = {"status": "base", "call_context": "base", "version": "base", "labels": "model",
+PUBLIC = {"status": "base", "call_context": "base", "trace": "base", "version": "base", "labels": "model",
           "chunk": "model", "series": "series", "bucket": "objstore"}
 # base and what it promises is everybody's; these two public headers are plain declarations that
 # rooms below their home may name.
