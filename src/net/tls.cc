@@ -144,9 +144,8 @@ Status SetCurves(SSL_CTX* context, const std::vector<std::string>& names) {
       {"CurveP256", "P-256"}, {"CurveP384", "P-384"}, {"CurveP521", "P-521"}, {"X25519", "X25519"}};
   std::string list;
   for (const std::string& name : names) {
-    const auto* known =
-        std::find_if(std::begin(kKnown), std::end(kKnown),
-                     [&](const auto& entry) { return entry.first == name; });
+    const auto* known = std::find_if(std::begin(kKnown), std::end(kKnown),
+                                     [&](const auto& entry) { return entry.first == name; });
     if (known == std::end(kKnown)) return InvalidArgumentError("unknown curve: " + name);
     list += (list.empty() ? "" : ":") + std::string(known->second);
   }
@@ -330,8 +329,8 @@ Result<SslPtr> TlsContext::Connect(int fd, const std::string& host) const {
   if (!address) SSL_set_tlsext_host_name(ssl.get(), name.c_str());
   if (verify_host_) {
     X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl.get());
-    X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                                    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    X509_VERIFY_PARAM_set_hostflags(
+        parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     const int set = address ? X509_VERIFY_PARAM_set1_ip_asc(parameters, name.c_str())
                             : X509_VERIFY_PARAM_set1_host(parameters, name.data(), name.size());
     if (set != 1) return InvalidArgumentError("TLS: bad server name " + name);

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include <boost/asio/connect.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -40,7 +40,7 @@ using LocalSocket = asio::basic_stream_socket<local, Strand>;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Strand>;
 
-constexpr size_t kBufferBytes = 32 << 10;  // In each direction.
+constexpr size_t kBufferBytes = 32 << 10;          // In each direction.
 constexpr std::chrono::seconds kSetUpTimeout{10};  // Name, connection and handshake together.
 constexpr std::chrono::seconds kLastWords{5};      // For one direction after the other has ended.
 constexpr size_t kLookUpThreads = 4;
@@ -62,7 +62,7 @@ struct TlsBridge::Impl {
   std::shared_ptr<Resolver> resolver;
   std::unique_ptr<base::Executor> look_ups;
   std::mutex mutex;
-  bool stopping = false;                         // Guarded by mutex.
+  bool stopping = false;                        // Guarded by mutex.
   std::unordered_set<class Session*> sessions;  // Guarded by mutex.
   std::thread thread;
   asio::io_context io;
@@ -168,8 +168,7 @@ void Session::OnServerHandshake(error_code error) {
   ready_(ends[1]);
 }
 
-void Session::StartClient(int plain_fd, HostPort address,
-                          std::function<void(std::string)> report) {
+void Session::StartClient(int plain_fd, HostPort address, std::function<void(std::string)> report) {
   address_ = std::move(address);
   report_ = std::move(report);
   error_code error;
@@ -248,16 +247,16 @@ void Session::StartPumps() {
 }
 
 void Session::PumpIn() {
-  secure_->async_read_some(
-      asio::buffer(in_), [self = shared_from_this()](error_code error, size_t bytes) {
-        if (self->closed_) return;
-        if (error) return self->EndOfOne(true);
-        asio::async_write(self->plain_, asio::buffer(self->in_.data(), bytes),
-                          [self](error_code write_error, size_t) {
-                            if (write_error) return self->Close();
-                            if (!self->closed_) self->PumpIn();
-                          });
-      });
+  secure_->async_read_some(asio::buffer(in_),
+                           [self = shared_from_this()](error_code error, size_t bytes) {
+                             if (self->closed_) return;
+                             if (error) return self->EndOfOne(true);
+                             asio::async_write(self->plain_, asio::buffer(self->in_.data(), bytes),
+                                               [self](error_code write_error, size_t) {
+                                                 if (write_error) return self->Close();
+                                                 if (!self->closed_) self->PumpIn();
+                                               });
+                           });
 }
 
 void Session::PumpOut() {
@@ -265,8 +264,7 @@ void Session::PumpOut() {
                          [self = shared_from_this()](error_code error, size_t bytes) {
                            if (self->closed_) return;
                            if (error) return self->EndOfOne(false);
-                           asio::async_write(*self->secure_,
-                                             asio::buffer(self->out_.data(), bytes),
+                           asio::async_write(*self->secure_, asio::buffer(self->out_.data(), bytes),
                                              [self](error_code write_error, size_t) {
                                                if (write_error) return self->Close();
                                                if (!self->closed_) self->PumpOut();
@@ -363,13 +361,12 @@ class DialerOf : public TlsBridge::Dialer, public std::enable_shared_from_this<D
     error_code error;
     const int fd = socket.release(error);  // The session has a strand of its own.
     if (error) return;
-    session->StartClient(fd, address_,
-                         [weak = weak_from_this()](std::string problem) {
-                           const auto self = weak.lock();
-                           if (!self) return;
-                           std::lock_guard lock(self->mutex_);
-                           self->problem_ = std::move(problem);
-                         });
+    session->StartClient(fd, address_, [weak = weak_from_this()](std::string problem) {
+      const auto self = weak.lock();
+      if (!self) return;
+      std::lock_guard lock(self->mutex_);
+      self->problem_ = std::move(problem);
+    });
   }
 
   const std::shared_ptr<TlsBridge::Impl> bridge_;

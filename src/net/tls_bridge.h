@@ -41,8 +41,8 @@ class TlsBridge {
     virtual std::string problem() const = 0;
   };
   /// `tls` is asked for each connection. The bridge outlives the dialer.
-  Result<std::unique_ptr<Dialer>> Dial(
-      const std::string& address, std::function<std::shared_ptr<const TlsContext>()> tls);
+  Result<std::unique_ptr<Dialer>> Dial(const std::string& address,
+                                       std::function<std::shared_ptr<const TlsContext>()> tls);
 
  private:
   std::shared_ptr<Impl> impl_;

@@ -21,10 +21,8 @@ namespace thanos::net {
 class TlsFollower {
  public:
   /// The error names what cannot be used.
-  static Result<std::shared_ptr<TlsFollower>> Server(TlsServerOptions options,
-                                                     base::Logger logger);
-  static Result<std::shared_ptr<TlsFollower>> Client(TlsClientOptions options,
-                                                     base::Logger logger);
+  static Result<std::shared_ptr<TlsFollower>> Server(TlsServerOptions options, base::Logger logger);
+  static Result<std::shared_ptr<TlsFollower>> Client(TlsClientOptions options, base::Logger logger);
   std::shared_ptr<const TlsContext> Current();
 
  private:
@@ -37,7 +35,7 @@ class TlsFollower {
   const Maker make_;
   const base::Logger logger_;
   std::mutex mutex_;
-  FileFollower follower_;                         // Guarded by mutex_, as all below.
+  FileFollower follower_;  // Guarded by mutex_, as all below.
   std::shared_ptr<const TlsContext> current_;
   std::chrono::steady_clock::time_point looked_at_ = std::chrono::steady_clock::now();
 };

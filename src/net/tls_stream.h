@@ -53,8 +53,9 @@ class TlsStream {
     return boost::asio::async_compose<Handler, void(error_code)>(
         [this, posted = false](auto& self, error_code error = {}) mutable {
           if (Postpone(&posted, self)) return;
-          const TlsStep step =
-              error ? TlsStep::kFailed : ssl_ ? TlsHandshake(ssl_.get(), &problem_) : TlsStep::kDone;
+          const TlsStep step = error  ? TlsStep::kFailed
+                               : ssl_ ? TlsHandshake(ssl_.get(), &problem_)
+                                      : TlsStep::kDone;
           if (Wait(step, self)) return;
           self.complete(error ? error : ErrorOf(step));
         },
@@ -70,8 +71,8 @@ class TlsStream {
             auto& self, error_code error = {}) mutable {
           if (Postpone(&posted, self)) return;
           size_t moved = 0;
-          const TlsStep step = error ? TlsStep::kFailed
-                                     : TlsRead(ssl_.get(), buffer.data(), buffer.size(), &moved);
+          const TlsStep step =
+              error ? TlsStep::kFailed : TlsRead(ssl_.get(), buffer.data(), buffer.size(), &moved);
           if (Wait(step, self)) return;
           self.complete(error ? error : ErrorOf(step), moved);
         },
@@ -86,8 +87,8 @@ class TlsStream {
             auto& self, error_code error = {}) mutable {
           if (Postpone(&posted, self)) return;
           size_t moved = 0;
-          const TlsStep step = error ? TlsStep::kFailed
-                                     : TlsWrite(ssl_.get(), buffer.data(), buffer.size(), &moved);
+          const TlsStep step =
+              error ? TlsStep::kFailed : TlsWrite(ssl_.get(), buffer.data(), buffer.size(), &moved);
           if (Wait(step, self)) return;
           self.complete(error ? error : ErrorOf(step), moved);
         },

@@ -41,7 +41,8 @@ Status TakeOneOf(const YamlNode& node, const std::string& name, const std::strin
   return OkStatus();
 }
 
-Result<std::optional<TlsServerOptions>> ReadTls(const YamlNode& node, const std::string& directory) {
+Result<std::optional<TlsServerOptions>> ReadTls(const YamlNode& node,
+                                                const std::string& directory) {
   TlsServerOptions tls;
   tls.protocol = "http/1.1";
   std::string auth, lowest = "TLS12", highest = "TLS13";
@@ -133,8 +134,8 @@ bool IsBcryptHash(std::string_view text) {
   const int cost = (text[4] - '0') * 10 + (text[5] - '0');
   if (cost < 4 || cost > 31) return false;
   return std::all_of(text.begin() + 7, text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '/';
   });
 }
 

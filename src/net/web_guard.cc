@@ -174,9 +174,8 @@ std::shared_ptr<const WebGuard::Headers> WebGuard::headers() const { return stat
 bool WebGuard::TakeToken(const WebConfig& config) {
   if (config.rate_interval_ns <= 0) return true;
   const auto now = std::chrono::steady_clock::now();
-  const double gained =
-      std::chrono::duration<double, std::nano>(now - tokens_at_).count() /
-      static_cast<double>(config.rate_interval_ns);
+  const double gained = std::chrono::duration<double, std::nano>(now - tokens_at_).count() /
+                        static_cast<double>(config.rate_interval_ns);
   tokens_ = std::min(static_cast<double>(config.rate_burst), tokens_ + gained);
   tokens_at_ = now;
   if (tokens_ < 1) return false;

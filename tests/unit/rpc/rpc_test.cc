@@ -17,7 +17,9 @@
 #include "rpc/grpc_transport.h"
 #include "rpc/server.h"
 #include "rpc/snappy_frames.h"
+#include "support/certificates.h"
 #include "support/raw_client.h"
+#include "support/temporary_directory.h"
 #include "thanos/testing/status_matchers.h"
 #include "wire/series_frame.h"
 
@@ -136,7 +138,7 @@ class FakeRules : public RulesService {
   }
 };
 
-enum class Kind { kMemory, kGrpc };
+enum class Kind { kMemory, kGrpc, kGrpcTls };
 
 class RpcTest : public ::testing::TestWithParam<Kind> {
  protected:
@@ -148,9 +150,31 @@ class RpcTest : public ::testing::TestWithParam<Kind> {
       channel_ =
           std::make_shared<Channel>(MakeMemoryTransport("memory", services_), ChannelOptions());
     } else {
+      ChannelOptions options;
+      if (GetParam() == Kind::kGrpcTls) SetUpTls(&options);
       THANOS_ASSERT_OK_AND_ASSIGN(server_, Server::Start(server_options_, services_));
-      channel_ = Channel::Connect(server_->address());
+      channel_ = Channel::Connect(server_->address(), options);
     }
+  }
+
+  // Certificates on both sides.
+  void SetUpTls(ChannelOptions* options) {
+    const thanos::testing::Authority authority(directory_.path());
+    const auto server = authority.Issue("server"), client = authority.Issue("client");
+    net::TlsServerOptions server_tls;
+    server_tls.cert.file = server.cert;
+    server_tls.key.file = server.key;
+    server_tls.client_ca.file = authority.file();
+    server_tls.client_auth = net::ClientAuth::kRequireAndVerify;
+    server_tls.protocol = "h2";
+    THANOS_ASSERT_OK_AND_ASSIGN(server_options_.tls, net::TlsFollower::Server(server_tls, {}));
+    net::TlsClientOptions client_tls;
+    client_tls.cert.file = client.cert;
+    client_tls.key.file = client.key;
+    client_tls.ca.file = authority.file();
+    client_tls.protocol = "h2";
+    THANOS_ASSERT_OK_AND_ASSIGN(options->tls, net::TlsFollower::Client(client_tls, {}));
+    options->bridge = std::make_shared<net::TlsBridge>(100, base::Logger());
   }
 
   // `count` messages "0", "1", … of `size` bytes, then the end.
@@ -180,6 +204,7 @@ class RpcTest : public ::testing::TestWithParam<Kind> {
     };
   }
 
+  const thanos::testing::TemporaryDirectory directory_;
   std::shared_ptr<FakeStore> store_ = std::make_shared<FakeStore>();
   std::shared_ptr<FakeInfo> info_ = std::make_shared<FakeInfo>();
   Services services_;
@@ -191,9 +216,12 @@ class RpcTest : public ::testing::TestWithParam<Kind> {
   CallContext context_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Transports, RpcTest, ::testing::Values(Kind::kMemory, Kind::kGrpc),
+INSTANTIATE_TEST_SUITE_P(Transports, RpcTest,
+                         ::testing::Values(Kind::kMemory, Kind::kGrpc, Kind::kGrpcTls),
                          [](const auto& row) {
-                           return row.param == Kind::kMemory ? "Memory" : "Grpc";
+                           return row.param == Kind::kMemory ? "Memory"
+                                  : row.param == Kind::kGrpc ? "Grpc"
+                                                             : "GrpcTls";
                          });
 
 TEST_P(RpcTest, UnaryCallsCarryRequestsAndAnswers) {
