@@ -1,11 +1,12 @@
 // Log lines with fixed keys, as Go Thanos writes them:
-//   ts=2026-01-02T03:04:05.678Z caller=store.go level=info msg="block loaded" id=01ABC…
+//   ts=2026-01-02T03:04:05.678Z caller=block_set.cc:120 level=info msg="block loaded" id=01ABC…
 // One line per event, none on a hot path.
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,23 +34,37 @@ struct LogField {
 };
 using LogFields = std::vector<LogField>;
 
-/// Thread-safe; cheap to copy. Lines go to standard error, each in one write.
+class Journal;
+
+/// Thread-safe; cheap to copy. Lines go to standard error, each in one write, or to the journal. A
+/// value of more than 4 KiB is cut.
 class Logger {
  public:
   /// Drops everything.
   Logger() = default;
   Logger(LogLevel level, LogFormat format);
+  Logger(LogLevel level, std::shared_ptr<const Journal> journal);
 
   /// A logger whose lines carry these fields too.
   Logger With(LogFields fields) const;
   bool Enabled(LogLevel level) const;
-  void Debug(std::string_view message, LogFields fields = {}) const;
-  void Info(std::string_view message, LogFields fields = {}) const;
-  void Warn(std::string_view message, LogFields fields = {}) const;
-  void Error(std::string_view message, LogFields fields = {}) const;
+  using Place = std::source_location;
+  void Debug(std::string_view m, LogFields f = {}, Place place = Place::current()) const {
+    Write(LogLevel::kDebug, m, f, place);
+  }
+  void Info(std::string_view m, LogFields f = {}, Place place = Place::current()) const {
+    Write(LogLevel::kInfo, m, f, place);
+  }
+  void Warn(std::string_view m, LogFields f = {}, Place place = Place::current()) const {
+    Write(LogLevel::kWarn, m, f, place);
+  }
+  void Error(std::string_view m, LogFields f = {}, Place place = Place::current()) const {
+    Write(LogLevel::kError, m, f, place);
+  }
 
  private:
-  void Write(LogLevel level, std::string_view message, const LogFields& fields) const;
+  void Write(LogLevel level, std::string_view message, const LogFields& fields,
+             const Place& place) const;
   struct Core;
   std::shared_ptr<const Core> core_;
 };

@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/journal.h"
 #include "cmd/role.h"
 #include "cmd/servers.h"
 #include "thanos/version.h"
@@ -70,6 +71,19 @@ Command* TakeCommand(const std::vector<std::unique_ptr<Command>>& commands,
     return nullptr;
   }
   return nullptr;
+}
+
+// A flag in front of the command may be the mistake, and is named then.
+std::string WhyNoCommand(const std::vector<std::string>& arguments, const std::string& unknown) {
+  config::FlagSet flags("", "");
+  GlobalFlags global;
+  AddGlobalFlags(&flags, &global);
+  std::vector<std::string> only_flags = arguments;
+  std::erase(only_flags, unknown);
+  if (const Status status = flags.Parse(only_flags); !status.ok()) {
+    return std::string(status.message());
+  }
+  return unknown.empty() ? "must select a command" : "expected command but got \"" + unknown + "\"";
 }
 
 // Wakes the main thread with a status; the first one counts.
@@ -130,6 +144,14 @@ int RunRole(Command* command, const config::FlagSet& flags, const GlobalFlags& g
   if (global.log_level == "error") level = base::LogLevel::kError;
   base::Logger logger(
       level, global.log_format == "json" ? base::LogFormat::kJson : base::LogFormat::kLogfmt);
+  if (global.log_format == "journald") {
+    auto journal = base::Journal::Open();
+    if (!journal.ok()) {
+      logger.Error("no log", {{"err", journal.status()}});
+      return kExitFailed;
+    }
+    logger = base::Logger(level, std::move(*journal));
+  }
   if (!global.debug_name.empty()) logger = logger.With({{"name", global.debug_name}});
   for (const std::string& note : flags.NotesOnFlagsWithoutEffect()) {
     logger.Warn("flag has no effect", {{"flag", note}});
@@ -179,9 +201,7 @@ int Main(std::vector<std::string> arguments) {
       }
     }
     std::fputs(UsageText(commands).c_str(), stderr);
-    if (!unknown.empty()) {
-      std::fprintf(stderr, "thanos: error: expected command but got \"%s\"\n", unknown.c_str());
-    }
+    std::fprintf(stderr, "thanos: error: %s\n", WhyNoCommand(arguments, unknown).c_str());
     return kExitUsage;
   }
   config::FlagSet flags(command->name(), command->summary());

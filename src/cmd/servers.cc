@@ -58,7 +58,7 @@ void AddGlobalFlags(config::FlagSet* flags, GlobalFlags* values) {
   flags->String("debug.name", "Name to add as prefix to log lines.", "", &values->debug_name)
       .Hidden();
   flags->WithoutEffect("enable-auto-gomemlimit", true, kGoRuntime);
-  flags->WithoutEffect("auto-gomemlimit.ratio", false, kGoRuntime);
+  flags->WithoutEffect("auto-gomemlimit.ratio", config::ValueKind::kFloat, kGoRuntime, "0.9");
   flags->NotBuilt("tracing.config", false).NotBuilt("tracing.config-file", false);
 }
 
@@ -149,6 +149,37 @@ Servers::Servers(const Process& process, std::string component, HttpFlags http, 
       budgets_(process.registry),
       http_(MakeHttpOptions(process, http_flags_, &budgets_)) {
   api::AddProbesAndMetrics(&http_, &prober_, process.registry);
+  watched_->servers = this;
+  AddConnectionMetrics();
+}
+
+Servers::~Servers() {
+  std::lock_guard lock(watched_->mutex);
+  watched_->servers = nullptr;
+}
+
+void Servers::AddConnectionMetrics() {
+  using Samples = std::vector<metrics::Registry::Sample>;
+  process_.registry->AddCallback("thanos_http_connections", "Open connections of the HTTP port.",
+                                 false, [watched = watched_]() -> Samples {
+                                   std::lock_guard lock(watched->mutex);
+                                   if (watched->servers == nullptr) return {};
+                                   const auto seen = watched->servers->http_.connections();
+                                   return {{{}, static_cast<double>(seen.open)}};
+                                 });
+  process_.registry->AddCallback(
+      "thanos_server_connections_turned_away_total",
+      "Connections closed for want of room or file descriptors: new ones, or idle ones in their "
+      "place.",
+      true, [watched = watched_]() -> Samples {
+        std::lock_guard lock(watched->mutex);
+        if (watched->servers == nullptr) return {};
+        const Servers& servers = *watched->servers;
+        const double http = static_cast<double>(servers.http_.connections().turned_away);
+        const uint64_t grpc = servers.grpc_ ? servers.grpc_->turned_away() : 0;
+        return {{{{"protocol", "http"}}, http},
+                {{{"protocol", "grpc"}}, static_cast<double>(grpc)}};
+      });
 }
 
 Status Servers::StartHttp() {
@@ -166,7 +197,12 @@ Status Servers::StartGrpc(rpc::Services services) {
   options.logger = process_.logger;
   options.observer =
       rpc::MakeCallMetrics(process_.registry, rpc::CallSide::kServer, ServedMethods(services));
-  THANOS_ASSIGN_OR_RETURN(grpc_, rpc::Server::Start(std::move(options), std::move(services)));
+  THANOS_ASSIGN_OR_RETURN(auto started,
+                          rpc::Server::Start(std::move(options), std::move(services)));
+  {
+    std::lock_guard lock(watched_->mutex);
+    grpc_ = std::move(started);
+  }
   process_.logger.Info("listening for gRPC", {{"address", grpc_->address()}});
   SetReady(true);
   return OkStatus();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ void AddSharedNotBuilt(config::FlagSet* flags);
 class Servers {
  public:
   Servers(const Process& process, std::string component, HttpFlags http, GrpcFlags grpc);
+  ~Servers();
 
   net::HttpServer& http() { return http_; }
   api::Prober& prober() { return prober_; }
@@ -53,6 +55,13 @@ class Servers {
   void Stop();
 
  private:
+  // What scrapes look at; the registry outlives the servers.
+  struct Watched {
+    std::mutex mutex;
+    Servers* servers = nullptr;  // Guarded by mutex.
+  };
+  void AddConnectionMetrics();
+
   const Process& process_;
   const std::string component_;
   const HttpFlags http_flags_;
@@ -61,6 +70,7 @@ class Servers {
   metrics::BudgetMetrics budgets_;
   net::HttpServer http_;
   std::unique_ptr<rpc::Server> grpc_;
+  const std::shared_ptr<Watched> watched_ = std::make_shared<Watched>();
 };
 
 /// "/prefix" without a final slash, "" for the root.

@@ -83,7 +83,7 @@ void AddShipperFlags(config::FlagSet* flags, SidecarFlags* f) {
               {"SHA256", ""}, "", &f->hash_function);
   flags->String("shipper.meta-file-name", "Name of the shipper's state file.",
                 "thanos.shipper.json", &f->state_file);
-  flags->WithoutEffect("shipper.upload-concurrency", false,
+  flags->WithoutEffect("shipper.upload-concurrency", config::ValueKind::kInt,
                        "Segments of a block are uploaded one after the other.", "0");
   for (const char* name :
        {"prometheus.http-client", "prometheus.http-client-file", "reloader.config-file",

@@ -107,20 +107,23 @@ void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
   flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
               &f->cors_disabled);
   constexpr char kNoCache[] = "This version reads the bucket without an index cache.";
-  flags->WithoutEffect("index-cache-size", false, kNoCache);
-  flags->WithoutEffect("chunk-pool-size", false,
-                       "Memory of chunks is charged to --store.memory-budget.");
+  using config::ValueKind;
+  flags->WithoutEffect("index-cache-size", ValueKind::kBytes, kNoCache, "250MB");
+  flags->WithoutEffect("chunk-pool-size", ValueKind::kBytes,
+                       "Memory of chunks is charged to --store.memory-budget.", "2GB");
   flags->WithoutEffect("block-discovery-strategy", false,
                        "One listing and one look a block are used always.", "concurrent");
   flags->WithoutEffect("store.enable-index-header-lazy-reader", true,
                        "Index-headers keep little in memory; they are always read on demand.");
-  flags->WithoutEffect("store.index-header-lazy-reader-idle-timeout", false,
-                       "Index-headers keep little in memory; they are always read on demand.");
+  flags->WithoutEffect("store.index-header-lazy-reader-idle-timeout", ValueKind::kGoDuration,
+                       "Index-headers keep little in memory; they are always read on demand.",
+                       "5m");
   flags->WithoutEffect("store.enable-lazy-expanded-postings", true,
                        "What to fetch is always chosen by cost.");
-  flags->WithoutEffect("store.posting-group-max-key-series-ratio", false,
-                       "What to fetch is always chosen by cost.");
-  flags->WithoutEffect("matcher-cache-size", false, "Matchers are compiled once a request.");
+  flags->WithoutEffect("store.posting-group-max-key-series-ratio", ValueKind::kFloat,
+                       "What to fetch is always chosen by cost.", "100");
+  flags->WithoutEffect("matcher-cache-size", ValueKind::kInt,
+                       "Matchers are compiled once a request.", "0");
   for (const char* name :
        {"index-cache.config", "index-cache.config-file", "store.caching-bucket.config",
         "store.caching-bucket.config-file", "objstore-parquet.config",

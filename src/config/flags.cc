@@ -25,7 +25,8 @@ struct Flag {
   FlagClass flag_class = FlagClass::kWorking;
   bool is_bool = false, repeatable = false, hidden = false, required = false;
   std::function<Status(const std::string&)> apply;
-  std::vector<std::string> given;  // As text, in order.
+  std::function<std::string(const std::string&)> show;  // A good value as status/flags has it.
+  std::vector<std::string> given;                       // As text, in order.
 };
 
 struct ContentPair {
@@ -263,52 +264,92 @@ void SetParser(Flag* flag, std::string fallback, std::string value_name, Target*
   THANOS_CHECK(status.ok());
 }
 
+// The same, where the value has a usual form.
+template <typename Target, typename Parser, typename Format>
+void SetParser(Flag* flag, std::string fallback, std::string value_name, Target* target,
+               Parser parser, Format format) {
+  SetParser(flag, std::move(fallback), std::move(value_name), target, parser);
+  flag->show = [parser, format](const std::string& text) {
+    auto value = parser(text);
+    return value.ok() ? format(*value) : text;
+  };
+}
+
+Result<int64_t> ParseCount(const std::string& text) {
+  THANOS_ASSIGN_OR_RETURN(const int64_t value, base::ParseGoInt(text));
+  if (value < 0) return InvalidArgumentError("must not be negative: " + text);
+  return value;
+}
+
+Result<int64_t> ParseSize(const std::string& text) {
+  THANOS_ASSIGN_OR_RETURN(const int64_t value, base::ParseBase2Bytes(text));
+  if (value < 0) return InvalidArgumentError("must not be negative: " + text);
+  return value;
+}
+
+std::string FormatWhole(double value) { return std::to_string(static_cast<int64_t>(value)); }
+std::string FormatCount(int64_t value) { return std::to_string(value); }
+std::string FormatPromNs(int64_t ns) { return base::FormatPromDuration(ns / 1'000'000); }
+
+// As kingpin writes sizes: "1GiB512MiB", "0B".
+std::string FormatSize(int64_t bytes) {
+  static constexpr const char* kUnits[] = {"EiB", "PiB", "TiB", "GiB", "MiB", "KiB", "B"};
+  std::string text;
+  int shift = 60;
+  for (const char* unit : kUnits) {
+    const int64_t count = bytes >> shift;
+    if (count > 0) text += std::to_string(count) + unit;
+    bytes -= count << shift;
+    shift -= 10;
+  }
+  return text.empty() ? "0B" : text;
+}
+
+// Where the values of flags without effect end.
+template <typename Target>
+Target* Nowhere() {
+  static Target target;
+  return &target;
+}
+
 }  // namespace
 
 FlagSet& FlagSet::Int(std::string name, std::string help, int64_t fallback, int64_t* target) {
   SetParser(&impl_->Add(std::move(name), std::move(help)), std::to_string(fallback), "N", target,
-            base::ParseGoFloat);
+            base::ParseGoFloat, FormatWhole);
   return *this;
 }
 
 FlagSet& FlagSet::Uint(std::string name, std::string help, uint64_t fallback, uint64_t* target) {
   SetParser(&impl_->Add(std::move(name), std::move(help)), std::to_string(fallback), "N", target,
-            [](const std::string& text) -> Result<int64_t> {
-              THANOS_ASSIGN_OR_RETURN(const int64_t value, base::ParseGoInt(text));
-              if (value < 0) return InvalidArgumentError("must not be negative: " + text);
-              return value;
-            });
+            ParseCount, FormatCount);
   return *this;
 }
 
 FlagSet& FlagSet::Float(std::string name, std::string help, double fallback, double* target) {
   SetParser(&impl_->Add(std::move(name), std::move(help)), base::FormatFloatG(fallback), "X",
-            target, base::ParseGoFloat);
+            target, base::ParseGoFloat, base::FormatFloatG);
   return *this;
 }
 
 FlagSet& FlagSet::GoDuration(std::string name, std::string help, std::string_view fallback,
                              int64_t* target_ns) {
   SetParser(&impl_->Add(std::move(name), std::move(help)), std::string(fallback), "DURATION",
-            target_ns, base::ParseGoDuration);
+            target_ns, base::ParseGoDuration, base::FormatGoDuration);
   return *this;
 }
 
 FlagSet& FlagSet::PromDuration(std::string name, std::string help, std::string_view fallback,
                                int64_t* target_ns) {
   SetParser(&impl_->Add(std::move(name), std::move(help)), std::string(fallback), "DURATION",
-            target_ns, base::ParsePromDuration);
+            target_ns, base::ParsePromDuration, FormatPromNs);
   return *this;
 }
 
 FlagSet& FlagSet::Bytes(std::string name, std::string help, std::string_view fallback,
                         uint64_t* target) {
   SetParser(&impl_->Add(std::move(name), std::move(help)), std::string(fallback), "SIZE", target,
-            [](const std::string& text) -> Result<int64_t> {
-              THANOS_ASSIGN_OR_RETURN(const int64_t value, base::ParseBase2Bytes(text));
-              if (value < 0) return InvalidArgumentError("must not be negative: " + text);
-              return value;
-            });
+            ParseSize, FormatSize);
   return *this;
 }
 
@@ -350,14 +391,33 @@ FlagSet& FlagSet::PathOrContent(std::string name, std::string help, bool require
   return *this;
 }
 
-FlagSet& FlagSet::WithoutEffect(std::string name, bool is_bool, std::string reason,
+FlagSet& FlagSet::WithoutEffect(std::string name, ValueKind kind, std::string reason,
                                 std::string fallback) {
-  Flag& flag = impl_->Add(std::move(name), std::move(reason));
-  flag.fallback = std::move(fallback);
-  flag.flag_class = FlagClass::kWithoutEffect;
-  flag.is_bool = is_bool;
-  flag.repeatable = true;
-  flag.value_name = "TEXT";
+  switch (kind) {
+    case ValueKind::kText:
+      String(std::move(name), std::move(reason), std::move(fallback), Nowhere<std::string>());
+      impl_->flags.back().repeatable = true;
+      break;
+    case ValueKind::kBool:
+      Bool(std::move(name), std::move(reason), fallback == "true", Nowhere<bool>());
+      break;
+    case ValueKind::kInt:
+      Int(std::move(name), std::move(reason), std::atoll(fallback.c_str()), Nowhere<int64_t>());
+      break;
+    case ValueKind::kFloat:
+      Float(std::move(name), std::move(reason), std::atof(fallback.c_str()), Nowhere<double>());
+      break;
+    case ValueKind::kBytes:
+      Bytes(std::move(name), std::move(reason), fallback, Nowhere<uint64_t>());
+      break;
+    case ValueKind::kGoDuration:
+      GoDuration(std::move(name), std::move(reason), fallback, Nowhere<int64_t>());
+      break;
+    case ValueKind::kPromDuration:
+      PromDuration(std::move(name), std::move(reason), fallback, Nowhere<int64_t>());
+      break;
+  }
+  impl_->flags.back().flag_class = FlagClass::kWithoutEffect;
   return *this;
 }
 
@@ -461,7 +521,8 @@ void AppendFlagHelp(const Flag& flag, std::string* out) {
   if (!flag.is_bool) head += "=" + (flag.fallback.empty() ? flag.value_name : flag.fallback);
   *out += head + "\n" + std::string(8, ' ');
   std::string text = flag.help;
-  for (const std::string& alias : flag.aliases) text += " Also --" + alias + ".";
+  if (!flag.aliases.empty()) text += " Also:";
+  for (const std::string& alias : flag.aliases) text += " --" + alias;
   if (flag.repeatable && flag.flag_class == FlagClass::kWorking) text += " May be repeated.";
   AppendWrapped(text, 8, out);
 }
@@ -487,13 +548,16 @@ std::string FlagSet::Help() const {
 std::map<std::string, std::string> FlagSet::Values() const {
   std::map<std::string, std::string> values;
   for (const Flag& flag : impl_->flags) {
-    if (flag.flag_class == FlagClass::kNotBuilt) continue;
-    std::string text = flag.fallback;
+    const auto show = [&](const std::string& given) {
+      return flag.show ? flag.show(given) : given;
+    };
+    std::string text = show(flag.fallback);
     if (!flag.given.empty()) {
       text.clear();
-      for (const std::string& given : flag.given) text += (text.empty() ? "" : ",") + given;
+      for (const std::string& given : flag.given) text += (text.empty() ? "" : ",") + show(given);
       if (flag.name.ends_with(".config") || flag.name.ends_with("http-client")) text = "<REDACTED>";
     }
+    for (const std::string& alias : flag.aliases) values[alias] = text;
     values[flag.name] = std::move(text);
   }
   return values;

@@ -25,6 +25,9 @@ Result<TimeOrDuration> ParseTimeOrDuration(std::string_view text);
 
 enum class FlagClass : uint8_t { kWorking, kWithoutEffect, kNotBuilt };
 
+/// What values a flag without effect takes, so that a mistake in one is still told.
+enum class ValueKind : uint8_t { kText, kBool, kInt, kFloat, kBytes, kGoDuration, kPromDuration };
+
 /// The flags of one command. Build, Parse once, then read the targets. One thread.
 class FlagSet {
  public:
@@ -63,8 +66,13 @@ class FlagSet {
                          std::string* content);
 
   /// Takes Go's values, changes nothing; `reason` is logged once when it is given.
-  FlagSet& WithoutEffect(std::string name, bool is_bool, std::string reason,
+  FlagSet& WithoutEffect(std::string name, ValueKind kind, std::string reason,
                          std::string fallback = "");
+  FlagSet& WithoutEffect(std::string name, bool is_bool, std::string reason,
+                         std::string fallback = "") {
+    return WithoutEffect(std::move(name), is_bool ? ValueKind::kBool : ValueKind::kText,
+                         std::move(reason), std::move(fallback));
+  }
   /// Refused by name when given.
   FlagSet& NotBuilt(std::string name, bool is_bool);
 
@@ -75,7 +83,9 @@ class FlagSet {
   bool WasSet(std::string_view name) const;
   /// The whole help text, grouped: working flags, without effect, not built yet.
   std::string Help() const;
-  /// For /api/v1/status/flags. Contents of *.config flags are "<REDACTED>".
+  /// For /api/v1/status/flags, as Go writes values: durations and sizes in their usual form. Flags
+  /// that are not built are there with their value, which is none. Contents of *.config flags are
+  /// "<REDACTED>".
   std::map<std::string, std::string> Values() const;
   /// "--name: reason" for each flag without effect that was given.
   std::vector<std::string> NotesOnFlagsWithoutEffect() const;

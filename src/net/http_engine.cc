@@ -56,6 +56,8 @@ bool IsMalformed(error_code error) {
 
 class Engine;
 
+int64_t NowTicks() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
 // One connection. Everything but what `mutex_` guards belongs to the strand. It keeps itself alive
 // through its pending operations; the engine holds it weakly.
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -67,6 +69,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Start();
   void Drain();
   void CutOff();
+  /// Since when it waits for its client, as the clock counts; kBusy while a request is under way.
+  int64_t idle_since() const { return idle_since_.load(std::memory_order_relaxed); }
+  static constexpr int64_t kBusy = INT64_MAX;
 
   // For its exchange, from a handler's thread.
   Status Write(std::string bytes, bool bounded);
@@ -106,6 +111,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   BudgetLease body_lease_;
+  std::atomic<int64_t> idle_since_{NowTicks()};
   std::string linger_scratch_;
   size_t lingered_bytes_ = 0;
   bool closed_ = false;
@@ -184,6 +190,10 @@ class Engine : public HttpEngine {
   }
 
   void Adopt(int fd, const std::string& peer) override;
+  HttpConnections connections() const override {
+    std::lock_guard lock(mutex_);
+    return {connections_.size(), turned_away_};
+  }
   void Drain() override {
     draining_.store(true);
     ForEach([](Connection& connection) { connection.Drain(); });
@@ -220,6 +230,7 @@ class Engine : public HttpEngine {
   const EngineHooks& hooks() const { return hooks_; }
 
  private:
+  std::shared_ptr<Connection> LongestIdle();
   void ForEach(void (*act)(Connection&)) {
     std::vector<std::shared_ptr<Connection>> alive;
     {
@@ -234,10 +245,11 @@ class Engine : public HttpEngine {
   const HttpServerOptions options_;
   const EngineHooks hooks_;
   std::atomic<bool> draining_{false};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::unordered_set<Connection*> connections_;  // Guarded by mutex_.
   size_t requests_ = 0;                          // Guarded by mutex_.
+  uint64_t turned_away_ = 0;                     // Guarded by mutex_.
   std::vector<std::thread> threads_;
   // Last, so that connections which only its queue still holds go before what they refer to.
   asio::io_context io_;
@@ -262,12 +274,31 @@ void Engine::Adopt(int fd, const std::string& peer) {
   }
   auto connection = std::make_shared<Connection>(this, Stream(std::move(socket), std::move(ssl)),
                                                  std::move(tls), peer);
+  std::shared_ptr<Connection> evicted;
   {
     std::lock_guard lock(mutex_);
-    if (connections_.size() >= options_.connections_max) return;  // Closed by its destructor.
+    if (connections_.size() >= options_.connections_max) {
+      ++turned_away_;
+      evicted = LongestIdle();
+      if (!evicted) return;  // Closed by its destructor, after the lock.
+      connections_.erase(evicted.get());
+    }
     connections_.insert(connection.get());
   }
+  if (evicted) evicted->CutOff();
   connection->Start();
+}
+
+// With mutex_ held. Null when all are busy.
+std::shared_ptr<Connection> Engine::LongestIdle() {
+  Connection* found = nullptr;
+  for (Connection* connection : connections_) {
+    const int64_t since = connection->idle_since();
+    if (since != Connection::kBusy && (found == nullptr || since < found->idle_since())) {
+      found = connection;
+    }
+  }
+  return found == nullptr ? nullptr : found->weak_from_this().lock();
 }
 
 Connection::Connection(Engine* engine, Stream stream, std::shared_ptr<const TlsContext> tls,
@@ -468,6 +499,7 @@ void Connection::Dispatch() {
     answer_keeps_ = false;
   }
   request_open_ = true;
+  idle_since_.store(kBusy, std::memory_order_relaxed);
   counted_ = true;
   engine_->RequestBegan();
   request_context_ = engine_->options().context.WithCancel();
@@ -616,6 +648,7 @@ void Connection::OnWritten(error_code error, size_t bytes) {
 
 void Connection::AfterAnswer() {
   request_open_ = false;
+  idle_since_.store(NowTicks(), std::memory_order_relaxed);
   if (counted_) {
     counted_ = false;
     engine_->RequestEnded();

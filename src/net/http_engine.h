@@ -47,8 +47,10 @@ class HttpEngine {
  public:
   virtual ~HttpEngine() = default;
   static std::unique_ptr<HttpEngine> Make(const HttpServerOptions& options, EngineHooks hooks);
-  /// Takes the descriptor of a new connection. Any thread.
+  /// Takes the descriptor of a new connection. When there are too many, the one that has waited
+  /// longest for its client goes; when all have requests under way, the new one. Any thread.
   virtual void Adopt(int fd, const std::string& peer) = 0;
+  virtual HttpConnections connections() const = 0;
   /// Closes idle connections; the others close after their answer.
   virtual void Drain() = 0;
   /// Waits until no request is under way, at most until `deadline`. True when it is so.

@@ -482,6 +482,13 @@ std::string HttpServer::address() const {
   return impl_->acceptor ? impl_->acceptor->address() : impl_->options.address;
 }
 
+HttpConnections HttpServer::connections() const {
+  if (!impl_->engine) return {};
+  HttpConnections seen = impl_->engine->connections();
+  seen.turned_away += impl_->acceptor->refused();
+  return seen;
+}
+
 void HttpServer::Stop(std::chrono::nanoseconds grace) {
   if (!impl_->engine || impl_->stopping.exchange(true)) return;
   impl_->acceptor->Stop();

@@ -111,6 +111,12 @@ class HttpInterceptor {
                                            CallContext* context) = 0;
 };
 
+/// What became of a server's connections.
+struct HttpConnections {
+  size_t open = 0;
+  uint64_t turned_away = 0;  // For want of room: the new one, or one that was idle.
+};
+
 struct RouteOptions {
   std::string name = {};      // For the observer; interceptors see named routes only.
   size_t body_bytes_max = 0;  // 0: the server's.
@@ -129,7 +135,7 @@ struct HttpServerOptions {
   size_t io_threads = 1;
   size_t handler_threads = 32;
   size_t waiting_requests_max = 1024;  // More are answered 503 at once.
-  size_t connections_max = 4096;       // More are closed at once.
+  size_t connections_max = 4096;       // Above it, idle ones make room for new ones.
   size_t header_bytes_max = 64 << 10;  // 431.
   size_t body_bytes_max = 10 << 20;    // 413.
   size_t out_bytes_max = 1 << 20;      // Of a streamed body, waiting for a slow client.
@@ -165,6 +171,7 @@ class HttpServer {
   int port() const;
   /// "host:port" as bound.
   std::string address() const;
+  HttpConnections connections() const;
 
   /// Stops listening, lets requests under way end for at most `grace`, cancels the rest, joins all
   /// threads. Idempotent.

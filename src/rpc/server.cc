@@ -487,6 +487,7 @@ struct Server::Impl {
   std::unique_ptr<grpc::Server> server;
   ConnectionCount connection_count;
   std::unique_ptr<net::TlsBridge> bridge;  // Null in the clear.
+  std::atomic<uint64_t> turned_away{0};
   std::unique_ptr<base::PeriodicTask> watch;
   std::once_flag stopped;
 
@@ -543,6 +544,7 @@ void Server::Impl::Accept(int fd, const std::string& peer) {
 
 void Server::Impl::Adopt(int fd) {
   if (!connection_count.Add(fd, core.options.connections_max)) {
+    turned_away.fetch_add(1);
     ::close(fd);
     return;
   }
@@ -594,6 +596,9 @@ Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, Services se
 
 int Server::port() const { return impl_->acceptor->port(); }
 std::string Server::address() const { return impl_->acceptor->address(); }
+uint64_t Server::turned_away() const {
+  return impl_->turned_away.load() + impl_->acceptor->refused();
+}
 void Server::SetReady(bool ready) { impl_->core.health->Set(ready); }
 
 void Server::Stop(std::chrono::nanoseconds grace) {

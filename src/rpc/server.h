@@ -45,6 +45,8 @@ class Server {
 
   int port() const;
   std::string address() const;
+  /// Connections that were turned away for want of room or descriptors.
+  uint64_t turned_away() const;
   /// What the health service (service name "") answers.
   void SetReady(bool ready);
   /// NOT_SERVING and GOAWAY at once, calls under way may end within `grace`, then they are

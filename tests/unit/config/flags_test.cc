@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "config/yaml.h"
@@ -54,6 +55,39 @@ TEST_F(FlagSetTest, TakesBothFormsRepetitionNegationAndAliases) {
   EXPECT_THAT(flags_.NotesOnFlagsWithoutEffect(), ::testing::ElementsAre("--gone: It is gone."));
 }
 
+TEST_F(FlagSetTest, ShowsValuesInTheirUsualForm) {
+  int64_t pause = 0, count = 0;
+  flags_.GoDuration("pause", "Pause.", "2m", &pause).Int("count", "Count.", 20, &count);
+  auto values = flags_.Values();
+  EXPECT_EQ(values["pause"], "2m0s");
+  EXPECT_EQ(values["wait"], "2m");
+  EXPECT_EQ(values["size"], "1KiB");
+  EXPECT_EQ(values["later"], "");  // Not built, and so not set.
+  EXPECT_EQ(values["old-text"], "fallback");
+  THANOS_ASSERT_OK(flags_.Parse({"--pause=90m", "--wait=36h", "--size=1536MB", "--count=7.9",
+                                 "--many=a", "--many=b", "--conf=secret"}));
+  values = flags_.Values();
+  EXPECT_EQ(values["pause"], "1h30m0s");
+  EXPECT_EQ(values["wait"], "1d12h");
+  EXPECT_EQ(values["size"], "1GiB512MiB");
+  EXPECT_EQ(values["count"], "7");
+  EXPECT_EQ(values["many"], "a,b");
+}
+
+TEST(FlagSet, FlagsWithoutEffectStillTellMistakes) {
+  const auto error = [](ValueKind kind, const std::string& value) {
+    FlagSet flags("cmd", "A command.");
+    const char* fallback = kind == ValueKind::kBytes || kind == ValueKind::kText ? "0" : "0s";
+    flags.WithoutEffect("gone", kind, "It is gone.", fallback);
+    return std::string(flags.Parse({"--gone=" + value}).message());
+  };
+  EXPECT_THAT(error(ValueKind::kBytes, "10XB"), ::testing::HasSubstr("10XB"));
+  EXPECT_THAT(error(ValueKind::kGoDuration, "1d"), ::testing::HasSubstr("1d"));
+  EXPECT_THAT(error(ValueKind::kPromDuration, "soon"), ::testing::HasSubstr("soon"));
+  EXPECT_EQ(error(ValueKind::kBytes, "10MB"), "");
+  EXPECT_EQ(error(ValueKind::kText, "anything"), "");
+}
+
 TEST_F(FlagSetTest, SaysWhatIsWrongByName) {
   const auto error = [this](std::vector<std::string> arguments) {
     return std::string(flags_.Parse(arguments).message());
@@ -104,7 +138,7 @@ TEST_F(FlagSetTest, HelpNamesEveryFlagInItsClass) {
   const std::string help = flags_.Help();
   for (const char* text :
        {"--text=fallback", "--[no-]yes", "--many", "Accepted without effect:", "--gone",
-        "Not built yet (refused by name):", "--later", "Also --old-text"}) {
+        "Not built yet (refused by name):", "--later", "Also: --old-text"}) {
     EXPECT_THAT(help, ::testing::HasSubstr(text));
   }
 }

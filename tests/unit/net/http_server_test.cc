@@ -349,6 +349,32 @@ TEST_F(HttpServerTest, AHandlerThatThrowsIsA500) {
   EXPECT_THAT(Get("/greedy"), StartsWith("HTTP/1.1 503"));
 }
 
+TEST_F(HttpServerTest, AnIdleConnectionMakesRoomForANewOne) {
+  options_.connections_max = 2;
+  std::promise<void> entered, release;
+  add_routes_ = [&](HttpServer& server) {
+    server.Handle({"GET"}, "/slow", [&](const CallContext&, const HttpRequest&) {
+      entered.set_value();
+      release.get_future().wait();
+      return HttpResponse::Text(200, "slow");
+    });
+  };
+  Start();
+  RawClient busy(server_->port());
+  busy.Send("GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  entered.get_future().wait();
+  RawClient idle(server_->port());
+  idle.Send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(idle.ReadUntil("GET /echo"), HasSubstr("200 OK"));
+  EXPECT_EQ(server_->connections().open, 2u);
+  EXPECT_THAT(Get("/echo"), StartsWith("HTTP/1.1 200"));  // In the place of the idle one.
+  idle.ReadToEnd();
+  EXPECT_TRUE(idle.at_end());
+  EXPECT_EQ(server_->connections().turned_away, 1u);
+  release.set_value();
+  EXPECT_THAT(busy.ReadToEnd(), EndsWith("slow"));  // The busy one is never touched.
+}
+
 TEST_F(HttpServerTest, OtherSitesMayNotChangeAnything) {
   add_routes_ = [](HttpServer& server) {
     server.Handle(

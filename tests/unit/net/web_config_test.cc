@@ -15,9 +15,7 @@ using ::testing::Pair;
 constexpr char kHash[] = "$2y$10$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
 TEST(WebConfigTest, ReadsEveryKey) {
-  THANOS_ASSERT_OK_AND_ASSIGN(
-      const WebConfig config,
-      ParseWebConfig(std::string(R"(
+  THANOS_ASSERT_OK_AND_ASSIGN(const WebConfig config, ParseWebConfig(std::string(R"(
 tls_server_config:
   cert_file: web.pem
   key_file: /keys/web.key
@@ -38,7 +36,7 @@ http_server_config:
 rate_limit: {interval: 1s, burst: 20}
 basic_auth_users:
   ann: )") + kHash,
-                     "/etc/web"));
+                                                                     "/etc/web"));
   ASSERT_TRUE(config.tls.has_value());
   EXPECT_EQ(config.tls->cert.file, "/etc/web/web.pem");
   EXPECT_EQ(config.tls->key.file, "/keys/web.key");

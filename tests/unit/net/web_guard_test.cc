@@ -30,8 +30,8 @@ using thanos::testing::TlsClient;
 
 // "secret", at the lowest cost.
 constexpr char kHash[] = "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
-constexpr char kAnn[] = "Basic YW5uOnNlY3JldA==";       // ann:secret
-constexpr char kAnnBad[] = "Basic YW5uOm90aGVy";        // ann:other
+constexpr char kAnn[] = "Basic YW5uOnNlY3JldA==";         // ann:secret
+constexpr char kAnnBad[] = "Basic YW5uOm90aGVy";          // ann:other
 constexpr char kNobodyElse[] = "Basic Y2FybDpzZWNyZXQ=";  // carl:secret
 using Verdict = WebGuard::Verdict;
 
@@ -116,17 +116,18 @@ TEST_F(WebGuardTest, LimitsTheRate) {
 TEST_F(WebGuardTest, WhatCannotBeUsedIsRefusedByName) {
   EXPECT_THAT(WebGuard::Open(directory_.path() + "/none", {}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("/none")));
-  EXPECT_THAT(WebGuard::Open(Config("tls_server_config: {cert_file: no.pem, key_file: no.key}"), {}),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr(directory_.path() + "/no.pem")));
+  EXPECT_THAT(
+      WebGuard::Open(Config("tls_server_config: {cert_file: no.pem, key_file: no.key}"), {}),
+      StatusIs(StatusCode::kInvalidArgument, HasSubstr(directory_.path() + "/no.pem")));
   const Authority authority(directory_.path());
   const CertificateFiles one = authority.Issue("one"), two = authority.Issue("two");
-  EXPECT_THAT(WebGuard::Open(Config("tls_server_config: {cert_file: one.pem, key_file: two.key}"), {}),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("does not belong")));
   EXPECT_THAT(
-      WebGuard::Open(Config("tls_server_config: {cert_file: one.pem, key_file: one.key, "
-                            "cipher_suites: [TLS_NONE]}"),
-                     {}),
-      StatusIs(StatusCode::kInvalidArgument, HasSubstr("unknown cipher: TLS_NONE")));
+      WebGuard::Open(Config("tls_server_config: {cert_file: one.pem, key_file: two.key}"), {}),
+      StatusIs(StatusCode::kInvalidArgument, HasSubstr("does not belong")));
+  EXPECT_THAT(WebGuard::Open(Config("tls_server_config: {cert_file: one.pem, key_file: one.key, "
+                                    "cipher_suites: [TLS_NONE]}"),
+                             {}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("unknown cipher: TLS_NONE")));
 }
 
 // A server behind a web configuration.
@@ -146,8 +147,8 @@ class GuardedServerTest : public WebGuardTest {
       entered_.set_value();
       std::promise<void> cancelled;
       const auto registration = context.OnCancel([&] { cancelled.set_value(); });
-      gone_ = cancelled.get_future().wait_for(std::chrono::seconds(10)) ==
-              std::future_status::ready;
+      gone_ =
+          cancelled.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready;
       left_.set_value();
       return HttpResponse::Text(200, "");
     });
@@ -192,8 +193,7 @@ TEST_F(GuardedServerTest, LetsUsersIn) {
   EXPECT_THAT(refused, EndsWith("\r\n\r\nUnauthorized\n"));
   for (int i = 0; i < 2; ++i) {  // The second time from the table.
     EXPECT_THAT(Ask(std::string("Authorization: ") + kAnn + "\r\n"), EndsWith("\r\n\r\nhello"));
-    EXPECT_THAT(Ask(std::string("Authorization: ") + kAnnBad + "\r\n"),
-                StartsWith("HTTP/1.1 401"));
+    EXPECT_THAT(Ask(std::string("Authorization: ") + kAnnBad + "\r\n"), StartsWith("HTTP/1.1 401"));
   }
 }
 
@@ -215,8 +215,8 @@ TEST_F(GuardedServerTest, CarriesLargeBodiesAndPipelinedRequestsUnderTls) {
                           std::to_string(body.size()) + "\r\n\r\n" + body));
   EXPECT_EQ(client.ReadUntil(body.substr(0, body.size())).size() > body.size(), true);
   const std::string hello = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
-  ASSERT_TRUE(client.Send(hello + hello +
-                          "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  ASSERT_TRUE(
+      client.Send(hello + hello + "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
   const std::string answers = client.ReadToEnd();
   size_t count = 0;
   for (size_t at = 0; (at = answers.find("\r\n\r\nhello", at)) != std::string::npos; ++at) ++count;
@@ -261,11 +261,11 @@ struct AuthRow {
 TEST_F(GuardedServerTest, AsksForClientCertificatesAsToldTo) {
   const CertificateFiles web = authority_.Issue("web"), ours = authority_.Issue("friend"),
                          other = stranger_.Issue("other");
-  for (const AuthRow& row : {AuthRow{"NoClientCert", true, true, true},
-                             AuthRow{"RequestClientCert", true, true, true},
-                             AuthRow{"RequireAnyClientCert", false, true, true},
-                             AuthRow{"VerifyClientCertIfGiven", true, true, false},
-                             AuthRow{"RequireAndVerifyClientCert", false, true, false}}) {
+  for (const AuthRow& row :
+       {AuthRow{"NoClientCert", true, true, true}, AuthRow{"RequestClientCert", true, true, true},
+        AuthRow{"RequireAnyClientCert", false, true, true},
+        AuthRow{"VerifyClientCertIfGiven", true, true, false},
+        AuthRow{"RequireAndVerifyClientCert", false, true, false}}) {
     const std::string ca = std::string(row.type) == "NoClientCert"
                                ? ""
                                : "  client_ca_file: " + authority_.file() + "\n";
