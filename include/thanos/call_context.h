@@ -28,6 +28,8 @@ class Budget {
   size_t used_bytes() const { return used_.load(std::memory_order_relaxed); }
   size_t peak_bytes() const { return peak_.load(std::memory_order_relaxed); }
   size_t limit_bytes() const { return limit_; }
+  /// True once a charge made here or below was refused: the failure is then not that of a peer.
+  bool refused() const { return refused_.load(std::memory_order_relaxed); }
   const std::string& name() const { return name_; }
 
  private:
@@ -39,6 +41,7 @@ class Budget {
   const std::shared_ptr<Budget> parent_;
   std::atomic<size_t> used_{0};
   std::atomic<size_t> peak_{0};
+  std::atomic<bool> refused_{false};
 };
 
 /// A charge that is given back when this goes away. Movable; one owner, any thread.

@@ -4,17 +4,6 @@
 
 namespace thanos::api {
 
-Result<CallContext> QueryApiState::WithTenant(const CallContext& context,
-                                              const net::HttpRequest& request) const {
-  std::string tenant(request.headers.Get(options.tenant_header));
-  if (tenant.empty()) tenant = std::string(request.headers.Get("THANOS-TENANT"));
-  if (tenant.empty()) tenant = options.default_tenant;
-  if (tenant.find('/') != std::string::npos || tenant == "." || tenant == "..") {
-    return InvalidArgumentError("Tenant name not valid");
-  }
-  return context.WithTenant(std::move(tenant));
-}
-
 void AddQueryApi(ApiRoutes* routes, QueryApiOptions options, query::Driver* driver,
                  EndpointsFunction endpoints, metrics::Registry* registry) {
   constexpr double kHour = 3600, kDay = 24 * kHour;
@@ -30,7 +19,7 @@ void AddQueryApi(ApiRoutes* routes, QueryApiOptions options, query::Driver* driv
   // All of these run under the request's tenant.
   const auto with_state = [state](auto handler) -> net::HttpHandler {
     return [state, handler](const CallContext& context, const net::HttpRequest& request) {
-      auto tenant = state->WithTenant(context, request);
+      auto tenant = WithTenant(state->options.tenant, context, request);
       if (!tenant.ok()) return Failure(promapi::ErrorKind::kBadData, tenant.status().message());
       return handler(*state, *tenant, request);
     };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/answers.h"
+#include "api/tenant.h"
 #include "fanout/endpoint.h"
 #include "metrics/registry.h"
 #include "query/driver.h"
@@ -23,8 +24,7 @@ struct QueryApiOptions {
   int64_t default_step_ms = 1000;
   int64_t metadata_range_ms = 0;  // Default of metadata calls; 0 is everything.
   std::string default_engine = "prometheus";
-  std::string tenant_header = "THANOS-TENANT";
-  std::string default_tenant = "default-tenant";
+  TenantOptions tenant;
   bool counter_always_adjusted = false;
 };
 

@@ -18,9 +18,6 @@ struct QueryApiState {
   EndpointsFunction endpoints;
   metrics::Histogram range_seconds;
   metrics::HistogramFamily store_seconds;
-
-  /// The request's tenant, from its header.
-  Result<CallContext> WithTenant(const CallContext& context, const net::HttpRequest& request) const;
 };
 using StateRef = std::shared_ptr<const QueryApiState>;
 

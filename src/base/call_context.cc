@@ -21,6 +21,7 @@ Status Budget::Charge(size_t bytes) {
   const size_t used = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   if (limit_ != 0 && used > limit_) {
     used_.fetch_sub(bytes, std::memory_order_relaxed);
+    refused_.store(true, std::memory_order_relaxed);
     std::string text = "memory budget of " + name_ + " is used up: limit " +
                        std::to_string(limit_) + " bytes, in use " + std::to_string(used - bytes) +
                        ", asked for " + std::to_string(bytes);
@@ -30,6 +31,7 @@ Status Budget::Charge(size_t bytes) {
   if (parent_) {
     if (Status status = parent_->Charge(bytes); !status.ok()) {
       used_.fetch_sub(bytes, std::memory_order_relaxed);
+      refused_.store(true, std::memory_order_relaxed);
       return status;
     }
   }

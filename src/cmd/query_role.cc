@@ -1,248 +1,33 @@
 // thanos query: PromQL over all endpoints.
 #include <algorithm>
 
+#include "api/federation_api.h"
 #include "api/query_api.h"
 #include "base/executor.h"
+#include "cmd/query_flags.h"
 #include "cmd/servers.h"
 #include "fanout/endpoint_set.h"
 #include "fanout/fanout_source.h"
+#include "fanout/federation.h"
 #include "fanout/store_server.h"
-#include "model/go_quote.h"
-#include "promql/parser.h"
 #include "query/driver.h"
+#include "query/selectors.h"
 #include "rpc/call_metrics.h"
 
 namespace thanos::cmd {
 namespace {
 
-struct QueryFlags {
-  HttpFlags http;
-  GrpcFlags grpc;
-  std::string route_prefix, external_prefix;
-  bool disable_cors = false;
-  int64_t timeout_ns = 0, lookback_ns = 0, metadata_range_ns = 0, instant_resolution_ns = 0;
-  int64_t evaluation_interval_ns = 0, default_step_ns = 0, response_timeout_ns = 0;
-  int64_t dns_interval_ns = 0, unhealthy_timeout_ns = 0, info_timeout_ns = 0;
-  int64_t concurrent_max = 20;
-  bool dynamic_lookback = true, auto_downsampling = false, partial_response = true;
-  bool counter_always_adjusted = false;
-  std::string engine, dedup, tenant_header, default_tenant, compression;
-  std::vector<std::string> replica_labels, selector_labels, endpoints, strict_endpoints;
-  uint64_t series_max = 0, samples_max = 0, query_memory = 0, memory_budget = 0;
-};
-
-void AddEndpointFlags(config::FlagSet* flags, QueryFlags* f) {
-  flags
-      ->Strings("endpoint",
-                "Addresses of statically configured Thanos API servers. The scheme may be "
-                "prefixed with 'dns+', 'dnssrv+' or 'dnssrvnoa+' to detect Thanos API servers "
-                "through respective DNS lookups.",
-                &f->endpoints)
-      .Alias("store");
-  flags
-      ->Strings("endpoint-strict",
-                "Addresses of only statically configured Thanos API servers that are always "
-                "used, even if the health check fails.",
-                &f->strict_endpoints)
-      .Alias("store-strict");
-  flags->PromDuration("store.sd-dns-interval", "Interval between DNS resolutions.", "30s",
-                      &f->dns_interval_ns);
-  flags->PromDuration("store.unhealthy-timeout",
-                      "Timeout before an unhealthy store is cleaned from the store UI page.", "5m",
-                      &f->unhealthy_timeout_ns);
-  flags
-      ->PromDuration("endpoint.info-timeout", "Timeout of gRPC Info requests, and their period.",
-                     "5s", &f->info_timeout_ns)
-      .Hidden();
-  flags->PromDuration("store.response-timeout",
-                      "If a Store doesn't send any data in this specified duration then a Store "
-                      "will be ignored and partial data will be returned if it's enabled. 0 "
-                      "disables timeout.",
-                      "0ms", &f->response_timeout_ns);
-  flags->Enum("grpc-compression",
-              "Compression algorithm to use for gRPC requests to other clients. snappy is refused: "
-              "the gRPC library has no such codec.",
-              {"snappy", "none"}, "none", &f->compression);
-}
-
-void AddEngineFlags(config::FlagSet* flags, QueryFlags* f) {
-  flags->PromDuration("query.timeout", "Maximum time to process query by query node.", "2m",
-                      &f->timeout_ns);
-  flags->Enum("query.promql-engine",
-              "Default PromQL engine name. Both run the one engine; thanos passes its hints to "
-              "stores and can be explained.",
-              {"prometheus", "thanos"}, "prometheus", &f->engine);
-  flags->Int("query.max-concurrent", "Maximum number of queries processed concurrently.", 20,
-             &f->concurrent_max);
-  flags->GoDuration("query.lookback-delta",
-                    "The maximum lookback duration for retrieving metrics during expression "
-                    "evaluations. 0 is 5m.",
-                    "0s", &f->lookback_ns);
-  flags
-      ->Bool("query.dynamic-lookback-delta",
-             "Raises the lookback delta to the resolution that a query asks for.", true,
-             &f->dynamic_lookback)
-      .Hidden();
-  flags->Enum("deduplication.func", "Deduplication algorithm for merging deduplicated series.",
-              {"penalty", "chain"}, "penalty", &f->dedup);
-  flags->Bool("deduplication.adjust-raw-counters",
-              "Takes counter resets out of raw data before rate and the like even where there is "
-              "one replica only, as Go Thanos does. resets() is 0 then.",
-              false, &f->counter_always_adjusted);
-  flags->Strings("query.replica-label",
-                 "Labels to treat as a replica indicator along which data is deduplicated.",
-                 &f->replica_labels);
-  flags
-      ->PromDuration("query.instant.default.max_source_resolution",
-                     "Default for max_source_resolution of instant queries with "
-                     "auto-downsampling.",
-                     "0s", &f->instant_resolution_ns)
-      .Hidden();
-  flags->GoDuration("query.metadata.default-time-range",
-                    "The default metadata time range duration for retrieving labels through "
-                    "Labels and Series API when the range parameters are not specified. 0 is all.",
-                    "0s", &f->metadata_range_ns);
-  flags->Bool("query.auto-downsampling",
-              "Enable automatic adjustment (step / 5) to what source of data should be used in "
-              "store gateways if no max_source_resolution param is specified.",
-              false, &f->auto_downsampling);
-  flags->Bool("query.partial-response",
-              "Enable partial response for queries if no partial_response param is specified.",
-              true, &f->partial_response);
-  flags->PromDuration("query.default-evaluation-interval",
-                      "Set default evaluation interval for sub queries.", "1m",
-                      &f->evaluation_interval_ns);
-  flags->PromDuration("query.default-step", "Set default step for range queries.", "1s",
-                      &f->default_step_ns);
-  flags->Bytes("query.memory-limit",
-               "Memory that one query may hold; over it the query fails. 0 is no limit of its own.",
-               "0", &f->query_memory);
-  flags->Bytes("query.memory-budget",
-               "Memory that all queries together may hold; over it a query fails and the process "
-               "lives. 0 is no limit.",
-               "0", &f->memory_budget);
-  flags->Uint("store.limits.request-series",
-              "The maximum series allowed for a single Series request. 0 is no limit.", 0,
-              &f->series_max);
-  flags->Uint("store.limits.request-samples",
-              "The maximum samples allowed for a single Series request, counted as 120 a chunk. 0 "
-              "is no limit.",
-              0, &f->samples_max);
-}
-
-void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
-  flags->String("web.route-prefix",
-                "Prefix for API and UI endpoints. Defaults to the path of web.external-prefix.", "",
-                &f->route_prefix);
-  flags->String("web.external-prefix", "Static prefix of links and redirects.", "",
-                &f->external_prefix);
-  flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
-              &f->disable_cors);
-  flags->Strings("selector-label",
-                 "Query selector labels that will be exposed in info endpoint (repeated).",
-                 &f->selector_labels);
-  flags->String("query.tenant-header", "HTTP header to determine tenant.", "THANOS-TENANT",
-                &f->tenant_header);
-  flags->String("query.default-tenant-id",
-                "Default tenant ID to use if the tenant header is not present.", "default-tenant",
-                &f->default_tenant);
-  flags->WithoutEffect("query.max-concurrent-select", false,
-                       "A query opens its selects one after the other here.");
-  flags->WithoutEffect("grpc.proxy-strategy", false,
-                       "Streams are always merged as they come, with bounded read-ahead.");
-  flags->WithoutEffect("query.lazy-retrieval-max-buffered-responses", false,
-                       "Read-ahead is bounded in bytes.");
-  flags->WithoutEffect("store.sd-dns-resolver", false,
-                       "The system's resolver is used, hosts file included.");
-  for (const char* name : {"web.prefix-header",
-                           "query.mode",
-                           "query.conn-metric.label",
-                           "query.partition-label",
-                           "query.active-query-path",
-                           "enable-feature",
-                           "selector.relabel-config",
-                           "selector.relabel-config-file",
-                           "alert.query-url",
-                           "query.telemetry.request-duration-seconds-quantiles",
-                           "query.telemetry.request-samples-quantiles",
-                           "query.telemetry.request-series-seconds-quantiles",
-                           "query.tenant-certificate-field",
-                           "query.tenant-label-name",
-                           "endpoint.sd-config",
-                           "endpoint.sd-config-file",
-                           "endpoint.sd-config-reload-interval",
-                           "store.sd-files",
-                           "store.sd-interval",
-                           "endpoint-group",
-                           "endpoint-group-strict",
-                           "inject-test-addresses",
-                           "grpc-client-tls-cert",
-                           "grpc-client-tls-key",
-                           "grpc-client-tls-ca",
-                           "grpc-client-server-name",
-                           "grpc-client-tls-min-version"}) {
-    flags->NotBuilt(name, false);
-  }
-  for (const char* name :
-       {"query.disable-fallback", "query.enable-x-functions",
-        "query.distributed-with-overlapping-interval", "rule.partial-response",
-        "target.partial-response", "metric-metadata.partial-response", "exemplar.partial-response",
-        "status.partial-response", "query.enforce-tenancy", "grpc-client-tls-secure",
-        "grpc-client-tls-skip-verify"}) {
-    flags->NotBuilt(name, true);
-  }
-}
-
-// name="value", the value a quoted Go string.
-Result<Labels> ParseSelectorLabels(const std::vector<std::string>& texts) {
-  std::vector<std::pair<std::string, std::string>> labels;
-  for (const std::string& text : texts) {
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos || !model::IsPlainLabelName(text.substr(0, equals))) {
-      return InvalidArgumentError("--selector-label: unrecognized label \"" + text +
-                                  "\": must be name=\"value\"");
-    }
-    // What stands behind the '=' is a string literal of PromQL too.
-    auto matchers = promql::ParseSelector("{" + text + "}");
-    if (!matchers.ok() || matchers->size() != 1 ||
-        matchers->front().type() != model::MatchType::kEqual) {
-      return InvalidArgumentError("--selector-label: \"" + text +
-                                  "\": the value must be a quoted string");
-    }
-    labels.emplace_back(matchers->front().name(), matchers->front().value());
-  }
-  return Labels::Of(std::move(labels));
-}
-
-std::vector<std::string> SplitCommas(const std::vector<std::string>& texts) {
-  std::vector<std::string> out;
-  for (const std::string& text : texts) {
-    size_t at = 0;
-    while (at <= text.size()) {
-      const size_t comma = std::min(text.find(',', at), text.size());
-      if (comma > at) out.push_back(text.substr(at, comma - at));
-      at = comma + 1;
-    }
-  }
-  return out;
-}
-
-Status CheckEndpoints(const QueryFlags& f) {
-  for (const std::string& address : f.endpoints) {
-    std::string_view plain = address;
-    if (const size_t plus = plain.find('+'); plus != std::string_view::npos) continue;
-    if (plain.find(':') == std::string_view::npos) {
-      return InvalidArgumentError("--endpoint: " + address + " is not a host:port");
-    }
-  }
-  for (const std::string& address : f.strict_endpoints) {
-    if (net::IsDynamicAddress(address)) {
-      return InvalidArgumentError("--endpoint-strict: " + address +
-                                  " is a dynamically specified endpoint, only a static address "
-                                  "can be strict");
-    }
-  }
-  return OkStatus();
+std::vector<rpc::Method> CalledMethods() {
+  using rpc::CallType;
+  return {{"thanos.Store", "Series", CallType::kServerStream},
+          {"thanos.Store", "LabelNames", CallType::kUnary},
+          {"thanos.Store", "LabelValues", CallType::kUnary},
+          {"thanos.Rules", "Rules", CallType::kServerStream},
+          {"thanos.Targets", "Targets", CallType::kServerStream},
+          {"thanos.Metadata", "MetricMetadata", CallType::kServerStream},
+          {"thanos.Exemplars", "Exemplars", CallType::kServerStream},
+          {"thanos.Status", "TSDBStatistics", CallType::kServerStream},
+          {"thanos.info.Info", "Info", CallType::kUnary}};
 }
 
 class QueryRole : public Role {
@@ -254,6 +39,7 @@ class QueryRole : public Role {
         cpu_("cpu", base::UsableCpus()),
         io_("io", 32) {
     MakeEndpoints();
+    MakeFederation(selector_labels);
     MakeDriver(std::move(selector_labels));
     AddRoutes();
   }
@@ -285,13 +71,19 @@ class QueryRole : public Role {
     options.unhealthy_timeout = std::chrono::nanoseconds(flags_.unhealthy_timeout_ns);
     options.response_timeout = std::chrono::nanoseconds(flags_.response_timeout_ns);
     options.observer =
-        rpc::MakeCallMetrics(process_.registry, rpc::CallSide::kClient,
-                             {{"thanos.Store", "Series", rpc::CallType::kServerStream},
-                              {"thanos.Store", "LabelNames", rpc::CallType::kUnary},
-                              {"thanos.Store", "LabelValues", rpc::CallType::kUnary},
-                              {"thanos.info.Info", "Info", rpc::CallType::kUnary}});
+        rpc::MakeCallMetrics(process_.registry, rpc::CallSide::kClient, CalledMethods());
     endpoints_ = std::make_unique<fanout::EndpointSet>(std::move(options), process_.logger,
                                                        process_.registry);
+  }
+
+  void MakeFederation(Labels selector_labels) {
+    fanout::FederationOptions options;
+    options.selector_labels = std::move(selector_labels);
+    options.selectors_of = [](std::string_view query) { return query::SelectorsOf(query, {}); };
+    options.call_timeout = std::chrono::nanoseconds(flags_.timeout_ns);
+    options.response_timeout = std::chrono::nanoseconds(flags_.response_timeout_ns);
+    federation_ = std::make_shared<fanout::Federation>(std::move(options),
+                                                       [this] { return endpoints_->All(); });
   }
 
   void MakeDriver(Labels selector_labels) {
@@ -325,13 +117,35 @@ class QueryRole : public Role {
     options.default_step_ms = std::max<int64_t>(flags_.default_step_ns / 1000000, 1);
     options.metadata_range_ms = flags_.metadata_range_ns / 1000000;
     options.default_engine = flags_.engine;
-    options.tenant_header = flags_.tenant_header;
-    options.default_tenant = flags_.default_tenant;
+    options.tenant = TenantFlags();
     options.counter_always_adjusted = flags_.counter_always_adjusted;
     api::AddQueryApi(
         routes_.get(), std::move(options), driver_.get(), [this] { return endpoints_->All(); },
         process_.registry);
+    AddFederationRoutes();
     api::AddStatusApi(routes_.get(), process_.flag_values);
+  }
+
+  api::TenantOptions TenantFlags() const {
+    api::TenantOptions options;
+    options.header = flags_.tenant_header;
+    options.default_tenant = flags_.default_tenant;
+    return options;
+  }
+
+  void AddFederationRoutes() {
+    api::FederationApiOptions options;
+    options.replica_labels = SplitCommas(flags_.replica_labels);
+    options.tenant = TenantFlags();
+    options.rules_partial = flags_.rules_partial;
+    options.targets_partial = flags_.targets_partial;
+    options.metadata_partial = flags_.metadata_partial;
+    options.exemplars_partial = flags_.exemplars_partial;
+    options.status_partial = flags_.status_partial;
+    options.with_budget = [this](const CallContext& context) {
+      return driver_->WithBudget(context);
+    };
+    api::AddFederationApi(routes_.get(), std::move(options), federation_.get());
   }
 
   // gRPC opens once the endpoints were asked, so that the first Info is not empty.
@@ -354,7 +168,18 @@ class QueryRole : public Role {
                                                .samples_max = flags_.samples_max,
                                                .limit_text_prefix = "send series response: "},
                                               process_.registry);
-    services.info = fanout::MakeInfoService(source_, {.component = "query"},
+    services.rules = federation_;
+    services.targets = federation_;
+    services.metadata = federation_;
+    services.exemplars = federation_;
+    services.status = federation_;
+    services.info = fanout::MakeInfoService(source_,
+                                            {.component = "query",
+                                             .rules = true,
+                                             .targets = true,
+                                             .metric_metadata = true,
+                                             .exemplars = true,
+                                             .status = true},
                                             [this] { return servers_.prober().ready(); });
     if (Status status = servers_.StartGrpc(std::move(services)); !status.ok()) {
       process_.end(status);
@@ -367,6 +192,7 @@ class QueryRole : public Role {
   base::Executor cpu_, io_;
   std::unique_ptr<fanout::EndpointSet> endpoints_;
   std::shared_ptr<fanout::FanoutSource> source_;
+  std::shared_ptr<fanout::Federation> federation_;
   std::unique_ptr<query::Driver> driver_;
   std::unique_ptr<api::ApiRoutes> routes_;
   std::mutex mutex_;
@@ -381,14 +207,7 @@ class QueryCommand : public Command {
     return "Query node exposing PromQL enabled Query API with data retrieved from multiple store "
            "nodes.";
   }
-  void AddFlags(config::FlagSet* flags) override {
-    AddHttpFlags(flags, &flags_.http);
-    AddGrpcFlags(flags, &flags_.grpc);
-    AddEndpointFlags(flags, &flags_);
-    AddEngineFlags(flags, &flags_);
-    AddQueryOtherFlags(flags, &flags_);
-    AddSharedNotBuilt(flags);
-  }
+  void AddFlags(config::FlagSet* flags) override { AddQueryFlags(flags, &flags_); }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
     if (flags_.compression == "snappy") {
       return UnimplementedError(

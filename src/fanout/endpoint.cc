@@ -61,6 +61,26 @@ class RemoteCursor : public SeriesCursor {
   SelectEnd end_;
 };
 
+bool Offers(const wire::InfoResponse& info, Api api) {
+  switch (api) {
+    case Api::kStore:
+      return info.store.has_value();
+    case Api::kRules:
+      return info.rules;
+    case Api::kTargets:
+      return info.targets;
+    case Api::kMetadata:
+      return info.metric_metadata;
+    case Api::kExemplars:
+      return info.exemplars;
+    case Api::kStatus:
+      return info.status;
+    case Api::kQuery:
+      return info.query;
+  }
+  return false;
+}
+
 }  // namespace
 
 Endpoint::Endpoint(std::shared_ptr<rpc::Channel> channel, bool strict,
@@ -75,10 +95,10 @@ std::shared_ptr<const EndpointState> Endpoint::state() const {
   return state_;
 }
 
-bool Endpoint::queryable() const {
+bool Endpoint::queryable(Api api) const {
   const auto now = state();
-  if (strict_) return !now->ever_reached || now->info.store.has_value();
-  return now->ever_reached && now->last_error.empty() && now->info.store.has_value();
+  if (!now->ever_reached) return strict_ && api == Api::kStore;
+  return (strict_ || now->last_error.empty()) && Offers(now->info, api);
 }
 
 void Endpoint::Check(const CallContext& context) {
@@ -142,6 +162,13 @@ std::string DescribeSource(const SourceInfo& info, bool with_labels) {
   }
   return text + "Addr: " + info.name + " MinTime: " + std::to_string(info.min_ms) +
          " MaxTime: " + std::to_string(info.max_ms);
+}
+
+Status OwnFailure(const CallContext& context, const Status& error) {
+  THANOS_RETURN_IF_ERROR(context.Check());
+  const bool no_memory = error.code() == StatusCode::kResourceExhausted &&
+                         context.budget() != nullptr && context.budget()->refused();
+  return no_memory ? error : OkStatus();
 }
 
 std::string RpcErrorText(const Status& status) {

@@ -21,6 +21,9 @@ struct EndpointState {
   std::string last_error;     // "" when the last Info worked.
 };
 
+/// What a peer may offer; its Info says which.
+enum class Api : uint8_t { kStore, kRules, kTargets, kMetadata, kExemplars, kStatus, kQuery };
+
 /// Thread-safe. A SeriesSource over one peer.
 class Endpoint : public SeriesSource {
  public:
@@ -30,8 +33,10 @@ class Endpoint : public SeriesSource {
   const std::string& address() const { return channel_->target(); }
   bool strict() const { return strict_; }
   std::shared_ptr<const EndpointState> state() const;
-  /// Strict endpoints are always asked; others only while their last Info worked.
-  bool queryable() const;
+  /// Strict endpoints are always asked for what they last offered, or for series when they never
+  /// answered; others only while their last Info worked.
+  bool queryable(Api api = Api::kStore) const;
+  rpc::Channel& channel() const { return *channel_; }
   /// Calls Info and takes its answer. Only one at a time.
   void Check(const CallContext& context);
 
@@ -59,6 +64,9 @@ class Endpoint : public SeriesSource {
 
 /// "Addr: h:p MinTime: a MaxTime: b", with the label sets in front where `with_labels`.
 std::string DescribeSource(const SourceInfo& info, bool with_labels);
+/// The error of a call when it is not the peer's fault: its caller left or ran out of time, or of
+/// memory. OK otherwise.
+Status OwnFailure(const CallContext& context, const Status& error);
 /// As grpc-go prints a status: "rpc error: code = Unavailable desc = …".
 std::string RpcErrorText(const Status& status);
 

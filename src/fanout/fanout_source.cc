@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/time_text.h"
+#include "fanout/label_sets.h"
 #include "model/matcher.h"
 #include "series/filter.h"
 #include "series/merge.h"
@@ -44,9 +45,8 @@ class GuardedCursor : public SeriesCursor {
       }
       return batch;
     }
-    // Our own end, or our own budget, is not the store's fault.
-    THANOS_RETURN_IF_ERROR(context_.Check());
     const Status& status = batch.status();
+    THANOS_RETURN_IF_ERROR(OwnFailure(context_, status));
     if (size_t input; series::IsUnsortedInput(status, &input)) return status;
     const bool never_opened = !any_ && status.code() == StatusCode::kUnavailable;
     std::string text = never_opened ? "fetch series for " + DescribeSource(info_, true)
@@ -175,14 +175,6 @@ class FanoutCursor : public SeriesCursor {
   SelectEnd no_end_;
 };
 
-// A set contradicts a matcher only when it has the label and the value does not match.
-bool LabelSetMatches(const Labels& set, const std::vector<model::Matcher>& matchers) {
-  return std::all_of(matchers.begin(), matchers.end(), [&](const model::Matcher& matcher) {
-    const auto value = set.view().Find(matcher.name());
-    return !value.has_value() || matcher.Matches(*value);
-  });
-}
-
 bool AddressMatches(const std::string& address,
                     const std::vector<std::vector<model::Matcher>>& store_match) {
   if (store_match.empty()) return true;
@@ -227,19 +219,6 @@ SourceInfo FanoutSource::Info() const {
   return info;
 }
 
-bool FanoutSource::SelectorLabelsMatch(const std::vector<model::Matcher>& matchers,
-                                       std::vector<model::Matcher>* rest) const {
-  for (const model::Matcher& matcher : matchers) {
-    const auto value = options_.selector_labels.view().Find(matcher.name());
-    if (!value) {
-      rest->push_back(matcher);
-    } else if (!matcher.Matches(*value)) {
-      return false;
-    }
-  }
-  return true;
-}
-
 FanoutSource::EndpointList FanoutSource::Choose(
     const std::vector<model::Matcher>& matchers, int64_t min_ms, int64_t max_ms,
     const std::vector<std::vector<model::Matcher>>& store_match) const {
@@ -249,11 +228,7 @@ FanoutSource::EndpointList FanoutSource::Choose(
     const SourceInfo info = endpoint->Info();
     if (min_ms > info.max_ms || max_ms < info.min_ms) continue;
     if (!AddressMatches(endpoint->address(), store_match)) continue;
-    const bool compatible =
-        info.label_sets.empty() ||
-        std::any_of(info.label_sets.begin(), info.label_sets.end(),
-                    [&](const Labels& set) { return LabelSetMatches(set, matchers); });
-    if (compatible) chosen.push_back(endpoint);
+    if (AnySetMatches(info.label_sets, matchers)) chosen.push_back(endpoint);
   }
   return chosen;
 }
@@ -262,7 +237,8 @@ Result<std::unique_ptr<SeriesCursor>> FanoutSource::Select(const CallContext& co
                                                            const SelectRequest& request) {
   SelectRequest inner = request;
   inner.matchers.clear();
-  if (!SelectorLabelsMatch(request.matchers, &inner.matchers)) return series::EmptyCursor();
+  if (!StripSelectorLabels(options_.selector_labels, request.matchers, &inner.matchers))
+    return series::EmptyCursor();
   if (inner.matchers.empty()) {
     return InvalidArgumentError("no matchers specified (excluding selector labels)");
   }
@@ -285,7 +261,7 @@ Result<LabelsResult> FanoutSource::AskAll(
   inner.matchers.clear();
   inner.store_match.clear();
   LabelsResult all;
-  if (!SelectorLabelsMatch(request.matchers, &inner.matchers)) return all;
+  if (!StripSelectorLabels(options_.selector_labels, request.matchers, &inner.matchers)) return all;
   const EndpointList chosen =
       Choose(inner.matchers, request.min_ms, request.max_ms, request.store_match);
   std::mutex mutex;
@@ -295,7 +271,7 @@ Result<LabelsResult> FanoutSource::AskAll(
     Result<LabelsResult> one = ask(*chosen[i], context, inner);
     std::lock_guard lock(mutex);
     if (!one.ok()) {
-      THANOS_RETURN_IF_ERROR(context.Check());
+      THANOS_RETURN_IF_ERROR(OwnFailure(context, one.status()));
       std::string text = "fetch " + std::string(what) + " from store " +
                          DescribeSource(chosen[i]->Info(), false) + ": " +
                          RpcErrorText(one.status());

@@ -37,8 +37,6 @@ class FanoutSource : public SeriesSource {
 
  private:
   using EndpointList = std::vector<std::shared_ptr<Endpoint>>;
-  bool SelectorLabelsMatch(const std::vector<model::Matcher>& matchers,
-                           std::vector<model::Matcher>* rest) const;
   EndpointList Choose(const std::vector<model::Matcher>& matchers, int64_t min_ms, int64_t max_ms,
                       const std::vector<std::vector<model::Matcher>>& store_match) const;
   Result<LabelsResult> AskAll(const CallContext& context, const LabelsRequest& request,

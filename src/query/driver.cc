@@ -51,11 +51,15 @@ int64_t Driver::LookbackFor(const promql::QueryParams& params) const {
   return base;
 }
 
+CallContext Driver::WithBudget(const CallContext& context) const {
+  return context.WithBudget(Budget::Make("query", options_.query_bytes_max, "query.memory-limit",
+                                         options_.process_budget));
+}
+
 CallContext Driver::RequestContext(const CallContext& context,
                                    std::chrono::nanoseconds timeout) const {
   if (timeout.count() <= 0 || timeout > options_.timeout) timeout = options_.timeout;
-  return context.WithTimeout(timeout).WithBudget(Budget::Make(
-      "query", options_.query_bytes_max, "query.memory-limit", options_.process_budget));
+  return WithBudget(context.WithTimeout(timeout));
 }
 
 Result<promql::QueryResult> Driver::Run(const CallContext& context, promql::QueryParams params,

@@ -43,6 +43,8 @@ class Driver {
 
   SeriesSource& source() { return *source_; }
   const DriverOptions& options() const { return options_; }
+  /// The request with a budget of its own.
+  CallContext WithBudget(const CallContext& context) const;
   /// The context under which metadata calls run: deadline and budget of one request.
   CallContext RequestContext(const CallContext& context, std::chrono::nanoseconds timeout) const;
 

@@ -12,29 +12,6 @@ using base::PinnedBytes;
 
 constexpr size_t kAnswerWindowBytes = 1 << 20;
 
-// All frames of a short stream, joined.
-template <typename Response>
-Result<Response> Collect(Transport& transport, const CallContext& context,
-                         const std::string& method, std::string request, size_t bytes_max) {
-  StreamOptions options;
-  options.window_bytes = kAnswerWindowBytes;
-  const auto reader = transport.Stream(context, method, std::move(request), options);
-  Response response;
-  size_t bytes = 0;
-  for (;;) {
-    THANOS_ASSIGN_OR_RETURN(std::optional<PinnedBytes> frame, reader->Next());
-    if (!frame) return response;
-    bytes += frame->size();
-    if (bytes > bytes_max) {
-      return ResourceExhaustedError("answer of " + transport.target() + " to " + method +
-                                    " is above " + std::to_string(bytes_max) + " bytes");
-    }
-    if (Status status = wire::AddFrame(codec::AsText(frame->bytes()), &response); !status.ok()) {
-      return status.WithContext(transport.target());
-    }
-  }
-}
-
 // A decoded answer; what is wrong with it names the peer.
 template <typename T>
 Result<T> From(const Transport& transport, Result<T> decoded) {
@@ -95,35 +72,107 @@ Result<wire::InfoResponse> Channel::Info(const CallContext& context) {
   return From(*transport_, wire::DecodeInfoResponse(codec::AsText(answer.bytes())));
 }
 
+template <typename Response>
+PendingAnswer<Response>::PendingAnswer(std::unique_ptr<FrameReader> reader,
+                                       std::shared_ptr<Budget> budget, std::string name,
+                                       size_t bytes_max)
+    : reader_(std::move(reader)),
+      budget_(std::move(budget)),
+      name_(std::move(name)),
+      bytes_max_(bytes_max) {}
+
+template <typename Response>
+Result<Response> PendingAnswer<Response>::Await() {
+  THANOS_ASSIGN_OR_RETURN(lease_, BudgetLease::Take(budget_, 0));
+  Response response;
+  for (;;) {
+    THANOS_ASSIGN_OR_RETURN(std::optional<PinnedBytes> frame, reader_->Next());
+    if (!frame) return response;
+    THANOS_RETURN_IF_ERROR(lease_.Grow(frame->size()));
+    if (lease_.bytes() > bytes_max_) {
+      return ResourceExhaustedError("answer of " + name_ + " is above " +
+                                    std::to_string(bytes_max_) + " bytes");
+    }
+    if (Status status = wire::AddFrame(codec::AsText(frame->bytes()), &response); !status.ok()) {
+      return status.WithContext(name_);
+    }
+  }
+}
+
+template class PendingAnswer<wire::RulesResponse>;
+template class PendingAnswer<wire::TargetsResponse>;
+template class PendingAnswer<wire::MetadataResponse>;
+template class PendingAnswer<wire::ExemplarsResponse>;
+template class PendingAnswer<wire::TsdbStatisticsResponse>;
+
+template <typename Response, typename Request>
+PendingAnswer<Response> Channel::BeginCall(const CallContext& context, const std::string& method,
+                                           const Request& request,
+                                           std::chrono::nanoseconds silence) {
+  StreamOptions options;
+  options.window_bytes = kAnswerWindowBytes;
+  options.frame_timeout = silence;
+  return PendingAnswer<Response>(
+      transport_->Stream(context, method, wire::Encode(request), options), context.budget(),
+      transport_->target() + " to " + method, options_.answer_bytes_max);
+}
+
+PendingAnswer<wire::RulesResponse> Channel::Begin(const CallContext& context,
+                                                  const wire::RulesRequest& request,
+                                                  std::chrono::nanoseconds silence) {
+  return BeginCall<wire::RulesResponse>(context, "/thanos.Rules/Rules", request, silence);
+}
+
 Result<wire::RulesResponse> Channel::Rules(const CallContext& context,
                                            const wire::RulesRequest& request) {
-  return Collect<wire::RulesResponse>(*transport_, context, "/thanos.Rules/Rules",
-                                      wire::Encode(request), options_.answer_bytes_max);
+  return Begin(context, request).Await();
+}
+
+PendingAnswer<wire::TargetsResponse> Channel::Begin(const CallContext& context,
+                                                    const wire::TargetsRequest& request,
+                                                    std::chrono::nanoseconds silence) {
+  return BeginCall<wire::TargetsResponse>(context, "/thanos.Targets/Targets", request, silence);
 }
 
 Result<wire::TargetsResponse> Channel::Targets(const CallContext& context,
                                                const wire::TargetsRequest& request) {
-  return Collect<wire::TargetsResponse>(*transport_, context, "/thanos.Targets/Targets",
-                                        wire::Encode(request), options_.answer_bytes_max);
+  return Begin(context, request).Await();
+}
+
+PendingAnswer<wire::MetadataResponse> Channel::Begin(const CallContext& context,
+                                                     const wire::MetadataRequest& request,
+                                                     std::chrono::nanoseconds silence) {
+  return BeginCall<wire::MetadataResponse>(context, "/thanos.Metadata/MetricMetadata", request,
+                                           silence);
 }
 
 Result<wire::MetadataResponse> Channel::MetricMetadata(const CallContext& context,
                                                        const wire::MetadataRequest& request) {
-  return Collect<wire::MetadataResponse>(*transport_, context, "/thanos.Metadata/MetricMetadata",
-                                         wire::Encode(request), options_.answer_bytes_max);
+  return Begin(context, request).Await();
+}
+
+PendingAnswer<wire::ExemplarsResponse> Channel::Begin(const CallContext& context,
+                                                      const wire::ExemplarsRequest& request,
+                                                      std::chrono::nanoseconds silence) {
+  return BeginCall<wire::ExemplarsResponse>(context, "/thanos.Exemplars/Exemplars", request,
+                                            silence);
 }
 
 Result<wire::ExemplarsResponse> Channel::Exemplars(const CallContext& context,
                                                    const wire::ExemplarsRequest& request) {
-  return Collect<wire::ExemplarsResponse>(*transport_, context, "/thanos.Exemplars/Exemplars",
-                                          wire::Encode(request), options_.answer_bytes_max);
+  return Begin(context, request).Await();
+}
+
+PendingAnswer<wire::TsdbStatisticsResponse> Channel::Begin(
+    const CallContext& context, const wire::TsdbStatisticsRequest& request,
+    std::chrono::nanoseconds silence) {
+  return BeginCall<wire::TsdbStatisticsResponse>(context, "/thanos.Status/TSDBStatistics", request,
+                                                 silence);
 }
 
 Result<wire::TsdbStatisticsResponse> Channel::TsdbStatistics(
     const CallContext& context, const wire::TsdbStatisticsRequest& request) {
-  return Collect<wire::TsdbStatisticsResponse>(*transport_, context,
-                                               "/thanos.Status/TSDBStatistics",
-                                               wire::Encode(request), options_.answer_bytes_max);
+  return Begin(context, request).Await();
 }
 
 std::unique_ptr<FrameReader> Channel::Query(const CallContext& context,

@@ -68,6 +68,25 @@ struct ChannelOptions {
   std::string server_name;  // Sent as :authority; "" is the target.
 };
 
+/// A call under way whose answer comes in frames that are joined. One thread. The destructor
+/// cancels the call and waits for nothing.
+template <typename Response>
+class PendingAnswer {
+ public:
+  PendingAnswer(std::unique_ptr<FrameReader> reader, std::shared_ptr<Budget> budget,
+                std::string name, size_t bytes_max);
+  /// Blocks until the answer is whole or an error; call it once. The bytes received stay charged to
+  /// the context's budget as long as this lives.
+  Result<Response> Await();
+
+ private:
+  std::unique_ptr<FrameReader> reader_;
+  std::shared_ptr<Budget> budget_;
+  std::string name_;  // "peer to method", for errors.
+  size_t bytes_max_;
+  BudgetLease lease_;
+};
+
 /// Typed calls to one endpoint. Thread-safe; cheap to make, connects when first used. Errors of
 /// calls keep code and text of the peer. The context's deadline, tenant and request id travel.
 class Channel {
@@ -96,6 +115,23 @@ class Channel {
                                             const wire::ExemplarsRequest& request);
   Result<wire::TsdbStatisticsResponse> TsdbStatistics(const CallContext& context,
                                                       const wire::TsdbStatisticsRequest& request);
+  // The same calls, begun at once and awaited later, so that one thread waits for many peers.
+  // `silence` is the longest time without a frame; 0 is none.
+  PendingAnswer<wire::RulesResponse> Begin(const CallContext& context,
+                                           const wire::RulesRequest& request,
+                                           std::chrono::nanoseconds silence = {});
+  PendingAnswer<wire::TargetsResponse> Begin(const CallContext& context,
+                                             const wire::TargetsRequest& request,
+                                             std::chrono::nanoseconds silence = {});
+  PendingAnswer<wire::MetadataResponse> Begin(const CallContext& context,
+                                              const wire::MetadataRequest& request,
+                                              std::chrono::nanoseconds silence = {});
+  PendingAnswer<wire::ExemplarsResponse> Begin(const CallContext& context,
+                                               const wire::ExemplarsRequest& request,
+                                               std::chrono::nanoseconds silence = {});
+  PendingAnswer<wire::TsdbStatisticsResponse> Begin(const CallContext& context,
+                                                    const wire::TsdbStatisticsRequest& request,
+                                                    std::chrono::nanoseconds silence = {});
   /// Frames of wire/query_messages.h.
   std::unique_ptr<FrameReader> Query(const CallContext& context, const wire::QueryRequest& request,
                                      const StreamOptions& options);
@@ -106,6 +142,10 @@ class Channel {
   Result<bool> Healthy(const CallContext& context);
 
  private:
+  template <typename Response, typename Request>
+  PendingAnswer<Response> BeginCall(const CallContext& context, const std::string& method,
+                                    const Request& request, std::chrono::nanoseconds silence);
+
   std::shared_ptr<Transport> transport_;
   ChannelOptions options_;
 };

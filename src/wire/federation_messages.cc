@@ -1,5 +1,7 @@
 #include "wire/federation_messages.h"
 
+#include <algorithm>
+
 #include "exemplars/exemplarspb/rpc.pb.h"
 #include "metadata/metadatapb/rpc.pb.h"
 #include "rules/rulespb/rpc.pb.h"
@@ -193,6 +195,23 @@ TsdbStatistics Read(const pb::TSDBStatisticsEntry& proto) {
           Read(proto.series_count_by_label_value_pair())};
 }
 
+enum class Joined : uint8_t { kSum, kLargest };
+
+void MergeStatistics(const std::vector<Statistic>& from, Joined how, std::vector<Statistic>* into) {
+  std::map<std::string, uint64_t> values;
+  for (const Statistic& statistic : *into) values[statistic.name] = statistic.value;
+  for (const Statistic& statistic : from) {
+    const auto [at, is_new] = values.emplace(statistic.name, statistic.value);
+    if (is_new) continue;
+    at->second =
+        how == Joined::kSum ? at->second + statistic.value : std::max(at->second, statistic.value);
+  }
+  into->clear();
+  for (auto& [name, value] : values) into->push_back({name, value});
+  std::stable_sort(into->begin(), into->end(),
+                   [](const Statistic& a, const Statistic& b) { return a.value > b.value; });
+}
+
 // Warnings go first, so that a reader that stops early has them.
 template <typename Response>
 void AddWarnings(const Warnings& warnings, std::vector<std::string>* frames) {
@@ -204,6 +223,19 @@ void AddWarnings(const Warnings& warnings, std::vector<std::string>* frames) {
 }
 
 }  // namespace
+
+void Merge(const TsdbStatistics& from, TsdbStatistics* into) {
+  into->series += from.series;
+  into->label_pairs += from.label_pairs;
+  into->chunks += from.chunks;
+  // 0 is a head without samples: it must not win.
+  if (into->min_ms <= 0 || into->min_ms > from.min_ms) into->min_ms = from.min_ms;
+  into->max_ms = std::max(into->max_ms, from.max_ms);
+  MergeStatistics(from.series_by_metric, Joined::kSum, &into->series_by_metric);
+  MergeStatistics(from.values_by_label, Joined::kLargest, &into->values_by_label);
+  MergeStatistics(from.bytes_by_label, Joined::kSum, &into->bytes_by_label);
+  MergeStatistics(from.series_by_pair, Joined::kSum, &into->series_by_pair);
+}
 
 void FillTime(const MaybeTime& time, google::protobuf::Timestamp* out) {
   if (!time) {
@@ -440,7 +472,7 @@ Status AddFrame(std::string_view bytes, TsdbStatisticsResponse* out) {
   THANOS_RETURN_IF_ERROR(ParseMessage(bytes, &proto));
   if (proto.has_warning()) out->warnings.push_back(proto.warning());
   for (const pb::TSDBStatisticsItem& item : proto.statistics().statistics()) {
-    out->by_tenant[item.key()] = Read(item.value());
+    Merge(Read(item.value()), &out->by_tenant[item.key()]);  // A querier sends one per peer.
   }
   return OkStatus();
 }

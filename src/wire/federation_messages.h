@@ -131,13 +131,17 @@ struct TsdbStatistics {
   int64_t label_pairs = 0, chunks = 0, min_ms = 0, max_ms = 0;
   std::vector<Statistic> series_by_metric, values_by_label, bytes_by_label, series_by_pair;
 };
+/// Counts are added, the time range is joined; of values per label name the larger one holds, since
+/// peers have values in common. Lists are sorted by value, greatest first, then name.
+void Merge(const TsdbStatistics& from, TsdbStatistics* into);
+
 struct TsdbStatisticsRequest {
   int32_t limit = 10;
   PartialStrategy partial = PartialStrategy::kWarn;
   std::vector<model::Matcher> matchers;
 };
 struct TsdbStatisticsResponse {
-  std::map<std::string, TsdbStatistics> by_tenant;  // "" for sidecar and rule.
+  std::map<std::string, TsdbStatistics> by_tenant;  // "" for sidecar and rule; frames are merged.
   Warnings warnings;
 };
 

@@ -1,0 +1,25 @@
+// Whose a request is.
+#pragma once
+
+#include <string>
+
+#include "net/http_server.h"
+#include "thanos/call_context.h"
+#include "thanos/status.h"
+
+namespace thanos::api {
+
+struct TenantOptions {
+  std::string header = "THANOS-TENANT";
+  std::string default_tenant = "default-tenant";
+  /// Every selector must be of the tenant: `label="tenant"` is added to it.
+  bool enforce = false;
+  std::string label = "tenant_id";
+};
+
+/// The request's context with the tenant of its header. kInvalidArgument for a name that could be a
+/// path of several parts.
+Result<CallContext> WithTenant(const TenantOptions& options, const CallContext& context,
+                               const net::HttpRequest& request);
+
+}  // namespace thanos::api

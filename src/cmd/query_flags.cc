@@ -1,0 +1,252 @@
+#include "cmd/query_flags.h"
+
+#include <algorithm>
+
+#include "model/go_quote.h"
+#include "model/matcher.h"
+#include "net/resolver.h"
+#include "promql/parser.h"
+
+namespace thanos::cmd {
+namespace {
+
+void AddEndpointFlags(config::FlagSet* flags, QueryFlags* f) {
+  flags
+      ->Strings("endpoint",
+                "Addresses of statically configured Thanos API servers. The scheme may be "
+                "prefixed with 'dns+', 'dnssrv+' or 'dnssrvnoa+' to detect Thanos API servers "
+                "through respective DNS lookups.",
+                &f->endpoints)
+      .Alias("store");
+  flags
+      ->Strings("endpoint-strict",
+                "Addresses of only statically configured Thanos API servers that are always "
+                "used, even if the health check fails.",
+                &f->strict_endpoints)
+      .Alias("store-strict");
+  flags->PromDuration("store.sd-dns-interval", "Interval between DNS resolutions.", "30s",
+                      &f->dns_interval_ns);
+  flags->PromDuration("store.unhealthy-timeout",
+                      "Timeout before an unhealthy store is cleaned from the store UI page.", "5m",
+                      &f->unhealthy_timeout_ns);
+  flags
+      ->PromDuration("endpoint.info-timeout", "Timeout of gRPC Info requests, and their period.",
+                     "5s", &f->info_timeout_ns)
+      .Hidden();
+  flags->PromDuration("store.response-timeout",
+                      "If a Store doesn't send any data in this specified duration then a Store "
+                      "will be ignored and partial data will be returned if it's enabled. 0 "
+                      "disables timeout.",
+                      "0ms", &f->response_timeout_ns);
+  flags->Enum("grpc-compression",
+              "Compression algorithm to use for gRPC requests to other clients. snappy is refused: "
+              "the gRPC library has no such codec.",
+              {"snappy", "none"}, "none", &f->compression);
+}
+
+void AddEngineFlags(config::FlagSet* flags, QueryFlags* f) {
+  flags->PromDuration("query.timeout", "Maximum time to process query by query node.", "2m",
+                      &f->timeout_ns);
+  flags->Enum("query.promql-engine",
+              "Default PromQL engine name. Both run the one engine; thanos passes its hints to "
+              "stores and can be explained.",
+              {"prometheus", "thanos"}, "prometheus", &f->engine);
+  flags->Int("query.max-concurrent", "Maximum number of queries processed concurrently.", 20,
+             &f->concurrent_max);
+  flags->GoDuration("query.lookback-delta",
+                    "The maximum lookback duration for retrieving metrics during expression "
+                    "evaluations. 0 is 5m.",
+                    "0s", &f->lookback_ns);
+  flags
+      ->Bool("query.dynamic-lookback-delta",
+             "Raises the lookback delta to the resolution that a query asks for.", true,
+             &f->dynamic_lookback)
+      .Hidden();
+  flags->Enum("deduplication.func", "Deduplication algorithm for merging deduplicated series.",
+              {"penalty", "chain"}, "penalty", &f->dedup);
+  flags->Bool("deduplication.adjust-raw-counters",
+              "Takes counter resets out of raw data before rate and the like even where there is "
+              "one replica only, as Go Thanos does. resets() is 0 then.",
+              false, &f->counter_always_adjusted);
+  flags->Strings("query.replica-label",
+                 "Labels to treat as a replica indicator along which data is deduplicated.",
+                 &f->replica_labels);
+  flags
+      ->PromDuration("query.instant.default.max_source_resolution",
+                     "Default for max_source_resolution of instant queries with "
+                     "auto-downsampling.",
+                     "0s", &f->instant_resolution_ns)
+      .Hidden();
+  flags->GoDuration("query.metadata.default-time-range",
+                    "The default metadata time range duration for retrieving labels through "
+                    "Labels and Series API when the range parameters are not specified. 0 is all.",
+                    "0s", &f->metadata_range_ns);
+  flags->Bool("query.auto-downsampling",
+              "Enable automatic adjustment (step / 5) to what source of data should be used in "
+              "store gateways if no max_source_resolution param is specified.",
+              false, &f->auto_downsampling);
+  flags->Bool("query.partial-response",
+              "Enable partial response for queries if no partial_response param is specified.",
+              true, &f->partial_response);
+  flags->PromDuration("query.default-evaluation-interval",
+                      "Set default evaluation interval for sub queries.", "1m",
+                      &f->evaluation_interval_ns);
+  flags->PromDuration("query.default-step", "Set default step for range queries.", "1s",
+                      &f->default_step_ns);
+  flags->Bytes("query.memory-limit",
+               "Memory that one query may hold; over it the query fails. 0 is no limit of its own.",
+               "0", &f->query_memory);
+  flags->Bytes("query.memory-budget",
+               "Memory that all queries together may hold; over it a query fails and the process "
+               "lives. 0 is no limit.",
+               "0", &f->memory_budget);
+  flags->Uint("store.limits.request-series",
+              "The maximum series allowed for a single Series request. 0 is no limit.", 0,
+              &f->series_max);
+  flags->Uint("store.limits.request-samples",
+              "The maximum samples allowed for a single Series request, counted as 120 a chunk. 0 "
+              "is no limit.",
+              0, &f->samples_max);
+}
+
+void AddFederationFlags(config::FlagSet* flags, QueryFlags* f) {
+  const std::pair<const char*, bool*> families[] = {{"rule", &f->rules_partial},
+                                                    {"target", &f->targets_partial},
+                                                    {"metric-metadata", &f->metadata_partial},
+                                                    {"exemplar", &f->exemplars_partial},
+                                                    {"status", &f->status_partial}};
+  for (const auto& [family, target] : families) {
+    const std::string name = family;
+    flags
+        ->Bool(name + ".partial-response",
+               "Enable partial response for " + name +
+                   " endpoints: one that fails is a warning, not an error.",
+               true, target)
+        .Hidden();
+  }
+}
+
+void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
+  flags->String("web.route-prefix",
+                "Prefix for API and UI endpoints. Defaults to the path of web.external-prefix.", "",
+                &f->route_prefix);
+  flags->String("web.external-prefix", "Static prefix of links and redirects.", "",
+                &f->external_prefix);
+  flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
+              &f->disable_cors);
+  flags->Strings("selector-label",
+                 "Query selector labels that will be exposed in info endpoint (repeated).",
+                 &f->selector_labels);
+  flags->String("query.tenant-header", "HTTP header to determine tenant.", "THANOS-TENANT",
+                &f->tenant_header);
+  flags->String("query.default-tenant-id",
+                "Default tenant ID to use if the tenant header is not present.", "default-tenant",
+                &f->default_tenant);
+  flags->WithoutEffect("query.max-concurrent-select", false,
+                       "A query opens its selects one after the other here.");
+  flags->WithoutEffect("grpc.proxy-strategy", false,
+                       "Streams are always merged as they come, with bounded read-ahead.");
+  flags->WithoutEffect("query.lazy-retrieval-max-buffered-responses", false,
+                       "Read-ahead is bounded in bytes.");
+  flags->WithoutEffect("store.sd-dns-resolver", false,
+                       "The system's resolver is used, hosts file included.");
+  for (const char* name : {"web.prefix-header",
+                           "query.mode",
+                           "query.conn-metric.label",
+                           "query.partition-label",
+                           "query.active-query-path",
+                           "enable-feature",
+                           "selector.relabel-config",
+                           "selector.relabel-config-file",
+                           "alert.query-url",
+                           "query.telemetry.request-duration-seconds-quantiles",
+                           "query.telemetry.request-samples-quantiles",
+                           "query.telemetry.request-series-seconds-quantiles",
+                           "query.tenant-certificate-field",
+                           "query.tenant-label-name",
+                           "endpoint.sd-config",
+                           "endpoint.sd-config-file",
+                           "endpoint.sd-config-reload-interval",
+                           "store.sd-files",
+                           "store.sd-interval",
+                           "endpoint-group",
+                           "endpoint-group-strict",
+                           "inject-test-addresses",
+                           "grpc-client-tls-cert",
+                           "grpc-client-tls-key",
+                           "grpc-client-tls-ca",
+                           "grpc-client-server-name",
+                           "grpc-client-tls-min-version"}) {
+    flags->NotBuilt(name, false);
+  }
+  for (const char* name : {"query.disable-fallback", "query.enable-x-functions",
+                           "query.distributed-with-overlapping-interval", "query.enforce-tenancy",
+                           "grpc-client-tls-secure", "grpc-client-tls-skip-verify"}) {
+    flags->NotBuilt(name, true);
+  }
+}
+
+}  // namespace
+
+void AddQueryFlags(config::FlagSet* flags, QueryFlags* values) {
+  AddHttpFlags(flags, &values->http);
+  AddGrpcFlags(flags, &values->grpc);
+  AddEndpointFlags(flags, values);
+  AddEngineFlags(flags, values);
+  AddFederationFlags(flags, values);
+  AddQueryOtherFlags(flags, values);
+  AddSharedNotBuilt(flags);
+}
+
+Result<Labels> ParseSelectorLabels(const std::vector<std::string>& texts) {
+  std::vector<std::pair<std::string, std::string>> labels;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || !model::IsPlainLabelName(text.substr(0, equals))) {
+      return InvalidArgumentError("--selector-label: unrecognized label \"" + text +
+                                  "\": must be name=\"value\"");
+    }
+    // What stands behind the '=' is a string literal of PromQL too.
+    auto matchers = promql::ParseSelector("{" + text + "}");
+    if (!matchers.ok() || matchers->size() != 1 ||
+        matchers->front().type() != model::MatchType::kEqual) {
+      return InvalidArgumentError("--selector-label: \"" + text +
+                                  "\": the value must be a quoted string");
+    }
+    labels.emplace_back(matchers->front().name(), matchers->front().value());
+  }
+  return Labels::Of(std::move(labels));
+}
+
+std::vector<std::string> SplitCommas(const std::vector<std::string>& texts) {
+  std::vector<std::string> out;
+  for (const std::string& text : texts) {
+    size_t at = 0;
+    while (at <= text.size()) {
+      const size_t comma = std::min(text.find(',', at), text.size());
+      if (comma > at) out.push_back(text.substr(at, comma - at));
+      at = comma + 1;
+    }
+  }
+  return out;
+}
+
+Status CheckEndpoints(const QueryFlags& f) {
+  for (const std::string& address : f.endpoints) {
+    std::string_view plain = address;
+    if (const size_t plus = plain.find('+'); plus != std::string_view::npos) continue;
+    if (plain.find(':') == std::string_view::npos) {
+      return InvalidArgumentError("--endpoint: " + address + " is not a host:port");
+    }
+  }
+  for (const std::string& address : f.strict_endpoints) {
+    if (net::IsDynamicAddress(address)) {
+      return InvalidArgumentError("--endpoint-strict: " + address +
+                                  " is a dynamically specified endpoint, only a static address "
+                                  "can be strict");
+    }
+  }
+  return OkStatus();
+}
+
+}  // namespace thanos::cmd

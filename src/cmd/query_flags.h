@@ -1,0 +1,42 @@
+// The flags of thanos query, and what is worked out of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cmd/servers.h"
+#include "config/flags.h"
+#include "thanos/labels.h"
+#include "thanos/status.h"
+
+namespace thanos::cmd {
+
+struct QueryFlags {
+  HttpFlags http;
+  GrpcFlags grpc;
+  std::string route_prefix, external_prefix;
+  bool disable_cors = false;
+  int64_t timeout_ns = 0, lookback_ns = 0, metadata_range_ns = 0, instant_resolution_ns = 0;
+  int64_t evaluation_interval_ns = 0, default_step_ns = 0, response_timeout_ns = 0;
+  int64_t dns_interval_ns = 0, unhealthy_timeout_ns = 0, info_timeout_ns = 0;
+  int64_t concurrent_max = 20;
+  bool dynamic_lookback = true, auto_downsampling = false, partial_response = true;
+  bool counter_always_adjusted = false;
+  bool rules_partial = true, targets_partial = true, metadata_partial = true;
+  bool exemplars_partial = true, status_partial = true;
+  std::string engine, dedup, tenant_header, default_tenant, compression;
+  std::vector<std::string> replica_labels, selector_labels, endpoints, strict_endpoints;
+  uint64_t series_max = 0, samples_max = 0, query_memory = 0, memory_budget = 0;
+};
+
+void AddQueryFlags(config::FlagSet* flags, QueryFlags* values);
+
+/// `name="value"` texts of --selector-label, the value a quoted string of Go.
+Result<Labels> ParseSelectorLabels(const std::vector<std::string>& texts);
+/// "a,b" and "c" to a, b, c.
+std::vector<std::string> SplitCommas(const std::vector<std::string>& texts);
+/// kInvalidArgument names the flag and the address.
+Status CheckEndpoints(const QueryFlags& flags);
+
+}  // namespace thanos::cmd
