@@ -24,6 +24,34 @@ void AddEndpointFlags(config::FlagSet* flags, QueryFlags* f) {
                 "used, even if the health check fails.",
                 &f->strict_endpoints)
       .Alias("store-strict");
+  flags->Strings("endpoint-group",
+                 "DNS name of statically configured Thanos API server groups. Targets resolved "
+                 "from the DNS name will be queried in a round-robin, instead of a fanout manner.",
+                 &f->group_endpoints);
+  flags->Strings("endpoint-group-strict",
+                 "Groups that are always used, even if the health check fails.",
+                 &f->strict_group_endpoints);
+  flags->String("endpoint.sd-config",
+                "Content of the YAML file with the endpoints and how to connect to each "
+                "(alternative to --endpoint.sd-config-file).",
+                "", &f->endpoint_config);
+  flags->String("endpoint.sd-config-file",
+                "Path to the YAML file with the endpoints and how to connect to each.", "",
+                &f->endpoint_config_path);
+  flags->PromDuration("endpoint.sd-config-reload-interval",
+                      "Interval between readings of --endpoint.sd-config-file.", "5m",
+                      &f->config_reload_ns);
+  flags->Strings("store.sd-files",
+                 "Path to files that contain addresses of Thanos API servers. The path can be a "
+                 "glob pattern. A change is seen within a second.",
+                 &f->target_globs);
+  flags->PromDuration("store.sd-interval",
+                      "Refresh interval to re-read file SD files that did not seem to change.",
+                      "5m", &f->target_interval_ns);
+  flags->Strings("query.conn-metric.label",
+                 "Labels of thanos_store_nodes_grpc_connections: external_labels, store_type, "
+                 "ip_port. The first two unless given.",
+                 &f->connection_labels);
   flags->PromDuration("store.sd-dns-interval", "Interval between DNS resolutions.", "30s",
                       &f->dns_interval_ns);
   flags->PromDuration("store.unhealthy-timeout",
@@ -150,33 +178,15 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
                        "Read-ahead is bounded in bytes.");
   flags->WithoutEffect("store.sd-dns-resolver", false,
                        "The system's resolver is used, hosts file included.");
-  for (const char* name : {"web.prefix-header",
-                           "query.mode",
-                           "query.conn-metric.label",
-                           "query.partition-label",
-                           "query.active-query-path",
-                           "enable-feature",
-                           "selector.relabel-config",
-                           "selector.relabel-config-file",
-                           "alert.query-url",
-                           "query.telemetry.request-duration-seconds-quantiles",
-                           "query.telemetry.request-samples-quantiles",
-                           "query.telemetry.request-series-seconds-quantiles",
-                           "query.tenant-certificate-field",
-                           "query.tenant-label-name",
-                           "endpoint.sd-config",
-                           "endpoint.sd-config-file",
-                           "endpoint.sd-config-reload-interval",
-                           "store.sd-files",
-                           "store.sd-interval",
-                           "endpoint-group",
-                           "endpoint-group-strict",
-                           "inject-test-addresses",
-                           "grpc-client-tls-cert",
-                           "grpc-client-tls-key",
-                           "grpc-client-tls-ca",
-                           "grpc-client-server-name",
-                           "grpc-client-tls-min-version"}) {
+  for (const char* name :
+       {"web.prefix-header", "query.mode", "query.partition-label", "query.active-query-path",
+        "enable-feature", "selector.relabel-config", "selector.relabel-config-file",
+        "alert.query-url", "query.telemetry.request-duration-seconds-quantiles",
+        "query.telemetry.request-samples-quantiles",
+        "query.telemetry.request-series-seconds-quantiles", "query.tenant-certificate-field",
+        "query.tenant-label-name", "inject-test-addresses", "grpc-client-tls-cert",
+        "grpc-client-tls-key", "grpc-client-tls-ca", "grpc-client-server-name",
+        "grpc-client-tls-min-version"}) {
     flags->NotBuilt(name, false);
   }
   for (const char* name : {"query.disable-fallback", "query.enable-x-functions",
@@ -231,19 +241,38 @@ std::vector<std::string> SplitCommas(const std::vector<std::string>& texts) {
   return out;
 }
 
-Status CheckEndpoints(const QueryFlags& f) {
-  for (const std::string& address : f.endpoints) {
-    std::string_view plain = address;
-    if (const size_t plus = plain.find('+'); plus != std::string_view::npos) continue;
-    if (plain.find(':') == std::string_view::npos) {
-      return InvalidArgumentError("--endpoint: " + address + " is not a host:port");
+fanout::DiscoveryOptions DiscoveryFlags(const QueryFlags& flags) {
+  fanout::DiscoveryOptions options;
+  const auto add = [&](const std::vector<std::string>& addresses, bool strict, bool group) {
+    for (const std::string& address : addresses) {
+      options.flags.push_back({.address = address, .strict = strict, .group = group});
     }
+  };
+  add(flags.endpoints, false, false);
+  add(flags.group_endpoints, false, true);
+  add(flags.strict_endpoints, true, false);
+  add(flags.strict_group_endpoints, true, true);
+  options.config_text = flags.endpoint_config;
+  options.config_path = flags.endpoint_config_path;
+  options.reload_interval = std::chrono::nanoseconds(flags.config_reload_ns);
+  options.target_globs = flags.target_globs;
+  options.target_interval = std::chrono::nanoseconds(flags.target_interval_ns);
+  return options;
+}
+
+Status CheckQueryFlags(const QueryFlags& flags) {
+  if (flags.compression == "snappy") {
+    return UnimplementedError(
+        "--grpc-compression=snappy: the gRPC library of this build has no snappy codec; use none");
   }
-  for (const std::string& address : f.strict_endpoints) {
-    if (net::IsDynamicAddress(address)) {
-      return InvalidArgumentError("--endpoint-strict: " + address +
-                                  " is a dynamically specified endpoint, only a static address "
-                                  "can be strict");
+  if (!flags.endpoint_config.empty() && !flags.endpoint_config_path.empty()) {
+    return InvalidArgumentError(
+        "both endpoint.sd-config and endpoint.sd-config-file flags set; they are alternatives");
+  }
+  for (const std::string& label : SplitCommas(flags.connection_labels)) {
+    if (label != "external_labels" && label != "store_type" && label != "ip_port") {
+      return InvalidArgumentError("--query.conn-metric.label: " + label +
+                                  " is none of external_labels, store_type, ip_port");
     }
   }
   return OkStatus();

@@ -7,6 +7,7 @@
 
 #include "cmd/servers.h"
 #include "config/flags.h"
+#include "fanout/discovery.h"
 #include "thanos/labels.h"
 #include "thanos/status.h"
 
@@ -26,7 +27,11 @@ struct QueryFlags {
   bool rules_partial = true, targets_partial = true, metadata_partial = true;
   bool exemplars_partial = true, status_partial = true;
   std::string engine, dedup, tenant_header, default_tenant, compression;
-  std::vector<std::string> replica_labels, selector_labels, endpoints, strict_endpoints;
+  std::vector<std::string> replica_labels, selector_labels;
+  std::vector<std::string> endpoints, strict_endpoints, group_endpoints, strict_group_endpoints;
+  std::vector<std::string> target_globs, connection_labels;
+  std::string endpoint_config, endpoint_config_path;
+  int64_t config_reload_ns = 0, target_interval_ns = 0;
   uint64_t series_max = 0, samples_max = 0, query_memory = 0, memory_budget = 0;
 };
 
@@ -36,7 +41,9 @@ void AddQueryFlags(config::FlagSet* flags, QueryFlags* values);
 Result<Labels> ParseSelectorLabels(const std::vector<std::string>& texts);
 /// "a,b" and "c" to a, b, c.
 std::vector<std::string> SplitCommas(const std::vector<std::string>& texts);
-/// kInvalidArgument names the flag and the address.
-Status CheckEndpoints(const QueryFlags& flags);
+/// Where the endpoints come from, as the flags say.
+fanout::DiscoveryOptions DiscoveryFlags(const QueryFlags& flags);
+/// kInvalidArgument for a combination of flags that cannot be.
+Status CheckQueryFlags(const QueryFlags& flags);
 
 }  // namespace thanos::cmd

@@ -30,11 +30,23 @@ std::vector<rpc::Method> CalledMethods() {
           {"thanos.info.Info", "Info", CallType::kUnary}};
 }
 
+// What a connection cannot have yet.
+Status CheckConnection(const fanout::ClientSettings& settings) {
+  if (settings.tls) return UnimplementedError("client_config: tls_config is not built");
+  if (settings.compression != "none") {
+    return UnimplementedError("client_config: compression " + settings.compression +
+                              " is not built");
+  }
+  return OkStatus();
+}
+
 class QueryRole : public Role {
  public:
-  QueryRole(const QueryFlags& flags, const Process& process, Labels selector_labels)
+  QueryRole(const QueryFlags& flags, const Process& process,
+            std::unique_ptr<fanout::Discovery> discovery, Labels selector_labels)
       : flags_(flags),
         process_(process),
+        discovery_(std::move(discovery)),
         servers_(process, "query", flags.http, flags.grpc),
         cpu_("cpu", base::UsableCpus()),
         io_("io", 32) {
@@ -62,18 +74,30 @@ class QueryRole : public Role {
  private:
   void MakeEndpoints() {
     fanout::EndpointSetOptions options;
-    for (const std::string& address : flags_.endpoints) options.specs.push_back({address, false});
-    for (const std::string& address : flags_.strict_endpoints) {
-      options.specs.push_back({address, true});
+    options.wanted = [this] { return discovery_->Wanted(); };
+    options.connect = [this](const std::string& address, const fanout::ClientSettings& settings) {
+      return Connect(address, settings);
+    };
+    if (const auto labels = SplitCommas(flags_.connection_labels); !labels.empty()) {
+      options.connection_labels = labels;
     }
     options.info_timeout = std::chrono::nanoseconds(flags_.info_timeout_ns);
     options.dns_interval = std::chrono::nanoseconds(flags_.dns_interval_ns);
     options.unhealthy_timeout = std::chrono::nanoseconds(flags_.unhealthy_timeout_ns);
     options.response_timeout = std::chrono::nanoseconds(flags_.response_timeout_ns);
-    options.observer =
+    call_metrics_ =
         rpc::MakeCallMetrics(process_.registry, rpc::CallSide::kClient, CalledMethods());
     endpoints_ = std::make_unique<fanout::EndpointSet>(std::move(options), process_.logger,
                                                        process_.registry);
+  }
+
+  /// Where the settings of one endpoint meet the transport.
+  Result<std::shared_ptr<rpc::Channel>> Connect(const std::string& address,
+                                                const fanout::ClientSettings& settings) const {
+    THANOS_RETURN_IF_ERROR(CheckConnection(settings));
+    rpc::ChannelOptions options;
+    options.observer = call_metrics_;
+    return rpc::Channel::Connect(address, std::move(options));
   }
 
   void MakeFederation(Labels selector_labels) {
@@ -188,8 +212,10 @@ class QueryRole : public Role {
 
   const QueryFlags& flags_;
   const Process& process_;
+  const std::unique_ptr<fanout::Discovery> discovery_;
   Servers servers_;
   base::Executor cpu_, io_;
+  std::shared_ptr<rpc::CallObserver> call_metrics_;
   std::unique_ptr<fanout::EndpointSet> endpoints_;
   std::shared_ptr<fanout::FanoutSource> source_;
   std::shared_ptr<fanout::Federation> federation_;
@@ -209,14 +235,12 @@ class QueryCommand : public Command {
   }
   void AddFlags(config::FlagSet* flags) override { AddQueryFlags(flags, &flags_); }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
-    if (flags_.compression == "snappy") {
-      return UnimplementedError(
-          "--grpc-compression=snappy: the gRPC library of this build has no snappy codec; use "
-          "none");
-    }
-    THANOS_RETURN_IF_ERROR(CheckEndpoints(flags_));
+    THANOS_RETURN_IF_ERROR(CheckQueryFlags(flags_));
     THANOS_ASSIGN_OR_RETURN(Labels labels, ParseSelectorLabels(flags_.selector_labels));
-    return std::unique_ptr<Role>(std::make_unique<QueryRole>(flags_, process, std::move(labels)));
+    THANOS_ASSIGN_OR_RETURN(auto discovery,
+                            fanout::Discovery::Make(DiscoveryFlags(flags_), process.logger));
+    return std::unique_ptr<Role>(
+        std::make_unique<QueryRole>(flags_, process, std::move(discovery), std::move(labels)));
   }
 
  private:

@@ -7,6 +7,8 @@
 namespace thanos::fanout {
 namespace {
 
+constexpr int kFailuresOfTheDead = 2;
+
 // Frames of a Series call as batches: one batch a frame.
 class RemoteCursor : public SeriesCursor {
  public:
@@ -95,22 +97,35 @@ std::shared_ptr<const EndpointState> Endpoint::state() const {
   return state_;
 }
 
+bool Endpoint::healthy() const {
+  const auto now = state();
+  return now->ever_reached && now->failures < kFailuresOfTheDead;
+}
+
 bool Endpoint::queryable(Api api) const {
   const auto now = state();
   if (!now->ever_reached) return strict_ && api == Api::kStore;
-  return (strict_ || now->last_error.empty()) && Offers(now->info, api);
+  return (strict_ || now->failures < kFailuresOfTheDead) && Offers(now->info, api);
+}
+
+bool Endpoint::absent() const {
+  const auto now = state();
+  return now->ever_reached && now->info.store.has_value() && !queryable();
 }
 
 void Endpoint::Check(const CallContext& context) {
   if (checking_.exchange(true)) return;
-  auto info = channel_->Info(context);
+  // Not waiting for a connection: a peer that is not there is known at once, and asked again soon.
+  auto info = channel_->Info(context, /*wait_for_ready=*/false);
   EndpointState next = *state();
   if (info.ok()) {
     next.info = *std::move(info);
     next.ever_reached = true;
     next.last_check_ms = base::NowMs();
     next.last_error.clear();
+    next.failures = 0;
   } else {
+    ++next.failures;
     next.last_error = RpcErrorText(info.status());
   }
   {

@@ -19,6 +19,7 @@ struct EndpointState {
   bool ever_reached = false;
   int64_t last_check_ms = 0;  // When Info last worked.
   std::string last_error;     // "" when the last Info worked.
+  int failures = 0;           // Of Info, one after the other.
 };
 
 /// What a peer may offer; its Info says which.
@@ -33,9 +34,14 @@ class Endpoint : public SeriesSource {
   const std::string& address() const { return channel_->target(); }
   bool strict() const { return strict_; }
   std::shared_ptr<const EndpointState> state() const;
+  /// Reached, and not failing: one Info that fails is not yet taken for the peer's end, since what
+  /// it holds would be missing from all answers until the next one works.
+  bool healthy() const;
   /// Strict endpoints are always asked for what they last offered, or for series when they never
-  /// answered; others only while their last Info worked.
+  /// answered; others only while they are healthy.
   bool queryable(Api api = Api::kStore) const;
+  /// True when it once offered series and is not asked now: answers lack what it holds.
+  bool absent() const;
   rpc::Channel& channel() const { return *channel_; }
   /// Calls Info and takes its answer. Only one at a time.
   void Check(const CallContext& context);

@@ -95,11 +95,14 @@ class GuardedCursor : public SeriesCursor {
 class FanoutCursor : public SeriesCursor {
  public:
   FanoutCursor(const CallContext& context, SelectRequest request,
-               std::vector<std::shared_ptr<Endpoint>> endpoints, metrics::Counter empty_streams)
+               std::vector<std::shared_ptr<Endpoint>> endpoints, Warnings absent,
+               metrics::Counter empty_streams)
       : context_(context.WithCancel()),
         request_(std::move(request)),
         endpoints_(std::move(endpoints)),
-        empty_streams_(empty_streams) {}
+        empty_streams_(empty_streams),
+        kept_(std::move(absent)),
+        incomplete_(!kept_.empty()) {}
   ~FanoutCursor() override { context_.Cancel(); }
 
   void Start() override {
@@ -115,6 +118,8 @@ class FanoutCursor : public SeriesCursor {
       size_t input = 0;
       if (batch.ok() || !series::IsUnsortedInput(batch.status(), &input)) {
         any_ |= batch.ok() && *batch != nullptr;
+        end_ = merge_->end();
+        end_.partial |= incomplete_;
         return batch;
       }
       endpoints_[input]->MarkUnsorted();
@@ -135,7 +140,7 @@ class FanoutCursor : public SeriesCursor {
     }
     return all;
   }
-  const SelectEnd& end() const override { return merge_ ? merge_->end() : no_end_; }
+  const SelectEnd& end() const override { return end_; }
 
  private:
   void Open() {
@@ -171,8 +176,9 @@ class FanoutCursor : public SeriesCursor {
   metrics::Counter empty_streams_;
   std::unique_ptr<SeriesCursor> merge_;
   Warnings kept_;
+  const bool incomplete_;
   bool any_ = false;
-  SelectEnd no_end_;
+  SelectEnd end_;
 };
 
 bool AddressMatches(const std::string& address,
@@ -219,18 +225,25 @@ SourceInfo FanoutSource::Info() const {
   return info;
 }
 
-FanoutSource::EndpointList FanoutSource::Choose(
+FanoutSource::Choice FanoutSource::Choose(
     const std::vector<model::Matcher>& matchers, int64_t min_ms, int64_t max_ms,
     const std::vector<std::vector<model::Matcher>>& store_match) const {
-  EndpointList chosen;
+  Choice choice;
   for (const auto& endpoint : endpoints_()) {
-    if (!endpoint->queryable()) continue;
+    const bool absent = endpoint->absent();
+    if (!absent && !endpoint->queryable()) continue;
     const SourceInfo info = endpoint->Info();
     if (min_ms > info.max_ms || max_ms < info.min_ms) continue;
     if (!AddressMatches(endpoint->address(), store_match)) continue;
-    if (AnySetMatches(info.label_sets, matchers)) chosen.push_back(endpoint);
+    if (!AnySetMatches(info.label_sets, matchers)) continue;
+    if (absent) {
+      choice.absent.push_back("not asked, since it is unhealthy: " + DescribeSource(info, true) +
+                              ": " + endpoint->state()->last_error);
+    } else {
+      choice.asked.push_back(endpoint);
+    }
   }
-  return chosen;
+  return choice;
 }
 
 Result<std::unique_ptr<SeriesCursor>> FanoutSource::Select(const CallContext& context,
@@ -247,10 +260,12 @@ Result<std::unique_ptr<SeriesCursor>> FanoutSource::Select(const CallContext& co
   }
   inner.store_match.clear();
   inner.hints_any.clear();
-  EndpointList chosen = Choose(inner.matchers, request.min_ms, request.max_ms, request.store_match);
-  if (chosen.empty()) return series::EmptyCursor();
+  Choice choice = Choose(inner.matchers, request.min_ms, request.max_ms, request.store_match);
+  if (request.partial == PartialStrategy::kAbort) choice.absent.clear();
+  if (choice.asked.empty() && choice.absent.empty()) return series::EmptyCursor();
   return std::unique_ptr<SeriesCursor>(
-      std::make_unique<FanoutCursor>(context, std::move(inner), std::move(chosen), empty_streams_));
+      std::make_unique<FanoutCursor>(context, std::move(inner), std::move(choice.asked),
+                                     std::move(choice.absent), empty_streams_));
 }
 
 Result<LabelsResult> FanoutSource::AskAll(
@@ -262,8 +277,10 @@ Result<LabelsResult> FanoutSource::AskAll(
   inner.store_match.clear();
   LabelsResult all;
   if (!StripSelectorLabels(options_.selector_labels, request.matchers, &inner.matchers)) return all;
-  const EndpointList chosen =
-      Choose(inner.matchers, request.min_ms, request.max_ms, request.store_match);
+  Choice choice = Choose(inner.matchers, request.min_ms, request.max_ms, request.store_match);
+  const EndpointList& chosen = choice.asked;
+  if (request.partial == PartialStrategy::kWarn) all.warnings = std::move(choice.absent);
+  all.partial = !all.warnings.empty();
   std::mutex mutex;
   std::set<std::string> values;  // Guarded by mutex, as is `all`.
   const Status status = base::ParallelFor(*io_, chosen.size(), [&](size_t i) -> Status {

@@ -37,8 +37,12 @@ class FanoutSource : public SeriesSource {
 
  private:
   using EndpointList = std::vector<std::shared_ptr<Endpoint>>;
-  EndpointList Choose(const std::vector<model::Matcher>& matchers, int64_t min_ms, int64_t max_ms,
-                      const std::vector<std::vector<model::Matcher>>& store_match) const;
+  struct Choice {
+    EndpointList asked;
+    Warnings absent;  // Of those that would be asked and are known to be down.
+  };
+  Choice Choose(const std::vector<model::Matcher>& matchers, int64_t min_ms, int64_t max_ms,
+                const std::vector<std::vector<model::Matcher>>& store_match) const;
   Result<LabelsResult> AskAll(const CallContext& context, const LabelsRequest& request,
                               std::string_view what,
                               const std::function<Result<LabelsResult>(

@@ -66,9 +66,9 @@ Result<LabelsResult> Channel::LabelValues(const CallContext& context, const std:
   return From(*transport_, wire::DecodeLabelValuesResponse(codec::AsText(answer.bytes())));
 }
 
-Result<wire::InfoResponse> Channel::Info(const CallContext& context) {
+Result<wire::InfoResponse> Channel::Info(const CallContext& context, bool wait_for_ready) {
   THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
-                          transport_->Unary(context, "/thanos.info.Info/Info", "", true));
+                          transport_->Unary(context, "/thanos.info.Info/Info", "", wait_for_ready));
   return From(*transport_, wire::DecodeInfoResponse(codec::AsText(answer.bytes())));
 }
 

@@ -97,6 +97,7 @@ class Channel {
   ~Channel();
 
   const std::string& target() const;
+  const std::shared_ptr<Transport>& transport() const { return transport_; }
 
   /// SeriesResponse messages, for wire::SeriesFrameDecoder.
   std::unique_ptr<FrameReader> Series(const CallContext& context, const SelectRequest& request,
@@ -104,8 +105,8 @@ class Channel {
   Result<LabelsResult> LabelNames(const CallContext& context, const LabelsRequest& request);
   Result<LabelsResult> LabelValues(const CallContext& context, const std::string& label,
                                    const LabelsRequest& request);
-  /// Waits for the connection until the context's deadline.
-  Result<wire::InfoResponse> Info(const CallContext& context);
+  /// Waits for the connection until the context's deadline, unless told not to.
+  Result<wire::InfoResponse> Info(const CallContext& context, bool wait_for_ready = true);
   Result<wire::RulesResponse> Rules(const CallContext& context, const wire::RulesRequest& request);
   Result<wire::TargetsResponse> Targets(const CallContext& context,
                                         const wire::TargetsRequest& request);

@@ -24,7 +24,8 @@ using base::PinnedBytes;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kReconnectFirstMs = 500;
-constexpr int kReconnectMaxMs = 10'000;
+// A peer that comes up is found within about a second, however long it was away.
+constexpr int kReconnectMaxMs = 1'000;
 
 int Milliseconds(std::chrono::nanoseconds time) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());

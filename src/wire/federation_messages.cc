@@ -1,6 +1,7 @@
 #include "wire/federation_messages.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "exemplars/exemplarspb/rpc.pb.h"
 #include "metadata/metadatapb/rpc.pb.h"
@@ -195,6 +196,12 @@ TsdbStatistics Read(const pb::TSDBStatisticsEntry& proto) {
           Read(proto.series_count_by_label_value_pair())};
 }
 
+// Peers may say anything: what does not fit stays at the largest number.
+template <typename Number>
+void AddSaturated(Number more, Number* sum) {
+  if (__builtin_add_overflow(*sum, more, sum)) *sum = std::numeric_limits<Number>::max();
+}
+
 enum class Joined : uint8_t { kSum, kLargest };
 
 void MergeStatistics(const std::vector<Statistic>& from, Joined how, std::vector<Statistic>* into) {
@@ -225,9 +232,9 @@ void AddWarnings(const Warnings& warnings, std::vector<std::string>* frames) {
 }  // namespace
 
 void Merge(const TsdbStatistics& from, TsdbStatistics* into) {
-  into->series += from.series;
-  into->label_pairs += from.label_pairs;
-  into->chunks += from.chunks;
+  AddSaturated(from.series, &into->series);
+  AddSaturated(from.label_pairs, &into->label_pairs);
+  AddSaturated(from.chunks, &into->chunks);
   // 0 is a head without samples: it must not win.
   if (into->min_ms <= 0 || into->min_ms > from.min_ms) into->min_ms = from.min_ms;
   into->max_ms = std::max(into->max_ms, from.max_ms);

@@ -49,7 +49,8 @@ class FakePeer : public rpc::InfoService,
 
   Result<wire::InfoResponse> Info(const CallContext&) override {
     ++info_calls;
-    return info_status.ok() ? Result<wire::InfoResponse>(info) : info_status;
+    std::lock_guard lock(mutex_);
+    return info_status_.ok() ? Result<wire::InfoResponse>(info) : info_status_;
   }
   Result<wire::RulesResponse> Rules(const CallContext& context,
                                     const wire::RulesRequest& request) override {
@@ -72,8 +73,13 @@ class FakePeer : public rpc::InfoService,
     return statistics;
   }
 
+  /// What Info fails with from now on; OK ends that.
+  void SetInfoStatus(Status status) {
+    std::lock_guard lock(mutex_);
+    info_status_ = std::move(status);
+  }
+
   wire::InfoResponse info;
-  Status info_status;
   std::atomic<int> info_calls{0};
   std::function<Result<wire::RulesResponse>(const CallContext&, const wire::RulesRequest&)> rules =
       [](const CallContext&, const wire::RulesRequest&) { return wire::RulesResponse(); };
@@ -82,6 +88,10 @@ class FakePeer : public rpc::InfoService,
   wire::ExemplarsResponse exemplars;
   wire::TsdbStatisticsResponse statistics;
   std::string exemplar_query;
+
+ private:
+  std::mutex mutex_;
+  Status info_status_;  // Guarded by mutex_.
 };
 
 /// An endpoint named `address` over the peer, checked once.
