@@ -1,6 +1,7 @@
 #include "api/status_api.h"
 
 #include <mutex>
+#include <set>
 #include <string>
 
 #include <unistd.h>
@@ -26,8 +27,10 @@ std::string JsonObject(const std::vector<std::pair<std::string, std::string>>& f
 
 class HttpMetrics : public net::HttpObserver {
  public:
-  explicit HttpMetrics(metrics::Registry* registry)
-      : requests_(registry->AddCounterFamily("http_requests_total",
+  HttpMetrics(metrics::Registry* registry, bool with_tenant, std::string default_tenant)
+      : with_tenant_(with_tenant),
+        default_tenant_(std::move(default_tenant)),
+        requests_(registry->AddCounterFamily("http_requests_total",
                                              "Tracks the number of HTTP requests.")),
         in_flight_(registry->AddGaugeFamily("http_inflight_requests",
                                             "Current number of HTTP requests the handler is "
@@ -42,13 +45,25 @@ class HttpMetrics : public net::HttpObserver {
                                                      "Tracks the size of HTTP responses.",
                                                      metrics::ExponentialBounds(64, 2, 10))) {}
 
-  void Started(std::string_view handler, std::string_view method) override {
+  void Announce(std::string_view handler, const std::vector<std::string>& methods) override {
+    for (const std::string& method : methods) {
+      auto labels = Labels(handler, method, default_tenant_);
+      in_flight_.With(labels);
+      labels["code"] = "200";
+      requests_.With(labels);
+      seconds_.With(labels);
+      request_bytes_.With(labels);
+      response_bytes_.With(labels);
+    }
+  }
+  void Started(std::string_view handler, std::string_view method,
+               std::string_view tenant) override {
     if (handler.empty()) return;
-    in_flight_.With(Labels(handler, method)).Add(1);
+    in_flight_.With(Labels(handler, method, tenant)).Add(1);
   }
   void Ended(const net::HttpObservation& seen) override {
     if (seen.handler.empty()) return;
-    auto labels = Labels(seen.handler, seen.method);
+    auto labels = Labels(seen.handler, seen.method, seen.tenant);
     in_flight_.With(labels).Add(-1);
     labels["code"] = std::to_string(seen.status);
     requests_.With(labels).Add();
@@ -59,15 +74,30 @@ class HttpMetrics : public net::HttpObserver {
 
  private:
   // Methods come from outside: what is not known counts as one.
-  static metrics::LabelPairs Labels(std::string_view handler, std::string_view method) {
+  metrics::LabelPairs Labels(std::string_view handler, std::string_view method,
+                             std::string_view tenant) {
     std::string lower = "other";
     for (const std::string_view known : {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"}) {
       if (method != known) continue;
       lower.clear();
       for (const char c : known) lower += static_cast<char>(c | 0x20);
     }
-    return {{"handler", std::string(handler)}, {"method", lower}};
+    metrics::LabelPairs labels = {{"handler", std::string(handler)}, {"method", lower}};
+    if (with_tenant_) labels["tenant"] = Known(tenant);
+    return labels;
   }
+  // Tenants come from outside too.
+  std::string Known(std::string_view tenant) {
+    std::lock_guard lock(mutex_);
+    if (tenants_.size() < kTenantsMax) tenants_.emplace(tenant);
+    return tenants_.contains(tenant) ? std::string(tenant) : "other";
+  }
+
+  static constexpr size_t kTenantsMax = 1000;
+  const bool with_tenant_;
+  const std::string default_tenant_;
+  std::mutex mutex_;
+  std::set<std::string, std::less<>> tenants_;  // Guarded by mutex_.
   metrics::CounterFamily requests_;
   metrics::GaugeFamily in_flight_;
   metrics::HistogramFamily seconds_, request_bytes_, response_bytes_;
@@ -156,8 +186,9 @@ void AddProbesAndMetrics(net::HttpServer* server, const Prober* prober,
       {.name = "", .urgent = true});
 }
 
-std::shared_ptr<net::HttpObserver> MakeHttpMetrics(metrics::Registry* registry) {
-  return std::make_shared<HttpMetrics>(registry);
+std::shared_ptr<net::HttpObserver> MakeHttpMetrics(metrics::Registry* registry, bool with_tenant,
+                                                   const std::string& default_tenant) {
+  return std::make_shared<HttpMetrics>(registry, with_tenant, default_tenant);
 }
 
 }  // namespace thanos::api

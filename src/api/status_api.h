@@ -31,7 +31,9 @@ class Prober {
 void AddProbesAndMetrics(net::HttpServer* server, const Prober* prober,
                          const metrics::Registry* registry);
 
-/// http_* families of common.md §6.2.
-std::shared_ptr<net::HttpObserver> MakeHttpMetrics(metrics::Registry* registry);
+/// http_* families of common.md §6.2, there from the start for every route. `with_tenant` adds the
+/// label tenant; of tenants the first 1,000 are told apart, the rest is "other".
+std::shared_ptr<net::HttpObserver> MakeHttpMetrics(metrics::Registry* registry, bool with_tenant,
+                                                   const std::string& default_tenant);
 
 }  // namespace thanos::api

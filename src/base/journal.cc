@@ -62,9 +62,8 @@ Result<std::shared_ptr<const Journal>> Journal::Open(const std::string& socket) 
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     const int error = errno;
     ::close(fd);
-    return UnavailableError(
-        "journald log format requested but systemd journal is not available: " + socket + ": " +
-        std::strerror(error));
+    return UnavailableError("journald log format requested but systemd journal is not available: " +
+                            socket + ": " + std::strerror(error));
   }
   return std::shared_ptr<const Journal>(new Journal(fd));
 }

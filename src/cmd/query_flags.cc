@@ -160,6 +160,9 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
                 &f->route_prefix);
   flags->String("web.external-prefix", "Static prefix of links and redirects.", "",
                 &f->external_prefix);
+  flags->String("web.prefix-header",
+                "Name of HTTP request header used for dynamic prefixing of links and redirects.",
+                "", &f->prefix_header);
   flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
               &f->disable_cors);
   flags->Strings("selector-label",
@@ -179,19 +182,17 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
   flags->WithoutEffect("store.sd-dns-resolver", false,
                        "The system's resolver is used, hosts file included.");
   for (const char* name :
-       {"web.prefix-header", "query.mode", "query.partition-label", "query.active-query-path",
-        "enable-feature", "selector.relabel-config", "selector.relabel-config-file",
-        "alert.query-url", "query.telemetry.request-duration-seconds-quantiles",
+       {"query.mode", "query.partition-label", "query.active-query-path", "enable-feature",
+        "selector.relabel-config", "selector.relabel-config-file", "alert.query-url",
+        "query.telemetry.request-duration-seconds-quantiles",
         "query.telemetry.request-samples-quantiles",
         "query.telemetry.request-series-seconds-quantiles", "query.tenant-certificate-field",
-        "query.tenant-label-name", "inject-test-addresses", "grpc-client-tls-cert",
-        "grpc-client-tls-key", "grpc-client-tls-ca", "grpc-client-server-name",
-        "grpc-client-tls-min-version"}) {
+        "query.tenant-label-name", "inject-test-addresses"}) {
     flags->NotBuilt(name, false);
   }
-  for (const char* name : {"query.disable-fallback", "query.enable-x-functions",
-                           "query.distributed-with-overlapping-interval", "query.enforce-tenancy",
-                           "grpc-client-tls-secure", "grpc-client-tls-skip-verify"}) {
+  for (const char* name :
+       {"query.disable-fallback", "query.enable-x-functions",
+        "query.distributed-with-overlapping-interval", "query.enforce-tenancy"}) {
     flags->NotBuilt(name, true);
   }
 }
@@ -201,6 +202,7 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
 void AddQueryFlags(config::FlagSet* flags, QueryFlags* values) {
   AddHttpFlags(flags, &values->http);
   AddGrpcFlags(flags, &values->grpc);
+  AddClientTlsFlags(flags, &values->client_tls);
   AddEndpointFlags(flags, values);
   AddEngineFlags(flags, values);
   AddFederationFlags(flags, values);
@@ -252,6 +254,7 @@ fanout::DiscoveryOptions DiscoveryFlags(const QueryFlags& flags) {
   add(flags.group_endpoints, false, true);
   add(flags.strict_endpoints, true, false);
   add(flags.strict_group_endpoints, true, true);
+  options.global = SettingsOf(flags.client_tls);
   options.config_text = flags.endpoint_config;
   options.config_path = flags.endpoint_config_path;
   options.reload_interval = std::chrono::nanoseconds(flags.config_reload_ns);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cmd/endpoint_tls.h"
 #include "cmd/servers.h"
 #include "config/flags.h"
 #include "fanout/discovery.h"
@@ -16,7 +17,8 @@ namespace thanos::cmd {
 struct QueryFlags {
   HttpFlags http;
   GrpcFlags grpc;
-  std::string route_prefix, external_prefix;
+  ClientTlsFlags client_tls;
+  std::string route_prefix, external_prefix, prefix_header;
   bool disable_cors = false;
   int64_t timeout_ns = 0, lookback_ns = 0, metadata_range_ns = 0, instant_resolution_ns = 0;
   int64_t evaluation_interval_ns = 0, default_step_ns = 0, response_timeout_ns = 0;

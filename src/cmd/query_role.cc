@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/federation_api.h"
+#include "api/landing_page.h"
 #include "api/query_api.h"
 #include "base/executor.h"
 #include "cmd/query_flags.h"
@@ -32,12 +33,18 @@ std::vector<rpc::Method> CalledMethods() {
 
 // What a connection cannot have yet.
 Status CheckConnection(const fanout::ClientSettings& settings) {
-  if (settings.tls) return UnimplementedError("client_config: tls_config is not built");
   if (settings.compression != "none") {
     return UnimplementedError("client_config: compression " + settings.compression +
                               " is not built");
   }
   return OkStatus();
+}
+
+HttpFlags HttpOf(const QueryFlags& flags) {
+  HttpFlags http = flags.http;
+  http.tenant_header = flags.tenant_header;
+  http.default_tenant = flags.default_tenant;
+  return http;
 }
 
 class QueryRole : public Role {
@@ -47,7 +54,8 @@ class QueryRole : public Role {
       : flags_(flags),
         process_(process),
         discovery_(std::move(discovery)),
-        servers_(process, "query", flags.http, flags.grpc),
+        servers_(process, "query", HttpOf(flags), flags.grpc),
+        endpoint_tls_(process.logger),
         cpu_("cpu", base::UsableCpus()),
         io_("io", 32) {
     MakeEndpoints();
@@ -93,9 +101,10 @@ class QueryRole : public Role {
 
   /// Where the settings of one endpoint meet the transport.
   Result<std::shared_ptr<rpc::Channel>> Connect(const std::string& address,
-                                                const fanout::ClientSettings& settings) const {
+                                                const fanout::ClientSettings& settings) {
     THANOS_RETURN_IF_ERROR(CheckConnection(settings));
     rpc::ChannelOptions options;
+    THANOS_RETURN_IF_ERROR(endpoint_tls_.Apply(settings, &options));
     options.observer = call_metrics_;
     return rpc::Channel::Connect(address, std::move(options));
   }
@@ -148,6 +157,20 @@ class QueryRole : public Role {
         process_.registry);
     AddFederationRoutes();
     api::AddStatusApi(routes_.get(), process_.flag_values);
+    api::AddLandingPage(&servers_.http(),
+                        {.role = "query",
+                         .route_prefix = prefix,
+                         .external_prefix = NormalisePrefix(flags_.external_prefix),
+                         .prefix_header = flags_.prefix_header,
+                         .page = "/graph",
+                         .links = {{"/api/v1/stores", "Endpoints"},
+                                   {"/api/v1/rules", "Rules"},
+                                   {"/api/v1/alerts", "Alerts"},
+                                   {"/api/v1/targets", "Targets"},
+                                   {"/api/v1/status/tsdb", "Cardinality"},
+                                   {"/api/v1/status/flags", "Flags"},
+                                   {"/api/v1/status/runtimeinfo", "Runtime information"},
+                                   {"/metrics", "Metrics"}}});
   }
 
   api::TenantOptions TenantFlags() const {
@@ -214,6 +237,7 @@ class QueryRole : public Role {
   const Process& process_;
   const std::unique_ptr<fanout::Discovery> discovery_;
   Servers servers_;
+  EndpointTls endpoint_tls_;
   base::Executor cpu_, io_;
   std::shared_ptr<rpc::CallObserver> call_metrics_;
   std::unique_ptr<fanout::EndpointSet> endpoints_;
@@ -236,6 +260,10 @@ class QueryCommand : public Command {
   void AddFlags(config::FlagSet* flags) override { AddQueryFlags(flags, &flags_); }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
     THANOS_RETURN_IF_ERROR(CheckQueryFlags(flags_));
+    // Certificates that cannot be used end the start, not each connection.
+    rpc::ChannelOptions unused;
+    THANOS_RETURN_IF_ERROR(
+        EndpointTls(process.logger).Apply(SettingsOf(flags_.client_tls), &unused));
     THANOS_ASSIGN_OR_RETURN(Labels labels, ParseSelectorLabels(flags_.selector_labels));
     THANOS_ASSIGN_OR_RETURN(auto discovery,
                             fanout::Discovery::Make(DiscoveryFlags(flags_), process.logger));

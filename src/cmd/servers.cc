@@ -17,7 +17,10 @@ net::HttpServerOptions MakeHttpOptions(const Process& process, const HttpFlags& 
   options.address = flags.address;
   options.web_config_file = flags.web_config_file;
   options.logger = process.logger;
-  options.observer = api::MakeHttpMetrics(process.registry);
+  options.tenant_header = flags.tenant_header;
+  options.default_tenant = flags.default_tenant;
+  options.observer =
+      api::MakeHttpMetrics(process.registry, !flags.tenant_header.empty(), flags.default_tenant);
   options.context = CallContext().WithBudget(
       budgets->Show(Budget::Make("HTTP request bodies", kHttpBodiesBytesMax)));
   return options;

@@ -23,6 +23,7 @@ void AddGlobalFlags(config::FlagSet* flags, GlobalFlags* values);
 
 struct HttpFlags {
   std::string address, web_config_file;
+  std::string tenant_header, default_tenant;  // For metrics; set by roles that have tenants.
   int64_t grace_ns = 0;
 };
 void AddHttpFlags(config::FlagSet* flags, HttpFlags* values);

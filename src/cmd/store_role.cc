@@ -1,7 +1,9 @@
 // thanos store: serves the blocks of a bucket.
+#include <algorithm>
 #include <mutex>
 #include <thread>
 
+#include "api/landing_page.h"
 #include "base/executor.h"
 #include "base/time_text.h"
 #include "bucketblocks/fetcher.h"
@@ -19,9 +21,10 @@ struct StoreFlags {
   HttpFlags http;
   GrpcFlags grpc;
   std::string data_dir, bucket_config, discovery, header_download;
-  std::string external_prefix;
+  std::string external_prefix, prefix_header;
   bool cache_header = true, web_disabled = false, cors_disabled = false;
   uint64_t chunk_pool_bytes = 0, series_max = 0, samples_max = 0, downloaded_bytes_max = 0;
+  uint64_t old_series_max = 0, old_samples_max = 0;
   uint64_t memory_budget = 0, estimated_series_bytes = 0, estimated_chunk_bytes = 0;
   int64_t sync_interval_ns = 0, sync_concurrency = 0, fetch_concurrency = 0;
   int64_t concurrency_max = 0, batch_series = 0, sampling = 0;
@@ -81,17 +84,19 @@ void AddLimitFlags(config::FlagSet* flags, StoreFlags* f) {
              "Maximum number of Series calls that read at the same time; a call whose client is "
              "slow does not count.",
              20, &f->concurrency_max);
-  flags
-      ->Uint("store.limits.request-series",
-             "The maximum series allowed for a single Series request. 0 is no limit.", 0,
-             &f->series_max)
-      .Alias("store.grpc.touched-series-limit");
-  flags
-      ->Uint("store.limits.request-samples",
-             "The maximum samples allowed for a single Series request, counted as 120 a chunk. 0 "
-             "is no limit.",
-             0, &f->samples_max)
-      .Alias("store.grpc.series-sample-limit");
+  flags->Uint("store.limits.request-series",
+              "The maximum series allowed for a single Series request. 0 is no limit.", 0,
+              &f->series_max);
+  flags->Uint("store.limits.request-samples",
+              "The maximum samples allowed for a single Series request, counted as 120 a chunk. 0 "
+              "is no limit.",
+              0, &f->samples_max);
+  flags->Uint("store.grpc.touched-series-limit",
+              "Deprecated, use store.limits.request-series; of two limits the lower holds.", 0,
+              &f->old_series_max);
+  flags->Uint("store.grpc.series-sample-limit",
+              "Deprecated, use store.limits.request-samples; of two limits the lower holds.", 0,
+              &f->old_samples_max);
   flags->Bytes("store.grpc.downloaded-bytes-limit",
                "Maximum amount of downloaded bytes in a single call. 0 is no limit.", "0",
                &f->downloaded_bytes_max);
@@ -104,6 +109,9 @@ void AddLimitFlags(config::FlagSet* flags, StoreFlags* f) {
 void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
   flags->Bool("web.disable", "Disable the web API.", false, &f->web_disabled);
   flags->String("web.external-prefix", "Static prefix of the web API.", "", &f->external_prefix);
+  flags->String("web.prefix-header",
+                "Name of HTTP request header used for dynamic prefixing of links and redirects.",
+                "", &f->prefix_header);
   flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
               &f->cors_disabled);
   constexpr char kNoCache[] = "This version reads the bucket without an index cache.";
@@ -128,12 +136,15 @@ void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
        {"index-cache.config", "index-cache.config-file", "store.caching-bucket.config",
         "store.caching-bucket.config-file", "objstore-parquet.config",
         "objstore-parquet.config-file", "selector.relabel-config", "selector.relabel-config-file",
-        "web.prefix-header", "bucket-web-label"}) {
+        "bucket-web-label"}) {
     flags->NotBuilt(name, false);
   }
   flags->WithoutEffect("disable-admin-operations", true,
                        "This version has no operations that change the bucket.");
 }
+
+// 0 is no limit.
+uint64_t LowerLimit(uint64_t a, uint64_t b) { return a == 0 || b == 0 ? a + b : std::min(a, b); }
 
 class StoreRole : public Role {
  public:
@@ -166,6 +177,13 @@ class StoreRole : public Role {
       routes_ = std::make_unique<api::ApiRoutes>(
           &servers_.http(), NormalisePrefix(flags.external_prefix), !flags.cors_disabled);
       api::AddStatusApi(routes_.get(), process.flag_values);
+      api::AddLandingPage(&servers_.http(),
+                          {.role = "store",
+                           .route_prefix = NormalisePrefix(flags.external_prefix),
+                           .prefix_header = flags.prefix_header,
+                           .links = {{"/api/v1/status/flags", "Flags"},
+                                     {"/api/v1/status/runtimeinfo", "Runtime information"},
+                                     {"/metrics", "Metrics"}}});
     }
   }
 
@@ -190,7 +208,9 @@ class StoreRole : public Role {
     bucketstore::BucketStoreOptions options;
     options.min_ms = [this] { return MinMs(); };
     options.max_ms = [this] { return MaxMs(); };
-    options.limits = {flags_.series_max, flags_.samples_max, flags_.downloaded_bytes_max};
+    options.limits = {LowerLimit(flags_.series_max, flags_.old_series_max),
+                      LowerLimit(flags_.samples_max, flags_.old_samples_max),
+                      flags_.downloaded_bytes_max};
     options.series_bytes = flags_.estimated_series_bytes;
     options.chunk_bytes = flags_.estimated_chunk_bytes;
     options.series_batch_max = static_cast<uint32_t>(std::max<int64_t>(flags_.batch_series, 1));

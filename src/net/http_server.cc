@@ -240,6 +240,11 @@ struct HttpServer::Impl {
                                                 const HttpRequest& request, CallContext* context);
   HttpResponse Answer(const CallContext& context, const HttpRequest& request,
                       const Router::Route* route, const Router::Match& match);
+  std::string TenantOf(const HttpRequest& request) const {
+    if (options.tenant_header.empty()) return "";
+    const std::string_view given = request.headers.Get(options.tenant_header);
+    return given.empty() ? options.default_tenant : std::string(given);
+  }
   /// The headers of the web configuration.
   void AddConfigured(HttpResponse* response) const {
     if (!guard) return;
@@ -311,7 +316,8 @@ void HttpServer::Impl::Serve(Exchange& exchange, const Router::Route* route,
   const SteadyTime began = std::chrono::steady_clock::now();
   HttpRequest& request = exchange.request();
   const std::string_view name = route ? std::string_view(route->options.name) : "";
-  if (options.observer) options.observer->Started(name, request.method);
+  const std::string tenant = TenantOf(request);
+  if (options.observer) options.observer->Started(name, request.method, tenant);
   request.path_params = match.params;
   request.path = UrlUnescape(RawPath(request.target), false).ok()
                      ? *UrlUnescape(RawPath(request.target), false)
@@ -324,8 +330,12 @@ void HttpServer::Impl::Serve(Exchange& exchange, const Router::Route* route,
   for (const auto& visit : visits) visit->Answering(&response);
   const bool compress =
       (route == nullptr || route->options.compress) && !response.headers.Has("Content-Encoding");
-  HttpObservation seen{name, request.method, request.path, response.status, 0, request.body.size(),
-                       0};
+  HttpObservation seen{.handler = name,
+                       .method = request.method,
+                       .tenant = tenant,
+                       .path = request.path,
+                       .status = response.status,
+                       .request_bytes = request.body.size()};
   if (response.stream && HasBody(response.status)) {
     const Status sent = SendStream(exchange, response, compress, &seen.response_bytes);
     if (!sent.ok()) exchange.Abort();
@@ -438,6 +448,9 @@ HttpServer::~HttpServer() { Stop(std::chrono::nanoseconds(0)); }
 
 void HttpServer::Handle(std::vector<std::string> methods, std::string pattern, HttpHandler handler,
                         RouteOptions options) {
+  if (impl_->options.observer && !options.name.empty()) {
+    impl_->options.observer->Announce(options.name, methods);
+  }
   impl_->router.Add(std::move(methods), pattern, std::move(handler), std::move(options));
 }
 

@@ -75,6 +75,7 @@ using HttpHandler = std::function<HttpResponse(const CallContext&, const HttpReq
 struct HttpObservation {
   std::string_view handler;  // RouteOptions::name; "" when no route was found.
   std::string_view method;
+  std::string_view tenant;  // Of HttpServerOptions::tenant_header; "" when there is none.
   std::string_view path;
   int status = 0;
   double seconds = 0;
@@ -86,7 +87,10 @@ struct HttpObservation {
 class HttpObserver {
  public:
   virtual ~HttpObserver() = default;
-  virtual void Started(std::string_view handler, std::string_view method) = 0;
+  /// Before the start, for each named route: what may come.
+  virtual void Announce(std::string_view handler, const std::vector<std::string>& methods) = 0;
+  virtual void Started(std::string_view handler, std::string_view method,
+                       std::string_view tenant) = 0;
   virtual void Ended(const HttpObservation& observation) = 0;
 };
 
@@ -132,6 +136,8 @@ struct HttpServerOptions {
   std::string address = "127.0.0.1:0";  // "host:port", ":port", "[::1]:port".
   /// Of exporter-toolkit: TLS, users, headers, rate limit; followed as it changes. "" is none.
   std::string web_config_file;
+  /// Which tenant a request is counted for: this header, or the default. "" counts none.
+  std::string tenant_header, default_tenant;
   size_t io_threads = 1;
   size_t handler_threads = 32;
   size_t waiting_requests_max = 1024;  // More are answered 503 at once.

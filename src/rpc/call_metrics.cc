@@ -33,8 +33,14 @@ class CallMetrics : public CallObserver {
     seconds_ = registry->AddHistogramFamily(prefix + "handling_seconds",
                                             "Response latency of gRPC calls on the " + where,
                                             Bounds(side));
+    if (side == CallSide::kServer) {
+      threw_ = registry->AddCounter("grpc_req_panics_recovered_total",
+                                    "Total number of gRPC requests recovered from internal panic.");
+    }
     for (const Method& method : methods) ForMethod(method);
   }
+
+  void HandlerThrew() override { threw_.Add(); }
 
   void Started(const Method& method) override { ForMethod(method).started.Add(); }
   void Ended(const Method& method, StatusCode code, double seconds) override {
@@ -76,6 +82,7 @@ class CallMetrics : public CallObserver {
     return children;
   }
 
+  metrics::Counter threw_;
   metrics::CounterFamily started_, handled_, received_, sent_;
   metrics::HistogramFamily seconds_;
   std::mutex mutex_;

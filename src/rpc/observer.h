@@ -28,6 +28,8 @@ class CallObserver {
   virtual void Ended(const Method& method, StatusCode code, double seconds) = 0;
   virtual void MessageSent(const Method& method) = 0;
   virtual void MessageReceived(const Method& method) = 0;
+  /// A handler of a server threw; the call ended with kInternal.
+  virtual void HandlerThrew() {}
 };
 
 /// A call as it comes in. Views hold while Begin() runs.

@@ -222,19 +222,25 @@ void ServerCall::Submit(void (ServerCall::*work)()) {
   }
 }
 
+Status HandlerThrew(const Core& core, const std::exception& error) {
+  if (core.options.observer) core.options.observer->HandlerThrew();
+  core.options.logger.Error("gRPC handler threw", {{"err", error.what()}});
+  return InternalError(std::string("handler threw: ") + error.what());
+}
+
 // No exception leaves a handler; what waited too long in the queue is not begun.
-Result<PinnedBytes> AnswerUnary(const ServedMethod& method, const CallContext& context,
-                                const PinnedBytes& request) {
+Result<PinnedBytes> AnswerUnary(const Core& core, const ServedMethod& method,
+                                const CallContext& context, const PinnedBytes& request) {
   THANOS_RETURN_IF_ERROR(context.Check());
   try {
     return method.unary(context, codec::AsText(request.bytes()));
   } catch (const std::exception& error) {
-    return InternalError(std::string("handler threw: ") + error.what());
+    return HandlerThrew(core, error);
   }
 }
 
 void ServerCall::RunUnary() {
-  Result<PinnedBytes> answer = AnswerUnary(*method_, context_, request_bytes_);
+  Result<PinnedBytes> answer = AnswerUnary(*core_, *method_, context_, request_bytes_);
   if (!answer.ok()) {
     Push(std::nullopt, answer.status());
   } else if (method_->repeated) {
@@ -253,7 +259,7 @@ void ServerCall::OpenStream() {
       if (stream.ok()) stream_ = std::move(*stream);
     }
   } catch (const std::exception& error) {
-    problem = InternalError(std::string("handler threw: ") + error.what());
+    problem = HandlerThrew(*core_, error);
   }
   if (!problem.ok()) {
     Push(std::nullopt, problem);
@@ -263,11 +269,11 @@ void ServerCall::OpenStream() {
 }
 
 // No exception leaves a handler.
-Result<std::optional<PinnedBytes>> Pull(FrameStream& stream) {
+Result<std::optional<PinnedBytes>> Pull(const Core& core, FrameStream& stream) {
   try {
     return stream.Next();
   } catch (const std::exception& error) {
-    return InternalError(std::string("handler threw: ") + error.what());
+    return HandlerThrew(core, error);
   }
 }
 
@@ -282,7 +288,7 @@ void ServerCall::Produce() {
         return;
       }
     }
-    Result<std::optional<PinnedBytes>> next = Pull(*stream_);
+    Result<std::optional<PinnedBytes>> next = Pull(*core_, *stream_);
     if (!next.ok() || !next->has_value()) {
       stream_.reset();  // What it holds goes now, not when the peer has read to the end.
       Push(std::nullopt, next.status());

@@ -62,29 +62,66 @@ class Http1Generator : public Generator {
   }
 
  private:
-  static constexpr std::string_view kMethods[] = {
-      "GET", "POST", "HEAD", "OPTIONS", "PUT", "BREW", "", "get", "G\tET", "CONNECT", "TRACE"};
-  static constexpr std::string_view kTargets[] = {
-      "/hello", "/", "", "*", "http://other/hello", "http://", "/%zz", "/%00", "/\0x",
-      "//../../etc/passwd", "/hello?query=%zz&a=1;b=2", "/hello#x", "\\hello", "/..%2f..%2f", "?"};
-  static constexpr std::string_view kVersions[] = {"HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/9.9",
-                                                   "http/1.1", "HTTP/1.1 x", "", "HTTP/1"};
-  static constexpr std::string_view kFields[] = {
-      "Host: x", "Host: x\r\nHost: y", "Content-Length: 5", "Content-Length: -5",
-      "Content-Length: 99999999999999999999", "Content-Length: 3\r\nContent-Length: 9",
-      "Content-Length: 5, 5", "Content-Length: 0x5", "Transfer-Encoding: chunked",
-      "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked, identity",
-      "Transfer-Encoding : chunked", "Expect: 100-continue", "Expect: something",
-      "Connection: close", "Connection: keep-alive, upgrade", "Upgrade: h2c", " folded: x",
-      "No colon here", ": no name", "Accept-Encoding: gzip;q=9999999", "Authorization: Basic ====",
-      "Content-Type: multipart/form-data; boundary=", "Content-Encoding: gzip",
-      "Content-Type: application/x-www-form-urlencoded", "X-Request-ID: \x01\x02", "Range: bytes=9-1"};
+  static constexpr std::string_view kMethods[] = {"GET", "POST", "HEAD",  "OPTIONS", "PUT",  "BREW",
+                                                  "",    "get",  "G\tET", "CONNECT", "TRACE"};
+  static constexpr std::string_view kTargets[] = {"/hello",
+                                                  "/",
+                                                  "",
+                                                  "*",
+                                                  "http://other/hello",
+                                                  "http://",
+                                                  "/%zz",
+                                                  "/%00",
+                                                  "/\0x",
+                                                  "//../../etc/passwd",
+                                                  "/hello?query=%zz&a=1;b=2",
+                                                  "/hello#x",
+                                                  "\\hello",
+                                                  "/..%2f..%2f",
+                                                  "?"};
+  static constexpr std::string_view kVersions[] = {"HTTP/1.1", "HTTP/1.0",   "HTTP/2.0", "HTTP/9.9",
+                                                   "http/1.1", "HTTP/1.1 x", "",         "HTTP/1"};
+  static constexpr std::string_view kFields[] = {"Host: x",
+                                                 "Host: x\r\nHost: y",
+                                                 "Content-Length: 5",
+                                                 "Content-Length: -5",
+                                                 "Content-Length: 99999999999999999999",
+                                                 "Content-Length: 3\r\nContent-Length: 9",
+                                                 "Content-Length: 5, 5",
+                                                 "Content-Length: 0x5",
+                                                 "Transfer-Encoding: chunked",
+                                                 "Transfer-Encoding: gzip, chunked",
+                                                 "Transfer-Encoding: chunked, identity",
+                                                 "Transfer-Encoding : chunked",
+                                                 "Expect: 100-continue",
+                                                 "Expect: something",
+                                                 "Connection: close",
+                                                 "Connection: keep-alive, upgrade",
+                                                 "Upgrade: h2c",
+                                                 " folded: x",
+                                                 "No colon here",
+                                                 ": no name",
+                                                 "Accept-Encoding: gzip;q=9999999",
+                                                 "Authorization: Basic ====",
+                                                 "Content-Type: multipart/form-data; boundary=",
+                                                 "Content-Encoding: gzip",
+                                                 "Content-Type: application/x-www-form-urlencoded",
+                                                 "X-Request-ID: \x01\x02",
+                                                 "Range: bytes=9-1"};
   static constexpr std::string_view kBreaks[] = {"\r\n", "\r\n", "\r\n", "\n", "\r", "\r\r\n"};
   static constexpr std::string_view kEnds[] = {"\r\n", "\r\n", "\r\n", "\n", "", "\r"};
-  static constexpr std::string_view kBodies[] = {
-      "", "hello", "5\r\nhello\r\n0\r\n\r\n", "zzz\r\n", "-1\r\nx", "ffffffffffffffff\r\n",
-      "5;ext=\"\r\nhello\r\n0\r\n", "5\nhello\n0\n\n", "0\r\nTrailer: x\r\n\r\n",
-      "GET /hello HTTP/1.1\r\n\r\n", "query=%&%%%25", "--\r\nContent-Disposition: form-data\r\n"};
+  static constexpr std::string_view kBodies[] = {"",
+                                                 "hello",
+                                                 "5\r\nhello\r\n0\r\n\r\n",
+                                                 "zzz\r\n",
+                                                 "-1\r\nx",
+                                                 "ffffffffffffffff\r\n",
+                                                 "5;ext=\"\r\nhello\r\n0\r\n",
+                                                 "5\nhello\n0\n\n",
+                                                 "0\r\nTrailer: x\r\n\r\n",
+                                                 "GET /hello HTTP/1.1\r\n\r\n",
+                                                 "query=%&%%%25",
+                                                 "--\r\nContent-Disposition: form-data\r\n"};
 
   std::string RequestLine() {
     return Pick(kMethods) + " " + Pick(kTargets) + (OneIn(8) ? "" : " ") + Pick(kVersions) +
@@ -119,14 +156,42 @@ class Http2Generator : public Generator {
   static constexpr std::string_view kPrefaces[] = {"PRI * HT", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
                                                    "GET / HTTP/1.1\r\nHost: a\r\n\r\n", ""};
   // Header blocks of literals without indexing: names and values that matter to gRPC.
-  static constexpr std::string_view kNames[] = {
-      ":method", ":path", ":scheme", ":authority", "content-type", "te", "grpc-timeout",
-      "grpc-encoding", "grpc-accept-encoding", "user-agent", "grpclb_client_stats", "x-bin",
-      "UPPER", "", "grpc-status", "connection", "thanos-tenant", ":unknown"};
-  static constexpr std::string_view kValues[] = {
-      "POST", "GET", "/thanos.Store/Series", "/grpc.health.v1.Health/Check", "/nope", "",
-      "application/grpc", "trailers", "bad", "1S", "99999999999999H", "-1S", "gzip", "snappy",
-      "identity", "https", "x\r\ny", "!!not base64!!"};
+  static constexpr std::string_view kNames[] = {":method",
+                                                ":path",
+                                                ":scheme",
+                                                ":authority",
+                                                "content-type",
+                                                "te",
+                                                "grpc-timeout",
+                                                "grpc-encoding",
+                                                "grpc-accept-encoding",
+                                                "user-agent",
+                                                "grpclb_client_stats",
+                                                "x-bin",
+                                                "UPPER",
+                                                "",
+                                                "grpc-status",
+                                                "connection",
+                                                "thanos-tenant",
+                                                ":unknown"};
+  static constexpr std::string_view kValues[] = {"POST",
+                                                 "GET",
+                                                 "/thanos.Store/Series",
+                                                 "/grpc.health.v1.Health/Check",
+                                                 "/nope",
+                                                 "",
+                                                 "application/grpc",
+                                                 "trailers",
+                                                 "bad",
+                                                 "1S",
+                                                 "99999999999999H",
+                                                 "-1S",
+                                                 "gzip",
+                                                 "snappy",
+                                                 "identity",
+                                                 "https",
+                                                 "x\r\ny",
+                                                 "!!not base64!!"};
 
   static std::string Number(uint64_t value, int bytes) {
     std::string text;
@@ -139,9 +204,7 @@ class Http2Generator : public Generator {
     return Number(size, 3) + static_cast<char>(type) + static_cast<char>(flags) +
            Number(stream, 4) + payload;
   }
-  std::string Text(const std::string& text) {
-    return static_cast<char>(text.size() & 0x7F) + text;
-  }
+  std::string Text(const std::string& text) { return static_cast<char>(text.size() & 0x7F) + text; }
   std::string HeaderBlock() {
     if (OneIn(5)) return Noise(300);
     std::string block;
@@ -159,8 +222,8 @@ class Http2Generator : public Generator {
     }
     if (OneIn(6)) block += "\x3f\xe1\xff\xff\xff\x7f";  // A table size beyond all limits.
     if (OneIn(6)) block += "\xff\xff\xff\xff\xff\xff\x0f";
-    if (OneIn(20)) block += std::string(1, '\0') + Text("x") + "\x7f\x81\x40" +
-                            std::string(9000, 'v');
+    if (OneIn(20))
+      block += std::string(1, '\0') + Text("x") + "\x7f\x81\x40" + std::string(9000, 'v');
     return block;
   }
   std::string Message() {
