@@ -34,8 +34,8 @@ std::string Escape(std::string_view text) {
 // A path from outside goes into links: no host, no scheme, nothing that a browser would unfold.
 bool IsPlainPath(std::string_view path) {
   const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '/' || c == '-' || c == '_' || c == '.' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
+           c == '-' || c == '_' || c == '.' || c == '~';
   };
   return path.starts_with('/') && !path.starts_with("//") &&
          std::all_of(path.begin(), path.end(), plain);

@@ -15,7 +15,8 @@ struct LandingPageOptions {
   std::string external_prefix;  // What links and redirects begin with, "" for route_prefix.
   std::string prefix_header;    // A request header that says it instead; "" is none.
   std::string page;             // "/graph": where "/" leads; "" is the route prefix itself.
-  std::vector<std::pair<std::string, std::string>> links;  // Path below the prefix, and what is there.
+  std::vector<std::pair<std::string, std::string>>
+      links;  // Path below the prefix, and what is there.
 };
 
 /// `/` and the route prefix lead to the page, which names the role, its version and its links.

@@ -23,7 +23,7 @@ constexpr std::chrono::seconds kShipInterval{30};
 struct SidecarFlags {
   HttpFlags http;
   GrpcFlags grpc;
-  std::string url, tsdb_path, bucket_config, state_file, hash_function;
+  std::string url, tsdb_path, bucket_config, bucket_source, state_file, hash_function;
   int64_t ready_timeout_ns = 0, interval_ns = 0, timeout_ns = 0;
   uint64_t series_max = 0, samples_max = 0, memory_budget = 0;
   bool upload_compacted = false, ignore_unequal = false, allow_out_of_order = false;
@@ -61,7 +61,7 @@ void AddShipperFlags(config::FlagSet* flags, SidecarFlags* f) {
   flags->String("tsdb.path", "Data directory of TSDB.", "./data", &f->tsdb_path);
   flags->PathOrContent("objstore.config",
                        "The object store configuration in YAML; without it nothing is shipped.",
-                       false, true, &f->bucket_config);
+                       false, true, &f->bucket_config, &f->bucket_source);
   flags->Bool("shipper.upload-compacted",
               "If true shipper will try to upload compacted blocks as well.", false,
               &f->upload_compacted);
@@ -237,7 +237,9 @@ class SidecarCommand : public Command {
     }
     std::unique_ptr<Bucket> bucket;
     if (!flags_.bucket_config.empty()) {
-      THANOS_ASSIGN_OR_RETURN(bucket, objstore::MakeBucket(flags_.bucket_config, process.registry));
+      auto made = objstore::MakeBucket(flags_.bucket_config, process.registry);
+      if (!made.ok()) return made.status().WithContext(flags_.bucket_source);
+      bucket = std::move(*made);
     } else {
       process.logger.Info("no supported bucket was configured, uploads will be disabled");
     }

@@ -20,7 +20,7 @@ namespace {
 struct StoreFlags {
   HttpFlags http;
   GrpcFlags grpc;
-  std::string data_dir, bucket_config, discovery, header_download;
+  std::string data_dir, bucket_config, bucket_source, discovery, header_download;
   std::string external_prefix, prefix_header;
   bool cache_header = true, web_disabled = false, cors_disabled = false;
   uint64_t chunk_pool_bytes = 0, series_max = 0, samples_max = 0, downloaded_bytes_max = 0;
@@ -37,7 +37,7 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
                 "./data", &f->data_dir);
   flags->Bool("cache-index-header", "Cache TSDB index-headers on disk.", true, &f->cache_header);
   flags->PathOrContent("objstore.config", "The object store configuration in YAML.", true, true,
-                       &f->bucket_config);
+                       &f->bucket_config, &f->bucket_source);
   flags->GoDuration("sync-block-duration", "Repeat interval for syncing the blocks.", "15m",
                     &f->sync_interval_ns);
   flags->Int("block-sync-concurrency",
@@ -304,9 +304,9 @@ class StoreCommand : public Command {
       return InvalidArgumentError("max concurrency value cannot be lower than 0 (got " +
                                   std::to_string(flags_.concurrency_max) + ")");
     }
-    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<Bucket> bucket,
-                            objstore::MakeBucket(flags_.bucket_config, process.registry));
-    return std::unique_ptr<Role>(std::make_unique<StoreRole>(flags_, process, std::move(bucket)));
+    auto bucket = objstore::MakeBucket(flags_.bucket_config, process.registry);
+    if (!bucket.ok()) return bucket.status().WithContext(flags_.bucket_source);
+    return std::unique_ptr<Role>(std::make_unique<StoreRole>(flags_, process, std::move(*bucket)));
   }
 
  private:

@@ -34,6 +34,7 @@ struct ContentPair {
   bool required, substitute_env;
   std::string content, path;
   std::string* target;
+  std::string* source;  // May be null.
 };
 
 Status WithFlag(const std::string& name, const Status& status) {
@@ -181,6 +182,7 @@ struct FlagSet::Impl {
         text = *std::move(substituted);
       }
       *pair->target = std::move(text);
+      if (pair->source) *pair->source = pair->path.empty() ? "--" + pair->name : pair->path;
     }
     return OkStatus();
   }
@@ -381,9 +383,9 @@ FlagSet& FlagSet::Time(std::string name, std::string help, std::string_view fall
 }
 
 FlagSet& FlagSet::PathOrContent(std::string name, std::string help, bool required,
-                                bool substitute_env, std::string* content) {
-  impl_->contents.push_back(
-      std::make_unique<ContentPair>(ContentPair{name, required, substitute_env, "", "", content}));
+                                bool substitute_env, std::string* content, std::string* source) {
+  impl_->contents.push_back(std::make_unique<ContentPair>(
+      ContentPair{name, required, substitute_env, "", "", content, source}));
   ContentPair* pair = impl_->contents.back().get();
   String(name + "-file", "Path to a file. " + help, "", &pair->path);
   String(name, "Alternative to --" + name + "-file: the content itself. " + help, "",

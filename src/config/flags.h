@@ -61,9 +61,10 @@ class FlagSet {
   FlagSet& Time(std::string name, std::string help, std::string_view fallback,
                 TimeOrDuration* target);
   /// Two flags, NAME (the content) and NAME-file (a path): both set is an error, a missing file
-  /// too. $(VAR) is replaced from the environment when `substitute_env`.
+  /// too. $(VAR) is replaced from the environment when `substitute_env`. `source` gets the path, or
+  /// "--NAME", for errors of whoever reads the content.
   FlagSet& PathOrContent(std::string name, std::string help, bool required, bool substitute_env,
-                         std::string* content);
+                         std::string* content, std::string* source = nullptr);
 
   /// Takes Go's values, changes nothing; `reason` is logged once when it is given.
   FlagSet& WithoutEffect(std::string name, ValueKind kind, std::string reason,

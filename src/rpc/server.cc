@@ -528,6 +528,9 @@ Status Server::Impl::Start(Services services) {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
                                static_cast<int>(std::clamp<int64_t>(age, 1, INT32_MAX)));
   }
+  grpc::ResourceQuota quota("server");
+  quota.Resize(options.buffer_bytes_max);
+  builder.SetResourceQuota(quota);
   connections = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       grpc::InsecureServerCredentials());

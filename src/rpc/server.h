@@ -22,6 +22,9 @@ struct ServerOptions {
   size_t connections_max = 4096;
   size_t stream_out_bytes_max = 1 << 20;  // Frames of one stream that wait for its peer.
   size_t request_bytes_max = 64 << 20;    // Charged to the context's budget while the call lasts.
+  /// What gRPC may hold for all connections, requests that are still coming in above all. Over it,
+  /// it cancels streams.
+  size_t buffer_bytes_max = size_t{1} << 30;
   size_t streams_per_connection_max = 1000;
   size_t metadata_bytes_max = 16 << 10;
   std::chrono::nanoseconds max_connection_age = std::chrono::minutes(60);  // 0 is none.

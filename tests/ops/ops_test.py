@@ -21,6 +21,9 @@ from roles import ROLES, Stand, free_port
 COMMAND_LINES = (Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "command-lines.txt")
 CANARY = "c4n4ry-s3cr3t"
 
+# Flags in those lines that are not built yet: refused by name until they are.
+LATER = {"--prometheus.http-client", "--reloader.config-file", "--query.mode"}
+
 # What dashboards and alerts of the Thanos mixin select, by role, as far as it is there from the
 # start: the families that Go creates before their first use.
 MIXIN = {
@@ -78,9 +81,10 @@ class OpsTest(unittest.TestCase):
         self.assertGreater(len(lines), 5)
         for line in lines:
             with self.subTest(line):
-                self.start_line(line)
+                later = [flag for flag in LATER if flag in line]
+                self.start_line(line, later[0] if later else None)
 
-    def start_line(self, line):
+    def start_line(self, line, refused):
         http, grpc = free_port(), free_port()
         fake = self.stand.fake_prometheus() if line.startswith("sidecar") else None
         bucket = self.stand.bucket_config()
@@ -95,9 +99,12 @@ class OpsTest(unittest.TestCase):
             words[i] = word
         words = self.join_quoted(words)
         role = self.stand.run(words, f"127.0.0.1:{http}", f"127.0.0.1:{grpc}")
-        route = next((w.split("=")[1] for w in words if w.startswith("--web.route-prefix=")), "")
-        self.assertIsNotNone(role.wait_ready())
-        self.assertIn(role.get("/metrics")[0], (200,), route)
+        if refused:
+            self.assertEqual(role.wait(15), 2)
+            self.assertIn(refused, role.log())
+            return
+        role.wait_ready()
+        self.assertEqual(role.get("/metrics")[0], 200)
         role.kill()
 
     @staticmethod
@@ -131,7 +138,7 @@ class OpsTest(unittest.TestCase):
         role = self.stand.run(["store", f"--objstore.config-file={bucket}",
                                f"--data-dir={self.stand.path('d')}"])
         self.assertEqual(role.wait(15), 1)
-        for word in ("line 4", "nope"):
+        for word in (str(bucket), "line 4", "nope"):
             self.assertIn(word, role.log())
 
     # -- stop

@@ -22,6 +22,11 @@ class Generator {
   std::string Pick(const std::string_view (&choices)[N]) {
     return std::string(choices[Below(N)]);
   }
+  /// Mostly the first, which is right, so that what is wrong elsewhere is reached.
+  template <size_t N>
+  std::string PickMostlyFirst(const std::string_view (&choices)[N]) {
+    return OneIn(6) ? Pick(choices) : std::string(choices[0]);
+  }
   std::string Noise(size_t size_max) {
     std::string bytes(Below(size_max + 1), '\0');
     for (char& c : bytes) c = static_cast<char>(random_());
@@ -58,7 +63,8 @@ class Http1Generator : public Generator {
 
   std::string Next() override {
     if (OneIn(10)) return Noise(4096);
-    return Damage(RequestLine() + Fields() + Pick(kEnds) + Body());
+    std::string request = RequestLine() + Fields() + PickMostlyFirst(kBreaks) + Body();
+    return OneIn(3) ? Damage(std::move(request)) : request;
   }
 
  private:
@@ -108,8 +114,7 @@ class Http1Generator : public Generator {
                                                  "Content-Type: application/x-www-form-urlencoded",
                                                  "X-Request-ID: \x01\x02",
                                                  "Range: bytes=9-1"};
-  static constexpr std::string_view kBreaks[] = {"\r\n", "\r\n", "\r\n", "\n", "\r", "\r\r\n"};
-  static constexpr std::string_view kEnds[] = {"\r\n", "\r\n", "\r\n", "\n", "", "\r"};
+  static constexpr std::string_view kBreaks[] = {"\r\n", "\n", "\r", "\r\r\n", ""};
   static constexpr std::string_view kBodies[] = {"",
                                                  "hello",
                                                  "5\r\nhello\r\n0\r\n\r\n",
@@ -124,12 +129,12 @@ class Http1Generator : public Generator {
                                                  "--\r\nContent-Disposition: form-data\r\n"};
 
   std::string RequestLine() {
-    return Pick(kMethods) + " " + Pick(kTargets) + (OneIn(8) ? "" : " ") + Pick(kVersions) +
-           Pick(kBreaks);
+    return PickMostlyFirst(kMethods) + " " + PickMostlyFirst(kTargets) + (OneIn(20) ? "" : " ") +
+           PickMostlyFirst(kVersions) + PickMostlyFirst(kBreaks);
   }
   std::string Fields() {
     std::string fields;
-    for (uint64_t i = Below(6); i > 0; --i) fields += Pick(kFields) + Pick(kBreaks);
+    for (uint64_t i = Below(4); i > 0; --i) fields += Pick(kFields) + PickMostlyFirst(kBreaks);
     if (OneIn(40)) fields += "X-Long: " + std::string(70'000, 'x') + "\r\n";
     if (OneIn(40)) {
       for (int i = 0; i < 200; ++i) fields += "X-" + std::to_string(i) + ": y\r\n";
