@@ -105,9 +105,10 @@ net::HttpResponse HandleLabelNames(const QueryApiState& state, const CallContext
   if (Status status = ParseParams(state, request, &params); !status.ok()) {
     return Failure(ErrorKind::kBadData, status.message());
   }
+  const auto source = state.SourceOf(context);
   return AnswerLabels(state, context, params, "LabelNames",
                       [&](const CallContext& call, const LabelsRequest& labels) {
-                        return state.driver->source().LabelNames(call, labels);
+                        return source->LabelNames(call, labels);
                       });
 }
 
@@ -121,9 +122,10 @@ net::HttpResponse HandleLabelValues(const QueryApiState& state, const CallContex
   if (Status status = ParseParams(state, request, &params); !status.ok()) {
     return Failure(ErrorKind::kBadData, status.message());
   }
+  const auto source = state.SourceOf(context);
   return AnswerLabels(state, context, params, "LabelValues",
                       [&](const CallContext& call, const LabelsRequest& labels) {
-                        return state.driver->source().LabelValues(call, name, labels);
+                        return source->LabelValues(call, name, labels);
                       });
 }
 
@@ -141,6 +143,7 @@ net::HttpResponse HandleSeries(const QueryApiState& state, const CallContext& co
   if (replica_labels.empty()) replica_labels = state.options.replica_labels;
 
   const CallContext limited = state.driver->RequestContext(context, std::chrono::nanoseconds(0));
+  const auto source = state.SourceOf(context);
   std::vector<std::unique_ptr<SeriesCursor>> cursors;
   for (model::Matchers& matchers : params.selectors) {
     SelectRequest select;
@@ -153,7 +156,7 @@ net::HttpResponse HandleSeries(const QueryApiState& state, const CallContext& co
     select.store_match = params.store_match;
     select.limit = params.limit == 0 ? 0 : params.limit + 1;
     if (*dedup) select.without_labels = replica_labels;
-    auto cursor = state.driver->source().Select(limited, select);
+    auto cursor = source->Select(limited, select);
     if (!cursor.ok()) return AnswerError(cursor.status(), "Series");
     cursors.push_back(*std::move(cursor));
   }

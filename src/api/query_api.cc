@@ -4,9 +4,21 @@
 
 namespace thanos::api {
 
+std::optional<query::LabelBinding> QueryApiState::BindingOf(const CallContext& context) const {
+  if (!options.tenant.enforce) return std::nullopt;
+  return query::LabelBinding{options.tenant.label, context.tenant()};
+}
+
+std::shared_ptr<SeriesSource> QueryApiState::SourceOf(const CallContext& context) const {
+  SeriesSource& source = driver->source();
+  if (auto binding = BindingOf(context)) return query::BindSource(&source, *std::move(binding));
+  return {std::shared_ptr<void>(), &source};  // Not owned: the driver outlives the server.
+}
+
 void AddQueryApi(ApiRoutes* routes, QueryApiOptions options, query::Driver* driver,
                  EndpointsFunction endpoints, metrics::Registry* registry) {
   constexpr double kHour = 3600, kDay = 24 * kHour;
+  const QueryTelemetry telemetry = options.telemetry;
   const StateRef state = std::make_shared<const QueryApiState>(QueryApiState{
       std::move(options), driver, std::move(endpoints),
       registry->AddHistogram("thanos_query_range_requested_timespan_duration_seconds",
@@ -15,7 +27,7 @@ void AddQueryApi(ApiRoutes* routes, QueryApiOptions options, query::Driver* driv
                               7 * kDay, 30 * kDay, 90 * kDay, 180 * kDay, 365 * kDay}),
       registry->AddHistogramFamily("thanos_store_api_query_duration_seconds",
                                    "Duration of the Thanos Store API select phase for a query.",
-                                   {0.1, 0.25, 0.75, 1.25, 1.75, 2.5, 3, 5, 10})});
+                                   telemetry.duration_bounds)});
   // All of these run under the request's tenant.
   const auto with_state = [state](auto handler) -> net::HttpHandler {
     return [state, handler](const CallContext& context, const net::HttpRequest& request) {

@@ -15,6 +15,13 @@
 
 namespace thanos::api {
 
+/// Of thanos_store_api_query_duration_seconds: its bounds, the steps of its labels.
+struct QueryTelemetry {
+  std::vector<double> duration_bounds = {0.1, 0.25, 0.75, 1.25, 1.75, 2.5, 3, 5, 10};
+  std::vector<double> samples_bounds = {100, 1000, 10000, 100000, 1000000};
+  std::vector<double> series_bounds = {10, 100, 1000, 10000, 100000};
+};
+
 struct QueryApiOptions {
   std::vector<std::string> replica_labels;
   series::DedupAlgorithm dedup = series::DedupAlgorithm::kPenalty;
@@ -25,6 +32,7 @@ struct QueryApiOptions {
   int64_t metadata_range_ms = 0;  // Default of metadata calls; 0 is everything.
   std::string default_engine = "prometheus";
   TenantOptions tenant;
+  QueryTelemetry telemetry;
   bool counter_always_adjusted = false;
 };
 

@@ -279,19 +279,20 @@ void AppendResult(const promql::QueryResult& result, std::string* out) {
   writer.Finish();
 }
 
-// Series and samples of a query in steps of ten: "10", "100", …, "+Inf", as labels of its duration.
-std::string LessOrEqual(uint64_t value, uint64_t first, uint64_t last) {
-  for (uint64_t bound = first; bound <= last; bound *= 10) {
-    if (value <= bound) return std::to_string(bound);
-  }
-  return "+Inf";
+// The least bound that is not below the value, as a label.
+std::string LessOrEqual(uint64_t value, const std::vector<double>& bounds) {
+  const auto number = static_cast<double>(value);
+  if (bounds.empty() || number >= bounds.back()) return "+Inf";
+  return base::FormatFloatF(*std::lower_bound(bounds.begin(), bounds.end(), number));
 }
 
 void ObserveQuery(const QueryApiState& state, const CallContext& context,
                   const promql::QueryResult& result) {
+  if (result.stats.series == 0 || result.stats.samples_decoded == 0) return;
   state.store_seconds
-      .With({{"series_le", LessOrEqual(result.stats.series, 10, 100000)},
-             {"samples_le", LessOrEqual(result.stats.samples_decoded, 100, 1000000)},
+      .With({{"series_le", LessOrEqual(result.stats.series, state.options.telemetry.series_bounds)},
+             {"samples_le",
+              LessOrEqual(result.stats.samples_decoded, state.options.telemetry.samples_bounds)},
              {"tenant", context.tenant()}})
       .Observe(static_cast<double>(result.stats.run_ns) / 1e9);
 }
@@ -316,7 +317,8 @@ void AppendStats(const promql::QueryStats& stats, std::string* out) {
 net::HttpResponse RunAndAnswer(const QueryApiState& state, const CallContext& context,
                                const net::HttpRequest& request, ParsedQuery query) {
   query::QueryFailure failure;
-  auto result = state.driver->Run(context, std::move(query.params), query.timeout, &failure);
+  auto result = state.driver->Run(context, std::move(query.params), query.timeout, &failure,
+                                  state.BindingOf(context));
   if (!result.ok()) return AnswerFailure(failure);
   ObserveQuery(state, context, *result);
   if (query.limit != 0 && result->series.size() > query.limit) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "api/query_api.h"
@@ -18,6 +19,11 @@ struct QueryApiState {
   EndpointsFunction endpoints;
   metrics::Histogram range_seconds;
   metrics::HistogramFamily store_seconds;
+
+  /// What the tenant of `context` is held to; nothing unless tenancy is enforced.
+  std::optional<query::LabelBinding> BindingOf(const CallContext& context) const;
+  /// The source as that tenant sees it.
+  std::shared_ptr<SeriesSource> SourceOf(const CallContext& context) const;
 };
 using StateRef = std::shared_ptr<const QueryApiState>;
 

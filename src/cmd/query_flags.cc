@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/number_text.h"
 #include "model/go_quote.h"
 #include "model/matcher.h"
 #include "net/resolver.h"
@@ -137,6 +138,29 @@ void AddEngineFlags(config::FlagSet* flags, QueryFlags* f) {
               0, &f->samples_max);
 }
 
+void AddTelemetryFlags(config::FlagSet* flags, QueryFlags* f) {
+  flags->Strings("query.telemetry.request-duration-seconds-quantiles",
+                 "Bucket bounds of thanos_store_api_query_duration_seconds.", &f->duration_bounds);
+  flags->Strings("query.telemetry.request-samples-quantiles", "Steps of its label samples_le.",
+                 &f->samples_bounds);
+  flags->Strings("query.telemetry.request-series-seconds-quantiles",
+                 "Steps of its label series_le.", &f->series_bounds);
+}
+
+void AddDistributedFlags(config::FlagSet* flags, QueryFlags* f) {
+  flags->Enum("query.mode",
+              "PromQL query mode. distributed gives parts of a query to the queriers among the "
+              "endpoints where that provably changes nothing; the rest is evaluated here.",
+              {"local", "distributed"}, "local", &f->mode);
+  flags->Strings("query.partition-label",
+                 "Labels that partition the queriers behind this one in distributed mode; all "
+                 "external labels that they have in common unless given.",
+                 &f->partition_labels);
+  flags->WithoutEffect("query.distributed-with-overlapping-interval", true,
+                       "Parts are given to queriers whose data does not overlap only.");
+  flags->WithoutEffect("query.disable-fallback", true, "There is one engine: nothing falls back.");
+}
+
 void AddFederationFlags(config::FlagSet* flags, QueryFlags* f) {
   const std::pair<const char*, bool*> families[] = {{"rule", &f->rules_partial},
                                                     {"target", &f->targets_partial},
@@ -173,6 +197,22 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
   flags->String("query.default-tenant-id",
                 "Default tenant ID to use if the tenant header is not present.", "default-tenant",
                 &f->default_tenant);
+  flags->Bool("query.enforce-tenancy",
+              "Enforce tenancy on Query APIs: only data of the tenant is returned, that is series "
+              "with --query.tenant-label-name of its value.",
+              false, &f->enforce_tenancy);
+  flags->String("query.tenant-label-name", "Label name to use when enforcing tenancy.", "tenant_id",
+                &f->tenant_label);
+  flags->String("query.active-query-path",
+                "Directory of queries.active, in which a crash leaves the queries that were "
+                "running.",
+                "", &f->active_query_path);
+  flags->PromDuration("query.log-queries-longer-than",
+                      "Log queries that take longer. 0 disables it.", "0s", &f->slow_query_ns);
+  flags->Strings("enable-feature",
+                 "Features to enable: promql-experimental-functions. promql-at-modifier, "
+                 "promql-negative-offset and query-pushdown are always on, or gone.",
+                 &f->features);
   flags->WithoutEffect("query.max-concurrent-select", false,
                        "A query opens its selects one after the other here.");
   flags->WithoutEffect("grpc.proxy-strategy", false,
@@ -182,17 +222,11 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
   flags->WithoutEffect("store.sd-dns-resolver", false,
                        "The system's resolver is used, hosts file included.");
   for (const char* name :
-       {"query.mode", "query.partition-label", "query.active-query-path", "enable-feature",
-        "selector.relabel-config", "selector.relabel-config-file", "alert.query-url",
-        "query.telemetry.request-duration-seconds-quantiles",
-        "query.telemetry.request-samples-quantiles",
-        "query.telemetry.request-series-seconds-quantiles", "query.tenant-certificate-field",
-        "query.tenant-label-name", "inject-test-addresses"}) {
+       {"selector.relabel-config", "selector.relabel-config-file", "alert.query-url",
+        "query.tenant-certificate-field", "inject-test-addresses"}) {
     flags->NotBuilt(name, false);
   }
-  for (const char* name :
-       {"query.disable-fallback", "query.enable-x-functions",
-        "query.distributed-with-overlapping-interval", "query.enforce-tenancy"}) {
+  for (const char* name : {"query.enable-x-functions"}) {
     flags->NotBuilt(name, true);
   }
 }
@@ -205,6 +239,8 @@ void AddQueryFlags(config::FlagSet* flags, QueryFlags* values) {
   AddClientTlsFlags(flags, &values->client_tls);
   AddEndpointFlags(flags, values);
   AddEngineFlags(flags, values);
+  AddDistributedFlags(flags, values);
+  AddTelemetryFlags(flags, values);
   AddFederationFlags(flags, values);
   AddQueryOtherFlags(flags, values);
   AddSharedNotBuilt(flags);
@@ -243,6 +279,22 @@ std::vector<std::string> SplitCommas(const std::vector<std::string>& texts) {
   return out;
 }
 
+Result<std::vector<double>> ParseBounds(std::string_view flag,
+                                        const std::vector<std::string>& texts,
+                                        std::vector<double> fallback) {
+  if (texts.empty()) return fallback;
+  std::vector<double> bounds;
+  for (const std::string& text : texts) {
+    auto bound = base::ParseGoFloat(text);
+    if (!bound.ok()) return bound.status().WithContext(flag);
+    if (!bounds.empty() && !(*bound > bounds.back())) {
+      return InvalidArgumentError(std::string(flag) + ": " + text + " does not ascend");
+    }
+    bounds.push_back(*bound);
+  }
+  return bounds;
+}
+
 fanout::DiscoveryOptions DiscoveryFlags(const QueryFlags& flags) {
   fanout::DiscoveryOptions options;
   const auto add = [&](const std::vector<std::string>& addresses, bool strict, bool group) {
@@ -271,6 +323,13 @@ Status CheckQueryFlags(const QueryFlags& flags) {
   if (!flags.endpoint_config.empty() && !flags.endpoint_config_path.empty()) {
     return InvalidArgumentError(
         "both endpoint.sd-config and endpoint.sd-config-file flags set; they are alternatives");
+  }
+  for (const std::string& feature : flags.features) {
+    const auto known = {"promql-experimental-functions", "promql-at-modifier",
+                        "promql-negative-offset", "query-pushdown"};
+    if (std::find(known.begin(), known.end(), feature) == known.end()) {
+      return InvalidArgumentError("--enable-feature: unknown feature " + feature);
+    }
   }
   for (const std::string& label : SplitCommas(flags.connection_labels)) {
     if (label != "external_labels" && label != "store_type" && label != "ip_port") {

@@ -28,7 +28,12 @@ struct QueryFlags {
   bool counter_always_adjusted = false;
   bool rules_partial = true, targets_partial = true, metadata_partial = true;
   bool exemplars_partial = true, status_partial = true;
-  std::string engine, dedup, tenant_header, default_tenant, compression;
+  std::string engine, dedup, tenant_header, default_tenant, tenant_label, compression;
+  std::string mode, active_query_path;
+  bool enforce_tenancy = false;
+  int64_t slow_query_ns = 0;
+  std::vector<std::string> partition_labels, features;
+  std::vector<std::string> duration_bounds, samples_bounds, series_bounds;
   std::vector<std::string> replica_labels, selector_labels;
   std::vector<std::string> endpoints, strict_endpoints, group_endpoints, strict_group_endpoints;
   std::vector<std::string> target_globs, connection_labels;
@@ -43,6 +48,10 @@ void AddQueryFlags(config::FlagSet* flags, QueryFlags* values);
 Result<Labels> ParseSelectorLabels(const std::vector<std::string>& texts);
 /// "a,b" and "c" to a, b, c.
 std::vector<std::string> SplitCommas(const std::vector<std::string>& texts);
+/// Ascending numbers of a flag that may be repeated; `fallback` when it was not given.
+Result<std::vector<double>> ParseBounds(std::string_view flag,
+                                        const std::vector<std::string>& texts,
+                                        std::vector<double> fallback);
 /// Where the endpoints come from, as the flags say.
 fanout::DiscoveryOptions DiscoveryFlags(const QueryFlags& flags);
 /// kInvalidArgument for a combination of flags that cannot be.

@@ -3,6 +3,7 @@
 
 #include "api/federation_api.h"
 #include "api/landing_page.h"
+#include "api/queries_api.h"
 #include "api/query_api.h"
 #include "base/executor.h"
 #include "cmd/query_flags.h"
@@ -12,6 +13,7 @@
 #include "fanout/federation.h"
 #include "fanout/store_server.h"
 #include "query/driver.h"
+#include "query/query_server.h"
 #include "query/selectors.h"
 #include "rpc/call_metrics.h"
 
@@ -28,6 +30,8 @@ std::vector<rpc::Method> CalledMethods() {
           {"thanos.Metadata", "MetricMetadata", CallType::kServerStream},
           {"thanos.Exemplars", "Exemplars", CallType::kServerStream},
           {"thanos.Status", "TSDBStatistics", CallType::kServerStream},
+          {"thanos.Query", "Query", CallType::kServerStream},
+          {"thanos.Query", "QueryRange", CallType::kServerStream},
           {"thanos.info.Info", "Info", CallType::kUnary}};
 }
 
@@ -47,20 +51,27 @@ HttpFlags HttpOf(const QueryFlags& flags) {
   return http;
 }
 
+// What is made of the flags before the role is, since it may fail.
+struct RoleParts {
+  std::unique_ptr<fanout::Discovery> discovery;
+  std::shared_ptr<query::QueryLog> log;
+  Labels selector_labels;
+  api::QueryTelemetry telemetry;
+};
+
 class QueryRole : public Role {
  public:
-  QueryRole(const QueryFlags& flags, const Process& process,
-            std::unique_ptr<fanout::Discovery> discovery, Labels selector_labels)
+  QueryRole(const QueryFlags& flags, const Process& process, RoleParts parts)
       : flags_(flags),
         process_(process),
-        discovery_(std::move(discovery)),
+        parts_(std::move(parts)),
         servers_(process, "query", HttpOf(flags), flags.grpc),
         endpoint_tls_(process.logger),
         cpu_("cpu", base::UsableCpus()),
         io_("io", 32) {
     MakeEndpoints();
-    MakeFederation(selector_labels);
-    MakeDriver(std::move(selector_labels));
+    MakeFederation();
+    MakeDriver();
     AddRoutes();
   }
 
@@ -82,7 +93,7 @@ class QueryRole : public Role {
  private:
   void MakeEndpoints() {
     fanout::EndpointSetOptions options;
-    options.wanted = [this] { return discovery_->Wanted(); };
+    options.wanted = [this] { return parts_.discovery->Wanted(); };
     options.connect = [this](const std::string& address, const fanout::ClientSettings& settings) {
       return Connect(address, settings);
     };
@@ -109,19 +120,29 @@ class QueryRole : public Role {
     return rpc::Channel::Connect(address, std::move(options));
   }
 
-  void MakeFederation(Labels selector_labels) {
+  promql::ParserOptions ParserFlags() const {
+    promql::ParserOptions options;
+    for (const std::string& feature : flags_.features) {
+      options.experimental_functions |= feature == "promql-experimental-functions";
+    }
+    return options;
+  }
+
+  void MakeFederation() {
     fanout::FederationOptions options;
-    options.selector_labels = std::move(selector_labels);
-    options.selectors_of = [](std::string_view query) { return query::SelectorsOf(query, {}); };
+    options.selector_labels = parts_.selector_labels;
+    options.selectors_of = [parser = ParserFlags()](std::string_view query) {
+      return query::SelectorsOf(query, parser);
+    };
     options.call_timeout = std::chrono::nanoseconds(flags_.timeout_ns);
     options.response_timeout = std::chrono::nanoseconds(flags_.response_timeout_ns);
     federation_ = std::make_shared<fanout::Federation>(std::move(options),
                                                        [this] { return endpoints_->All(); });
   }
 
-  void MakeDriver(Labels selector_labels) {
+  void MakeDriver() {
     source_ = std::make_shared<fanout::FanoutSource>(
-        fanout::FanoutOptions{.selector_labels = std::move(selector_labels)},
+        fanout::FanoutOptions{.selector_labels = parts_.selector_labels},
         [this] { return endpoints_->All(); }, &io_, process_.registry);
     query::DriverOptions options;
     options.timeout = std::chrono::nanoseconds(flags_.timeout_ns);
@@ -131,7 +152,14 @@ class QueryRole : public Role {
         Budget::Make("all queries", flags_.memory_budget, "query.memory-budget"));
     options.dynamic_lookback = flags_.dynamic_lookback;
     options.lookback_ms = flags_.lookback_ns / 1000000;
+    options.log = parts_.log;
     options.engine.executor = &cpu_;
+    options.engine.parser = ParserFlags();
+    if (flags_.mode == "distributed") {
+      options.distributed = query::DistributedOptions{
+          [this] { return endpoints_->All(); }, SplitCommas(flags_.partition_labels),
+          std::chrono::nanoseconds(flags_.response_timeout_ns)};
+    }
     options.engine.default_subquery_step_ms = flags_.evaluation_interval_ns / 1000000;
     driver_ = std::make_unique<query::Driver>(std::move(options), source_, process_.registry);
   }
@@ -142,20 +170,21 @@ class QueryRole : public Role {
     routes_ = std::make_unique<api::ApiRoutes>(&servers_.http(), prefix, !flags_.disable_cors);
     api::QueryApiOptions options;
     options.replica_labels = SplitCommas(flags_.replica_labels);
-    options.dedup =
-        flags_.dedup == "chain" ? series::DedupAlgorithm::kChain : series::DedupAlgorithm::kPenalty;
+    options.dedup = DedupFlag();
     options.partial_response = flags_.partial_response;
     options.auto_downsampling = flags_.auto_downsampling;
     options.instant_resolution_ms = flags_.instant_resolution_ns / 1000000;
     options.default_step_ms = std::max<int64_t>(flags_.default_step_ns / 1000000, 1);
     options.metadata_range_ms = flags_.metadata_range_ns / 1000000;
-    options.default_engine = flags_.engine;
+    options.default_engine = flags_.mode == "distributed" ? "thanos" : flags_.engine;
     options.tenant = TenantFlags();
+    options.telemetry = parts_.telemetry;
     options.counter_always_adjusted = flags_.counter_always_adjusted;
     api::AddQueryApi(
         routes_.get(), std::move(options), driver_.get(), [this] { return endpoints_->All(); },
         process_.registry);
     AddFederationRoutes();
+    api::AddQueriesApi(routes_.get(), TenantFlags(), parts_.log.get());
     api::AddStatusApi(routes_.get(), process_.flag_values);
     api::AddLandingPage(&servers_.http(),
                         {.role = "query",
@@ -177,6 +206,8 @@ class QueryRole : public Role {
     api::TenantOptions options;
     options.header = flags_.tenant_header;
     options.default_tenant = flags_.default_tenant;
+    options.enforce = flags_.enforce_tenancy;
+    options.label = flags_.tenant_label;
     return options;
   }
 
@@ -193,6 +224,22 @@ class QueryRole : public Role {
       return driver_->WithBudget(context);
     };
     api::AddFederationApi(routes_.get(), std::move(options), federation_.get());
+  }
+
+  std::shared_ptr<rpc::QueryService> MakeQueryService() {
+    query::QueryServiceOptions options;
+    options.replica_labels = SplitCommas(flags_.replica_labels);
+    options.dedup = DedupFlag();
+    options.counter_always_adjusted = flags_.counter_always_adjusted;
+    options.default_resolution_ms = flags_.instant_resolution_ns / 1000000;
+    options.default_hints =
+        flags_.engine == "thanos" ? promql::HintStyle::kThanos : promql::HintStyle::kPrometheus;
+    return query::MakeQueryService(std::move(options), driver_.get());
+  }
+
+  series::DedupAlgorithm DedupFlag() const {
+    return flags_.dedup == "chain" ? series::DedupAlgorithm::kChain
+                                   : series::DedupAlgorithm::kPenalty;
   }
 
   // gRPC opens once the endpoints were asked, so that the first Info is not empty.
@@ -215,6 +262,7 @@ class QueryRole : public Role {
                                                .samples_max = flags_.samples_max,
                                                .limit_text_prefix = "send series response: "},
                                               process_.registry);
+    services.query = MakeQueryService();
     services.rules = federation_;
     services.targets = federation_;
     services.metadata = federation_;
@@ -226,6 +274,7 @@ class QueryRole : public Role {
                                              .targets = true,
                                              .metric_metadata = true,
                                              .exemplars = true,
+                                             .query = true,
                                              .status = true},
                                             [this] { return servers_.prober().ready(); });
     if (Status status = servers_.StartGrpc(std::move(services)); !status.ok()) {
@@ -235,7 +284,7 @@ class QueryRole : public Role {
 
   const QueryFlags& flags_;
   const Process& process_;
-  const std::unique_ptr<fanout::Discovery> discovery_;
+  const RoleParts parts_;
   Servers servers_;
   EndpointTls endpoint_tls_;
   base::Executor cpu_, io_;
@@ -264,14 +313,40 @@ class QueryCommand : public Command {
     rpc::ChannelOptions unused;
     THANOS_RETURN_IF_ERROR(
         EndpointTls(process.logger).Apply(SettingsOf(flags_.client_tls), &unused));
-    THANOS_ASSIGN_OR_RETURN(Labels labels, ParseSelectorLabels(flags_.selector_labels));
-    THANOS_ASSIGN_OR_RETURN(auto discovery,
+    RoleParts parts;
+    THANOS_ASSIGN_OR_RETURN(parts.selector_labels, ParseSelectorLabels(flags_.selector_labels));
+    THANOS_ASSIGN_OR_RETURN(parts.discovery,
                             fanout::Discovery::Make(DiscoveryFlags(flags_), process.logger));
-    return std::unique_ptr<Role>(
-        std::make_unique<QueryRole>(flags_, process, std::move(discovery), std::move(labels)));
+    for (const fanout::EndpointSpec& spec : parts.discovery->Wanted()) {
+      if (Status status = CheckConnection(spec.client); !status.ok()) {
+        return status.WithContext("endpoint " + spec.address);
+      }
+    }
+    THANOS_ASSIGN_OR_RETURN(parts.telemetry, ParseTelemetryFlags());
+    query::QueryLogOptions log_options;
+    log_options.slow = std::chrono::nanoseconds(flags_.slow_query_ns);
+    log_options.active_folder = flags_.active_query_path;
+    log_options.active_max = static_cast<size_t>(std::max<int64_t>(flags_.concurrent_max, 1));
+    THANOS_ASSIGN_OR_RETURN(parts.log,
+                            query::QueryLog::Make(std::move(log_options), process.logger));
+    return std::unique_ptr<Role>(std::make_unique<QueryRole>(flags_, process, std::move(parts)));
   }
 
  private:
+  Result<api::QueryTelemetry> ParseTelemetryFlags() const {
+    api::QueryTelemetry telemetry;
+    THANOS_ASSIGN_OR_RETURN(telemetry.duration_bounds,
+                            ParseBounds("query.telemetry.request-duration-seconds-quantiles",
+                                        flags_.duration_bounds, telemetry.duration_bounds));
+    THANOS_ASSIGN_OR_RETURN(telemetry.samples_bounds,
+                            ParseBounds("query.telemetry.request-samples-quantiles",
+                                        flags_.samples_bounds, telemetry.samples_bounds));
+    THANOS_ASSIGN_OR_RETURN(telemetry.series_bounds,
+                            ParseBounds("query.telemetry.request-series-seconds-quantiles",
+                                        flags_.series_bounds, telemetry.series_bounds));
+    return telemetry;
+  }
+
   QueryFlags flags_;
 };
 

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "fanout/fanout_source.h"
+#include "query/distribute.h"
+#include "query/remote_fragments.h"
+#include "query/selectors.h"
 
 namespace thanos::query {
 namespace {
@@ -30,6 +33,12 @@ Driver::Driver(DriverOptions options, std::shared_ptr<SeriesSource> source,
       samples_(registry->AddCounter("prometheus_engine_query_samples_total",
                                     "The total number of samples loaded by all queries.",
                                     kEngineLabels)),
+      fragments_(registry->AddCounter(
+          "thanos_query_distributed_fragments_total",
+          "Parts of queries that other queriers evaluated in distributed mode.")),
+      fallbacks_(registry->AddCounter(
+          "thanos_query_distributed_fallbacks_total",
+          "Queries of distributed mode whose parts had to be evaluated here after all.")),
       seconds_(registry->AddHistogramFamily("prometheus_engine_query_duration_histogram_seconds",
                                             "Query timings",
                                             metrics::ExponentialBounds(0.01, 2, 14))) {
@@ -63,30 +72,111 @@ CallContext Driver::RequestContext(const CallContext& context,
 }
 
 Result<promql::QueryResult> Driver::Run(const CallContext& context, promql::QueryParams params,
-                                        std::chrono::nanoseconds timeout, QueryFailure* failure) {
-  const auto fail = [&](Phase phase, Status status) {
-    *failure = {phase, status};
-    return status;
-  };
+                                        std::chrono::nanoseconds timeout, QueryFailure* failure,
+                                        const std::optional<LabelBinding>& binding) {
   params.lookback_ms = LookbackFor(params);
   auto prepared = engine_.Prepare(params);
-  if (!prepared.ok()) return fail(Phase::kPrepare, prepared.status());
+  if (!prepared.ok()) {
+    *failure = {Phase::kPrepare, prepared.status()};
+    return prepared.status();
+  }
   const CallContext request = RequestContext(context, timeout);
-  auto pass = gate_.Enter(request);
-  if (!pass.ok()) return fail(Phase::kWait, pass.status());
+  QueryLog::Entry entry;
+  if (options_.log) entry = options_.log->Begin(request, params);
+  const CallContext& running = options_.log ? entry.context() : request;
+  auto pass = gate_.Enter(running);
+  if (!pass.ok()) {
+    *failure = {Phase::kWait, pass.status()};
+    entry.Finish(pass.status(), 0);
+    return pass.status();
+  }
+  std::unique_ptr<SeriesSource> bound;
+  if (binding) bound = BindSource(source_.get(), *binding);
+  SeriesSource& source = bound ? *bound : *source_;
   running_.Add(1);
   const auto start = Clock::now();
-  auto result = (*prepared)->Run(request, *source_);
-  // A peer that proved to be unsorted is buffered from now on: once more, with that known.
-  if (!result.ok() && fanout::IsWorthRepeating(result.status())) {
-    result = (*prepared)->Run(request, *source_);
-  }
+  auto result = Evaluate(running, params, **prepared, source, binding);
   running_.Add(-1);
   seconds_.With({{"engine", "prometheus"}, {"mode", "local"}, {"slice", "inner_eval"}})
       .Observe(std::chrono::duration<double>(Clock::now() - start).count());
-  if (!result.ok()) return fail(Phase::kRun, result.status());
+  entry.Finish(result.status(), result.ok() ? result->stats.samples_decoded : 0);
+  if (!result.ok()) {
+    *failure = {Phase::kRun, result.status()};
+    return result;
+  }
   samples_.Add(static_cast<double>(result->stats.samples_decoded));
   return result;
+}
+
+Result<promql::QueryResult> Driver::Evaluate(const CallContext& context,
+                                             const promql::QueryParams& params,
+                                             promql::PreparedQuery& prepared, SeriesSource& source,
+                                             const std::optional<LabelBinding>& binding) {
+  if (options_.distributed) {
+    THANOS_ASSIGN_OR_RETURN(auto result, EvaluateDistributed(context, params, source, binding));
+    if (result) return *std::move(result);
+  }
+  auto result = prepared.Run(context, source);
+  // A peer that proved to be unsorted is buffered from now on: once more, with that known.
+  if (!result.ok() && fanout::IsWorthRepeating(result.status())) {
+    result = prepared.Run(context, source);
+  }
+  return result;
+}
+
+Result<std::optional<promql::QueryResult>> Driver::EvaluateDistributed(
+    const CallContext& context, const promql::QueryParams& params, SeriesSource& source,
+    const std::optional<LabelBinding>& binding) {
+  std::optional<promql::QueryResult> none;
+  const int64_t lookback_ms =
+      params.lookback_ms > 0 ? params.lookback_ms : engine_.options().lookback_ms;
+  // The call carries whole seconds, and 0 stands for now.
+  for (const int64_t ms : {params.start_ms, params.end_ms, params.step_ms, lookback_ms,
+                           params.select.max_resolution_ms}) {
+    if (ms % 1000 != 0) return none;
+  }
+  const promql::SelectOptions& select = params.select;
+  if ((params.step_ms == 0 && params.start_ms == 0) || !select.store_match.empty() ||
+      select.shard) {
+    return none;
+  }
+  std::vector<std::shared_ptr<fanout::Endpoint>> endpoints;
+  std::vector<Peer> peers;
+  for (auto& endpoint : options_.distributed->endpoints()) {
+    if (!endpoint->absent() && !endpoint->queryable() &&
+        !endpoint->queryable(fanout::Api::kQuery)) {
+      continue;
+    }
+    peers.push_back(PeerOf(*endpoint));
+    endpoints.push_back(std::move(endpoint));
+  }
+  THANOS_ASSIGN_OR_RETURN(promql::ExprPtr expr, promql::Parse(params.text, options_.engine.parser));
+  if (binding) BindSelectors(binding->label, binding->value, expr.get());
+  DistributeOptions options;
+  options.replica_labels = select.replica_labels;
+  options.partition_labels = options_.distributed->partition_labels;
+  options.start_ms = params.start_ms;
+  options.end_ms = params.step_ms == 0 ? params.start_ms : params.end_ms;
+  options.lookback_ms = lookback_ms;
+  options.subquery_step_ms = engine_.options().default_subquery_step_ms;
+  const DistributedQuery query = Distribute(std::move(expr), peers, options);
+  if (query.fragments.empty()) return none;
+  THANOS_ASSIGN_OR_RETURN(RemoteResults remote,
+                          AskPeers(context, params, lookback_ms, options_.distributed->silence,
+                                   query, endpoints, &source));
+  if (!remote.fallback.empty()) {
+    fallbacks_.Add();
+    return none;
+  }
+  fragments_.Add(static_cast<double>(query.fragments.size()));
+  promql::QueryParams rest = params;
+  rest.text = query.query;
+  THANOS_ASSIGN_OR_RETURN(auto prepared, engine_.Prepare(rest));
+  THANOS_ASSIGN_OR_RETURN(promql::QueryResult result, prepared->Run(context, *remote.source));
+  result.warnings.insert(result.warnings.end(), remote.warnings.begin(), remote.warnings.end());
+  result.partial |= remote.partial;
+  result.stats.samples_queryable += remote.samples_queryable;
+  return std::optional<promql::QueryResult>(std::move(result));
 }
 
 Result<std::string> Driver::Explain(const promql::QueryParams& params) {

@@ -3,16 +3,29 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "metrics/gate.h"
+#include "fanout/endpoint.h"
 #include "metrics/registry.h"
 #include "promql/engine.h"
+#include "query/bound_source.h"
+#include "query/fair_gate.h"
+#include "query/query_log.h"
 #include "thanos/call_context.h"
 #include "thanos/series.h"
 
 namespace thanos::query {
+
+/// Parts of queries are given to peers that evaluate PromQL.
+struct DistributedOptions {
+  std::function<std::vector<std::shared_ptr<fanout::Endpoint>>()> endpoints;
+  std::vector<std::string> partition_labels;  // See DistributeOptions.
+  std::chrono::nanoseconds silence{0};        // Longest of a peer's; 0 is none.
+};
 
 struct DriverOptions {
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
@@ -22,6 +35,8 @@ struct DriverOptions {
   promql::EngineOptions engine;
   bool dynamic_lookback = true;
   int64_t lookback_ms = 0;  // 0: the engine's 5 minutes.
+  std::optional<DistributedOptions> distributed = std::nullopt;
+  std::shared_ptr<QueryLog> log;  // May be null.
 };
 
 /// What went wrong, where: the HTTP API answers by it.
@@ -37,8 +52,10 @@ class Driver {
   Driver(DriverOptions options, std::shared_ptr<SeriesSource> source, metrics::Registry* registry);
 
   /// `timeout` 0 is the option's; a longer one is cut to it. On an error *failure is set.
+  /// With a binding every selector is held to it.
   Result<promql::QueryResult> Run(const CallContext& context, promql::QueryParams params,
-                                  std::chrono::nanoseconds timeout, QueryFailure* failure);
+                                  std::chrono::nanoseconds timeout, QueryFailure* failure,
+                                  const std::optional<LabelBinding>& binding = std::nullopt);
   Result<std::string> Explain(const promql::QueryParams& params);
 
   SeriesSource& source() { return *source_; }
@@ -50,13 +67,21 @@ class Driver {
 
  private:
   int64_t LookbackFor(const promql::QueryParams& params) const;
+  Result<promql::QueryResult> Evaluate(const CallContext& context,
+                                       const promql::QueryParams& params,
+                                       promql::PreparedQuery& prepared, SeriesSource& source,
+                                       const std::optional<LabelBinding>& binding);
+  /// Nothing where no part of the query can be given away.
+  Result<std::optional<promql::QueryResult>> EvaluateDistributed(
+      const CallContext& context, const promql::QueryParams& params, SeriesSource& source,
+      const std::optional<LabelBinding>& binding);
 
   const DriverOptions options_;
   std::shared_ptr<SeriesSource> source_;
   promql::Engine engine_;
-  metrics::Gate gate_;
+  FairGate gate_;
   metrics::Gauge running_;
-  metrics::Counter samples_;
+  metrics::Counter samples_, fragments_, fallbacks_;
   metrics::HistogramFamily seconds_;
 };
 
