@@ -41,6 +41,10 @@ Status DecodeHistograms(ChunkEncoding encoding, std::span<const std::byte> data,
   Histogram histogram;
   while (reader.Next()) {
     reader.Get(&histogram);
+    if (reader.has_start_times()) {
+      out->histogram_st.resize(out->histogram_t.size());
+      out->histogram_st.push_back(reader.st());
+    }
     out->histogram_t.push_back(reader.t());
     ToFloat(histogram, &out->histograms.emplace_back());
     if (histogram.schema > kFinestSchema) {

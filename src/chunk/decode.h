@@ -19,12 +19,17 @@ struct Columns {
   std::vector<double> v;
   std::vector<int64_t> histogram_t;
   std::vector<model::FloatHistogram> histograms;
+  // Start timestamps (ms, 0: unknown) of the first samples of t and of histogram_t; those behind
+  // the end are unknown. Empty unless the chunks carry some.
+  std::vector<int64_t> st, histogram_st;
 
   void Clear() {
     t.clear();
     v.clear();
     histogram_t.clear();
     histograms.clear();
+    st.clear();
+    histogram_st.clear();
   }
   bool empty() const { return t.empty() && histogram_t.empty(); }
 };
@@ -33,7 +38,7 @@ struct Columns {
 /// kAggregate and unknown encodings.
 Result<uint32_t> SampleCount(ChunkEncoding encoding, std::span<const std::byte> data);
 
-/// Appends all samples of a chunk of encoding 1 to 6 (start timestamps are dropped), stale markers
+/// Appends all samples of a chunk of encoding 1 to 6 with their start timestamps, stale markers
 /// included. kDataLoss naming the sample when malformed; what came before it stays appended.
 /// Never reads outside `data`.
 Status DecodeChunk(ChunkEncoding encoding, std::span<const std::byte> data, Columns* out);

@@ -202,7 +202,7 @@ void HistogramChunkReader<Histogram>::ReadFirst() {
     ReadBuckets(positive_, true);
     ReadBuckets(negative_, true);
   }
-  if (has_start_times_ && first_start_known_) in_.Varint();
+  if (has_start_times_ && first_start_known_) start_ = t_ - static_cast<uint64_t>(in_.Varint());
 }
 
 template <typename Histogram>
@@ -227,6 +227,7 @@ void HistogramChunkReader<Histogram>::ReadBuckets(std::vector<Field>& buckets, b
 
 template <typename Histogram>
 void HistogramChunkReader<Histogram>::ReadNext() {
+  const uint64_t before = t_;
   t_delta_ += static_cast<uint64_t>(ReadVarbitInt(in_));
   t_ += t_delta_;
   if constexpr (kIsInteger<Histogram>) {
@@ -243,13 +244,16 @@ void HistogramChunkReader<Histogram>::ReadNext() {
     ReadBuckets(positive_, false);
     ReadBuckets(negative_, false);
   }
-  if (has_start_times_) ReadStartTime();
+  if (has_start_times_) ReadStartTime(before);
 }
 
-// The field is read to get past it; its value is dropped.
+// A difference to the time of the sample before; from the second on, the change of it.
 template <typename Histogram>
-void HistogramChunkReader<Histogram>::ReadStartTime() {
-  if (start_changes_on_ != 0 && read_ >= start_changes_on_) ReadVarbitInt(in_);
+void HistogramChunkReader<Histogram>::ReadStartTime(uint64_t before) {
+  if (start_changes_on_ == 0 || read_ < start_changes_on_) return;
+  const auto read = static_cast<uint64_t>(ReadVarbitInt(in_));
+  start_delta_ = read_ == start_changes_on_ ? read : start_delta_ + read;
+  start_ = before - start_delta_;
 }
 
 template <typename Histogram>

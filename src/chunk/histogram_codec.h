@@ -55,6 +55,9 @@ class HistogramChunkReader {
   const Status& status() const { return status_; }
 
   int64_t t() const { return static_cast<int64_t>(t_); }
+  bool has_start_times() const { return first_start_known_ || start_changes_on_ != 0; }
+  /// Start timestamp, 0 when unknown.
+  int64_t st() const { return static_cast<int64_t>(start_); }
   /// As stored: a stale sample is empty but for its sum.
   void Get(Histogram* out) const;
 
@@ -68,7 +71,7 @@ class HistogramChunkReader {
   void ReadNext();
   void ReadBuckets(std::vector<Field>& buckets, bool first);
   bool MakeBuckets();
-  void ReadStartTime();
+  void ReadStartTime(uint64_t before);
   void CopyBuckets(const std::vector<Field>& from, std::vector<Bucket>* to) const;
 
   BitReader in_;
@@ -79,6 +82,7 @@ class HistogramChunkReader {
   uint32_t start_changes_on_ = 0;
   HistogramLayout layout_;
   uint64_t t_ = 0, t_delta_ = 0;
+  uint64_t start_ = 0, start_delta_ = 0;
   Field total_, zero_;
   XorValueReader sum_;
   std::vector<Field> positive_, negative_;

@@ -16,6 +16,7 @@ class Xor2Reader {
 
   /// False when malformed.
   bool Read(uint32_t index) {
+    const uint64_t before = t_;
     if (index == 0) {
       ReadFirst();
     } else if (index == 1) {
@@ -25,10 +26,16 @@ class Xor2Reader {
     } else {
       ReadNext();
     }
-    // Its value is a difference to the time before: nothing of it is needed to read on.
-    if (index > 0 && start_changes_on_ != 0 && index >= start_changes_on_) ReadVarbitInt(in_);
+    if (index > 0 && start_changes_on_ != 0 && index >= start_changes_on_) {
+      // A difference to the time before; from the second on, the change of it.
+      const auto read = static_cast<uint64_t>(ReadVarbitInt(in_));
+      start_delta_ = index == start_changes_on_ ? read : start_delta_ + read;
+      start_ = before - start_delta_;
+    }
     return in_.ok();
   }
+  bool has_start_times() const { return first_start_known_ || start_changes_on_ != 0; }
+  int64_t start() const { return static_cast<int64_t>(start_); }
   int64_t t() const { return static_cast<int64_t>(t_); }
   double v() const { return std::bit_cast<double>(value_); }
 
@@ -38,7 +45,7 @@ class Xor2Reader {
     value_ = in_.Bits(64);
     // A stale first value leaves the baseline at 0.
     baseline_.bits = value_ == model::kStaleNanBits ? 0 : value_;
-    if (first_start_known_) in_.Varint();
+    if (first_start_known_) start_ = t_ - static_cast<uint64_t>(in_.Varint());
   }
 
   void AddDelta(unsigned width) {
@@ -95,6 +102,7 @@ class Xor2Reader {
   bool first_start_known_;
   uint32_t start_changes_on_;
   uint64_t t_ = 0, delta_ = 0, value_ = 0;
+  uint64_t start_ = 0, start_delta_ = 0;
   XorValueReader baseline_;  // The last value that was not stale.
 };
 
@@ -108,6 +116,10 @@ Status DecodeXor2(std::span<const std::byte> data, Columns* out) {
     if (!reader.Read(i)) {
       return DataLossError("XOR2 chunk: malformed at sample " + std::to_string(i) + " of " +
                            std::to_string(count));
+    }
+    if (reader.has_start_times()) {
+      out->st.resize(out->t.size());
+      out->st.push_back(reader.start());
     }
     out->t.push_back(reader.t());
     out->v.push_back(reader.v());

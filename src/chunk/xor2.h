@@ -1,4 +1,4 @@
-// XOR2 chunks (encoding 4): reading only; start timestamps are parsed and dropped. Private.
+// XOR2 chunks (encoding 4): reading only. Private.
 // Format: formats/tsdb-block §6.8.
 #pragma once
 

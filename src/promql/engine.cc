@@ -175,7 +175,6 @@ Result<std::unique_ptr<PreparedQuery>> Engine::Prepare(const QueryParams& params
   }
   const QueryTimes times{params.start_ms, range ? params.end_ms : params.start_ms, params.step_ms};
   THANOS_RETURN_IF_ERROR(Preprocess(times, &expr));
-  THANOS_RETURN_IF_ERROR(CheckSupported(*expr));
   std::unique_ptr<PreparedQuery> query =
       std::make_unique<Query>(options_, params, std::move(expr), NanosSince(before));
   return query;

@@ -8,8 +8,7 @@
 //
 // An error of Prepare is the caller's (kInvalidArgument, bad_data of the HTTP API). An error of Run
 // is one of execution: kCancelled and kDeadlineExceeded when the context ended, kInternal for the
-// source's internal failures, kUnimplemented for what this engine refuses by name, any other code
-// is an execution error.
+// source's internal failures, any other code is an execution error.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +41,10 @@ struct EngineOptions {
   uint64_t samples_max = 50000000;  // Points that one query may hold at a time; 0 is no limit.
   uint64_t series_max = 0;          // Series that one query may read; 0 is no limit.
   bool delayed_name_removal = false;
-  uint32_t batch_series = 64;  // Series that travel together.
-  bool fuse = true;            // Off: every operator hands over rows. For tests.
+  bool start_timestamps = false;  // rate() and its kin look at when counters began.
+  uint32_t batch_series = 64;     // Series that travel together.
+  bool fuse = true;               // Off: every operator hands over rows. For tests.
+  size_t tiles_min = 1;           // Tiles of steps to begin with. For tests.
   ParserOptions parser;
 };
 
@@ -136,7 +137,7 @@ class Engine {
  public:
   explicit Engine(EngineOptions options) : options_(options) {}
 
-  /// Parses, checks, resolves durations and `@`, refuses what is not built.
+  /// Parses, checks, resolves durations and `@`.
   Result<std::unique_ptr<PreparedQuery>> Prepare(const QueryParams& params) const;
   const EngineOptions& options() const { return options_; }
 

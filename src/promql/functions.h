@@ -102,7 +102,6 @@ enum class FunctionId : uint8_t {
   kEnd,
   kRange,
   kStep,
-  // Known to the parser, refused by this engine.
   kInfo,
   kStartTimestamp,
 };

@@ -5,6 +5,7 @@
 #include "model/go_quote.h"
 #include "promql/histogram_math.h"
 #include "promql/numerics.h"
+#include "promql/start_times.h"
 #include "promql/window_function.h"
 
 namespace thanos::promql {
@@ -44,16 +45,11 @@ HistogramRule RuleOf(FunctionId id) {
   }
 }
 
-// Counter of the seconds between two times.
-double Seconds(int64_t from_ms, int64_t to_ms) {
-  return static_cast<double>(to_ms - from_ms) / 1000;
-}
-
 }  // namespace
 
 void WindowFunction::EvaluateMixed(std::span<const int64_t> t, std::span<const double> v,
-                                   LabelsView labels, WindowScratch* scratch, double* out,
-                                   uint64_t* present) const {
+                                   std::span<const int64_t> starts, LabelsView labels,
+                                   WindowScratch* scratch, double* out, uint64_t* present) const {
   const WindowGeometry& floats = scratch->cache.Find(t, false);
   const WindowGeometry& geometry = scratch->histogram_cache.Find(scratch->histogram_t, false);
   MixedWindow window;
@@ -67,6 +63,8 @@ void WindowFunction::EvaluateMixed(std::span<const int64_t> t, std::span<const d
     window.h = std::span(scratch->histogram_v).subspan(begin, n);
     window.t = t.subspan(floats.begin[i], float_n);
     window.v = v.subspan(floats.begin[i], float_n);
+    window.starts = StartsFrom(starts, floats.begin[i], float_n);
+    window.histogram_starts = StartsFrom(scratch->histogram_st, begin, n);
     scratch->visited += n;
     MixedStep(window, scratch, out, present);
   });
@@ -137,7 +135,14 @@ void WindowFunction::MixedStep(const MixedWindow& window, WindowScratch* scratch
 void WindowFunction::RateOfHistograms(const MixedWindow& window, HistogramCells* cells) const {
   const bool counter = spec_.id != FunctionId::kDelta;
   const size_t n = window.h.size();
-  if (n < 2) return;
+  const std::span<const int64_t> t = window.histogram_t;
+  const std::optional<Extrapolation> interval = IntervalOf(window, t, window.histogram_starts);
+  if (!interval) return;
+  if (n == 1) {  // What was counted since the start.
+    FloatHistogram result = *window.h[0];
+    Scale(Factor(*interval), &result);
+    return cells->Set(window.step, std::move(result));
+  }
   const FloatHistogram& last = *window.h.back();
   FloatHistogram first = *window.h.front();
   const auto is_gauge = [](const FloatHistogram* h) { return h->hint == Hint::kGauge; };
@@ -149,7 +154,10 @@ void WindowFunction::RateOfHistograms(const MixedWindow& window, HistogramCells*
   }
   const double first_count = first.count;
   bool first_is_empty = false;
-  if (counter && DetectsReset(*window.h[1], first)) {
+  const auto is_reset = [&](size_t k, const FloatHistogram& before) {
+    return StartsAnew(t, window.histogram_starts, k) || DetectsReset(*window.h[k], before);
+  };
+  if (counter && is_reset(1, first)) {
     first_is_empty = true;
     first = FloatHistogram();
     first.schema = window.h[1]->schema;
@@ -172,9 +180,10 @@ void WindowFunction::RateOfHistograms(const MixedWindow& window, HistogramCells*
     Note(AnnotationKind::kInfo, "mismatched custom buckets were reconciled during subtraction");
   }
   if (counter) {
+    NoteOverlap(window, t, window.histogram_starts);
     const FloatHistogram* previous = &first;
     for (size_t k = 1; k < n; ++k) {
-      if (DetectsReset(*window.h[k], *previous) && !(k == 1 && first_is_empty)) {
+      if (!(k == 1 && first_is_empty) && is_reset(k, *previous)) {
         if (!sum.Add(*previous)) return mixed_layouts();
         if (sum.bounds_reconciled() && !reconciled) {
           reconciled = true;
@@ -184,22 +193,12 @@ void WindowFunction::RateOfHistograms(const MixedWindow& window, HistogramCells*
       previous = window.h[k];
     }
   }
+  if (interval->from_start && !sum.Add(*window.h.front())) return mixed_layouts();
   FloatHistogram result = sum.Result();
   result.hint = Hint::kGauge;
-  const int64_t end_ms = spec_.window.End(window.step);
-  const double sampled = Seconds(window.histogram_t.front(), window.histogram_t.back());
-  const double average = sampled / static_cast<double>(n - 1);
-  double to_start = Seconds(end_ms - spec_.window.range_ms, window.histogram_t.front());
-  double to_end = Seconds(window.histogram_t.back(), end_ms);
-  if (to_start >= average * 1.1) to_start = average / 2;
-  if (counter && result.count > 0 && first_count >= 0) {
-    const double to_zero = sampled * (first_count / result.count);
-    if (to_zero < to_start) to_start = to_zero;
-  }
-  if (to_end >= average * 1.1) to_end = average / 2;
-  double factor = (sampled + to_start + to_end) / sampled;
-  if (spec_.id == FunctionId::kRate) factor /= spec_.window.range_seconds();
-  Scale(factor, &result);
+  const bool from_zero = counter && !interval->from_start;
+  Scale(Factor(from_zero ? LimitedByZero(*interval, first_count, result.count) : *interval),
+        &result);
   cells->Set(window.step, std::move(result));
 }
 
@@ -234,7 +233,8 @@ void WindowFunction::InstantRateOfMixed(const MixedWindow& window, HistogramCell
     const double before = window.v[floats - 2];
     const int64_t interval = window.t[floats - 1] - window.t[floats - 2];
     if (interval == 0) return;
-    const double value = rate && last < before ? last : last - before;
+    const bool reset = rate && (last < before || StartsAnew(window.t, window.starts, floats - 1));
+    const double value = reset ? last : last - before;
     out[i] = rate ? value / (static_cast<double>(interval) / 1000) : value;
     SetBit(present, i);
     return;
@@ -250,7 +250,8 @@ void WindowFunction::InstantRateOfMixed(const MixedWindow& window, HistogramCell
     Note(AnnotationKind::kWarning, "this native histogram metric is not a gauge: " + window.name);
   }
   FloatHistogram result = last;
-  if (!rate || !DetectsReset(last, before)) {
+  if (!rate || !(StartsAnew(window.histogram_t, window.histogram_starts, histograms - 1) ||
+                 DetectsReset(last, before))) {
     HistogramSum sum(last, /*compensated=*/false);
     if (!sum.Subtract(before)) {
       Note(AnnotationKind::kWarning,
@@ -307,11 +308,13 @@ double WindowFunction::PairsOfMixed(const MixedWindow& window) const {
       const double x = window.v[f];
       const double before = window.v[f - 1];
       const bool both_nan = std::isnan(x) && std::isnan(before);
-      if (resets ? x < before : x != before && !both_nan) ++pairs;
+      const bool reset = x < before || StartsAnew(window.t, window.starts, f);
+      if (resets ? reset : x != before && !both_nan) ++pairs;
     } else if (last == 2) {
       const FloatHistogram& x = *window.h[h];
       const FloatHistogram& before = *window.h[h - 1];
-      if (resets ? DetectsReset(x, before) : !Equal(x, before)) ++pairs;
+      const bool anew = resets && StartsAnew(window.histogram_t, window.histogram_starts, h);
+      if (resets ? anew || DetectsReset(x, before) : !Equal(x, before)) ++pairs;
     }
     last = kind;
     ++(is_float ? f : h);

@@ -120,57 +120,7 @@ std::optional<ReadTime> FirstReadTime(const Expr& expr, const ReadTime& outer) {
   return std::nullopt;
 }
 
-class SupportChecker {
- public:
-  Status Check(const Expr& expr) {
-    switch (expr.kind) {
-      case ExprKind::kVector:
-      case ExprKind::kMatrix:
-        return OkStatus();
-      case ExprKind::kSubquery:
-        return Check(*As<Subquery>(expr).inner);
-      case ExprKind::kCall: {
-        const Call& call = As<Call>(expr);
-        if (!IsBuilt(call.function->id)) {
-          return UnimplementedError("function \"" + std::string(call.function->name) +
-                                    "\" is not supported yet");
-        }
-        for (const ExprPtr& arg : call.args) THANOS_RETURN_IF_ERROR(Check(*arg));
-        return OkStatus();
-      }
-      case ExprKind::kAggregate: {
-        const Aggregate& aggregate = As<Aggregate>(expr);
-        if (aggregate.param != nullptr) THANOS_RETURN_IF_ERROR(Check(*aggregate.param));
-        return Check(*aggregate.inner);
-      }
-      case ExprKind::kBinary:
-        THANOS_RETURN_IF_ERROR(Check(*As<Binary>(expr).lhs));
-        return Check(*As<Binary>(expr).rhs);
-      case ExprKind::kUnary:
-        return Check(*As<Unary>(expr).inner);
-      case ExprKind::kParen:
-        return Check(*As<Paren>(expr).inner);
-      case ExprKind::kNumber:
-      case ExprKind::kString:
-        break;
-    }
-    return OkStatus();
-  }
-
- private:
-  static bool IsBuilt(FunctionId id) {
-    switch (id) {
-      case FunctionId::kStartTimestamp:
-        return false;
-      default:
-        return true;
-    }
-  }
-};
-
 }  // namespace
-
-Status CheckSupported(const Expr& expr) { return SupportChecker().Check(expr); }
 
 NameRule Planner::DropRule() const { return delayed() ? NameRule::kMarkDrop : NameRule::kDropNow; }
 
@@ -236,7 +186,7 @@ OperatorPtr Planner::LatestScan(const VectorSelector& selector, const Grid& grid
     function.window.range_ms = 2 * state_->lookback_ms;
   }
   ScanSpec spec = Scan(selector, std::move(function), 0, hint);
-  if (kind == WindowKind::kLatestTime && name != "info") {
+  if (kind != WindowKind::kLatest && name != "info") {
     spec.drop_metadata = !delayed();
     spec.mark_drop = delayed();
   }
@@ -247,7 +197,7 @@ ScanSpec Planner::PlanRange(const MatrixSelector& matrix, const Grid& grid) {
   const TimeModifiers& time = matrix.selector->time;
   WindowFunction::Spec function;
   function.window = {grid, matrix.window_ms, time.offset_ms, time.at_ms};
-  function.extension = matrix.selector->extension;
+  Extend(matrix.selector->extension, &function);
   return Scan(*matrix.selector, std::move(function), matrix.window_ms, {});
 }
 
@@ -382,6 +332,8 @@ OperatorPtr Planner::CallVector(const Call& call, const Grid& grid) {
                         AbsentLabels(*call.args[0]), state_);
     case FunctionId::kTimestamp:
       return TimestampCall(call, grid);
+    case FunctionId::kStartTimestamp:
+      return StartTimestampCall(call, grid);
     case FunctionId::kInfo:
       return InfoCall(call, grid);
     case FunctionId::kHistogramAvg:
@@ -490,6 +442,16 @@ OperatorPtr Planner::TimestampCall(const Call& call, const Grid& grid) {
                       "timestamp");
   }
   return MakeStepTime(Vector(*call.args[0], grid, HintOf(call)), DropRule(), state_);
+}
+
+// Only samples know when they began, not what is computed of them.
+OperatorPtr Planner::StartTimestampCall(const Call& call, const Grid& grid) {
+  const Expr& arg = Unwrap(*call.args[0]);
+  if (arg.kind == ExprKind::kVector && state_->options.start_timestamps) {
+    return LatestScan(As<VectorSelector>(arg), grid, HintOf(call), WindowKind::kLatestStart,
+                      call.function->name);
+  }
+  return MakeNothing(Vector(*call.args[0], grid, HintOf(call)), state_);
 }
 
 OperatorPtr Planner::LabelCall(const Call& call, const Grid& grid) {

@@ -13,9 +13,6 @@
 
 namespace thanos::promql {
 
-/// kUnimplemented naming the function or modifier that this engine does not run.
-Status CheckSupported(const Expr& expr);
-
 /// What surrounds a selector, as its select request tells the source.
 struct SelectorHint {
   std::string function;
@@ -49,6 +46,7 @@ class Planner {
   OperatorPtr InfoCall(const Call& call, const Grid& grid);
   OperatorPtr HistogramCall(const Call& call, const Grid& grid);
   OperatorPtr TimestampCall(const Call& call, const Grid& grid);
+  OperatorPtr StartTimestampCall(const Call& call, const Grid& grid);
   OperatorPtr AggregateVector(const Aggregate& aggregate, const Grid& grid);
   OperatorPtr BinaryVector(const Binary& binary, const Grid& grid, const SelectorHint& hint);
   OperatorPtr LatestScan(const VectorSelector& selector, const Grid& grid, const SelectorHint& hint,

@@ -35,8 +35,14 @@ Status QueryState::Translate(const Status& status) const {
 void QueryState::Annotate(AnnotationKind kind, std::string_view text, SourceRange place) {
   const std::lock_guard lock(mutex_);
   auto& map = kind == AnnotationKind::kWarning ? warnings_ : infos_;
-  const auto [at, added] = map.emplace(std::string(text), place.begin);
-  if (!added) at->second = std::min(at->second, place.begin);
+  const auto [at, added] = map.emplace(std::string(text), Note{place.begin, 0});
+  if (!added) at->second.place = std::min(at->second.place, place.begin);
+}
+
+void QueryState::CountAnnotation(AnnotationKind kind, std::string_view text, SourceRange place) {
+  Annotate(kind, text, place);
+  const std::lock_guard lock(mutex_);
+  ++(kind == AnnotationKind::kWarning ? warnings_ : infos_).find(text)->second.counted;
 }
 
 void QueryState::AddWarnings(Warnings warnings, bool partial) {
@@ -76,8 +82,10 @@ void QueryState::Finish(QueryResult* result) const {
   const std::lock_guard lock(mutex_);
   const auto render = [this](const auto& map, std::string_view prefix) {
     std::vector<std::string> out;
-    for (const auto& [text, at] : map) {
-      out.push_back(std::string(prefix) + text + " (" + LineAndColumn(params.text, at) + ")");
+    for (const auto& [text, note] : map) {
+      std::string& line = out.emplace_back(std::string(prefix) + text);
+      if (note.counted > 1) line += " (" + std::to_string(note.counted) + " occurrences)";
+      line += " (" + LineAndColumn(params.text, note.place) + ")";
     }
     return out;
   };

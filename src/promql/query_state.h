@@ -33,6 +33,8 @@ class QueryState {
 
   /// `text` without prefix; equal texts are kept once, with the first of their places.
   void Annotate(AnnotationKind kind, std::string_view text, SourceRange place);
+  /// As Annotate(); the text tells how often it was made.
+  void CountAnnotation(AnnotationKind kind, std::string_view text, SourceRange place);
   void AddWarnings(Warnings warnings, bool partial);
 
   /// Points that a batch holds.
@@ -57,9 +59,13 @@ class QueryState {
   std::atomic<uint64_t> peak_{0};
   std::atomic<uint64_t> series_{0};
   mutable std::mutex mutex_;
-  std::map<std::string, uint32_t, std::less<>> warnings_, infos_;  // Guarded by mutex_.
-  Warnings source_warnings_;                                       // Guarded by mutex_.
-  bool partial_ = false;                                           // Guarded by mutex_.
+  struct Note {
+    uint32_t place = 0;
+    uint64_t counted = 0;  // Of CountAnnotation().
+  };
+  std::map<std::string, Note, std::less<>> warnings_, infos_;  // Guarded by mutex_.
+  Warnings source_warnings_;                                   // Guarded by mutex_.
+  bool partial_ = false;                                       // Guarded by mutex_.
 };
 
 }  // namespace thanos::promql

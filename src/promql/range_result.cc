@@ -60,6 +60,59 @@ class RangeSamples {
   std::deque<Series> series_;
 };
 
+double Interpolated(const chunk::Columns& columns, size_t before, int64_t at_ms) {
+  const double y1 = columns.v[before];
+  const double y2 = columns.v[before + 1];
+  return y1 + (y2 - y1) * static_cast<double>(at_ms - columns.t[before]) /
+                  static_cast<double>(columns.t[before + 1] - columns.t[before]);
+}
+
+// anchored, smoothed: the first point lies on the start of the window, the last one on its end.
+Status ExtendToBorders(const WindowFunction::Spec& function, chunk::Columns* columns) {
+  const bool smoothed = function.extension == Extension::kSmoothed;
+  for (const model::FloatHistogram& histogram : columns->histograms) {
+    if (histogram.is_stale()) continue;
+    return FailedPreconditionError(smoothed ? "smoothed modifier is not supported with histograms"
+                                            : "anchored modifier is not supported with histograms");
+  }
+  size_t n = 0;
+  for (size_t i = 0; i < columns->t.size(); ++i) {
+    if (model::IsStaleNan(columns->v[i])) continue;
+    columns->t[n] = columns->t[i];
+    columns->v[n++] = columns->v[i];
+  }
+  columns->t.resize(n);
+  columns->v.resize(n);
+  columns->st.clear();
+  const std::vector<int64_t>& t = columns->t;
+  const int64_t end_ms = function.window.End(0) - function.window_past_end_ms;
+  const int64_t start_ms = end_ms - function.inner_range_ms;
+  const auto index_of = [&t](auto at) { return static_cast<size_t>(at - t.begin()); };
+  const size_t up_to_start = index_of(std::upper_bound(t.begin(), t.end(), start_ms));
+  size_t last = n - 1;
+  if (smoothed) last = std::min(last, index_of(std::lower_bound(t.begin(), t.end(), end_ms)));
+  if (n == 0 || t[last] <= start_ms) {
+    columns->Clear();
+    return OkStatus();
+  }
+  const size_t first = up_to_start > 0 ? up_to_start - 1 : 0;
+  const bool between_first = smoothed && t[first] < start_ms;
+  const bool between_last = smoothed && last > 0 && t[last] > end_ms;
+  const double left = between_first ? Interpolated(*columns, first, start_ms) : columns->v[first];
+  const double right = between_last ? Interpolated(*columns, last - 1, end_ms) : columns->v[last];
+  std::vector<int64_t> times = {start_ms};
+  std::vector<double> values = {left};
+  for (size_t i = up_to_start; i <= last && t[i] < end_ms; ++i) {
+    times.push_back(t[i]);
+    values.push_back(columns->v[i]);
+  }
+  times.push_back(end_ms);
+  values.push_back(right);
+  columns->t = std::move(times);
+  columns->v = std::move(values);
+  return OkStatus();
+}
+
 Status ReadAll(const ScanSpec& spec, QueryState& state, RangeSamples* samples) {
   state.selects.fetch_add(1);
   THANOS_ASSIGN_OR_RETURN(const std::unique_ptr<SeriesCursor> cursor,
@@ -74,6 +127,9 @@ Status ReadAll(const ScanSpec& spec, QueryState& state, RangeSamples* samples) {
     THANOS_RETURN_IF_ERROR(state.CountSeries(batch->series().size()));
     for (const SeriesView& series : batch->series()) {
       THANOS_RETURN_IF_ERROR(reader.Read(series, spec.read, &columns));
+      if (spec.function.extension != Extension::kNone) {
+        THANOS_RETURN_IF_ERROR(ExtendToBorders(spec.function, &columns));
+      }
       state.samples_decoded.fetch_add(columns.t.size());
       state.samples_queryable.fetch_add(columns.t.size());
       THANOS_RETURN_IF_ERROR(samples->Add(series.labels, columns));
@@ -86,10 +142,6 @@ Status ReadAll(const ScanSpec& spec, QueryState& state, RangeSamples* samples) {
 }  // namespace
 
 Status ReadRange(const ScanSpec& spec, std::shared_ptr<QueryState> state, QueryResult* result) {
-  if (spec.function.extension != Extension::kNone) {
-    return UnimplementedError(
-        "anchored and smoothed are not supported yet for a range selector without a function");
-  }
   auto samples = std::make_shared<RangeSamples>(state);
   if (Status status = ReadAll(spec, *state, samples.get()); !status.ok()) {
     if (Status mine = state->Check(); !mine.ok()) return mine;

@@ -169,6 +169,23 @@ class StepTime final : public RowwiseOperator {
   }
 };
 
+class Nothing final : public Operator {
+ public:
+  Nothing(OperatorPtr input, std::shared_ptr<QueryState> state)
+      : Operator(input->grid(), Named("nothing")),
+        state_(std::move(state)),
+        input_(std::move(input)) {}
+  std::vector<const Operator*> children() const override { return {input_.get()}; }
+  Result<RowBatchRef> Next() override {
+    THANOS_RETURN_IF_ERROR(input_->ForEachRow([this](const Row&) { return state_->Check(); }));
+    return RowBatchRef();
+  }
+
+ private:
+  const std::shared_ptr<QueryState> state_;
+  const OperatorPtr input_;
+};
+
 class VectorScalar final : public RowwiseOperator {
  public:
   VectorScalar(TokenKind op, bool return_bool, bool scalar_is_left, OperatorPtr vector,
@@ -402,6 +419,9 @@ OperatorPtr MakeHistogramStatistic(FunctionId id, std::string_view name, Operato
 }
 OperatorPtr MakeStepTime(OperatorPtr input, NameRule rule, std::shared_ptr<QueryState> state) {
   return std::make_unique<StepTime>(std::move(input), rule, std::move(state));
+}
+OperatorPtr MakeNothing(OperatorPtr input, std::shared_ptr<QueryState> state) {
+  return std::make_unique<Nothing>(std::move(input), std::move(state));
 }
 OperatorPtr MakeRepeat(const Grid& grid, OperatorPtr input, std::shared_ptr<QueryState> state) {
   return std::make_unique<Repeat>(grid, std::move(input), std::move(state));

@@ -75,6 +75,9 @@ OperatorPtr MakeHistogramStatistic(FunctionId id, std::string_view name, Operato
 /// timestamp() of what is not a selector: the step's time.
 OperatorPtr MakeStepTime(OperatorPtr input, NameRule rule, std::shared_ptr<QueryState> state);
 
+/// Drains its input, errors included, and gives no rows.
+OperatorPtr MakeNothing(OperatorPtr input, std::shared_ptr<QueryState> state);
+
 /// Rows of one step, for every step.
 OperatorPtr MakeRepeat(const Grid& grid, OperatorPtr input, std::shared_ptr<QueryState> state);
 

@@ -154,7 +154,7 @@ OperatorTraits TraitsOf(const ScanSpec& spec) {
   OperatorTraits traits;
   const bool function = spec.function.kind == WindowKind::kFunction;
   traits.name = "scan " + spec.text;
-  if (function || spec.function.kind == WindowKind::kLatestTime) {
+  if (function || spec.function.kind != WindowKind::kLatest) {
     traits.name += " with " + std::string(spec.function.name) + "()";
   }
   traits.order = RowOrder::kLabels;

@@ -7,6 +7,7 @@
 
 #include "model/go_quote.h"
 #include "promql/numerics.h"
+#include "promql/start_times.h"
 
 namespace thanos::promql {
 namespace {
@@ -93,16 +94,21 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
   }
   std::span<const int64_t> t = columns.t;
   std::span<const double> v = columns.v;
+  std::span<const int64_t> starts;
+  if (UsesStartTimes()) starts = columns.st;
   if (AnyStale(v)) {
     scratch->t.clear();
     scratch->v.clear();
+    scratch->st.clear();
     for (size_t i = 0; i < v.size(); ++i) {
       if (model::IsStaleNan(v[i])) continue;
       scratch->t.push_back(t[i]);
       scratch->v.push_back(v[i]);
+      if (!starts.empty()) scratch->st.push_back(StartAt(starts, i));
     }
     t = scratch->t;
     v = scratch->v;
+    starts = scratch->st;
   }
   const bool histograms = std::any_of(columns.histograms.begin(), columns.histograms.end(),
                                       [](const auto& h) { return !h.is_stale(); });
@@ -112,21 +118,27 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
   }
   if (extended) {
     if (!histograms) EvaluateExtended(t, v, scratch, out, present);
+  } else if (!v.empty() && !starts.empty()) {
+    EvaluateWithStartTimes(t, v, starts, labels, scratch, out, present);
   } else if (!v.empty()) {
     EvaluateFloats(t, v, scratch, out, present);
   }
   if (histograms) {
     scratch->histogram_t.clear();
     scratch->histogram_v.clear();
+    scratch->histogram_st.clear();
     for (size_t i = 0; i < columns.histograms.size(); ++i) {
       if (columns.histograms[i].is_stale()) continue;
+      if (UsesStartTimes() && !columns.histogram_st.empty()) {
+        scratch->histogram_st.push_back(StartAt(columns.histogram_st, i));
+      }
       scratch->histogram_t.push_back(columns.histogram_t[i]);
       scratch->histogram_v.push_back(&columns.histograms[i]);
     }
     if (extended) {
       EvaluateExtendedMixed(t, v, labels, scratch, out, present);
     } else {
-      EvaluateMixed(t, v, labels, scratch, out, present);
+      EvaluateMixed(t, v, starts, labels, scratch, out, present);
     }
   }
   if (spec_.id == FunctionId::kRate || spec_.id == FunctionId::kIncrease) {
@@ -148,10 +160,36 @@ void WindowFunction::AnnotateCounterName(LabelsView labels, WindowScratch* scrat
       spec_.place);
 }
 
+// When the latest sample began; 0 where that is unknown.
+void WindowFunction::LatestStart(const chunk::Columns& columns, WindowScratch* scratch, double* out,
+                                 uint64_t* present) const {
+  const WindowGeometry& floats = scratch->cache.Find(columns.t, false);
+  const WindowGeometry& histograms = scratch->histogram_cache.Find(columns.histogram_t, false);
+  for (size_t i = 0; i < spec_.window.grid.count; ++i) {
+    const bool has_float = floats.end[i] > floats.begin[i];
+    const bool has_histogram = histograms.end[i] > histograms.begin[i];
+    if (!has_float && !has_histogram) continue;
+    const size_t f = floats.end[i] - 1;
+    const size_t h = histograms.end[i] - 1;
+    const bool use_float = has_float && (!has_histogram || columns.t[f] > columns.histogram_t[h]);
+    const bool stale =
+        use_float ? model::IsStaleNan(columns.v[f]) : columns.histograms[h].is_stale();
+    if (stale) continue;
+    ++scratch->visited;
+    const int64_t start = use_float ? StartAt(columns.st, f) : StartAt(columns.histogram_st, h);
+    out[i] = static_cast<double>(start) / 1000;
+    SetBit(present, i);
+  }
+}
+
 // The latest sample of either kind; stale markers of both kinds end a series.
 Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView labels,
                                       WindowScratch* scratch, double* out,
                                       uint64_t* present) const {
+  if (spec_.kind == WindowKind::kLatestStart) {
+    LatestStart(columns, scratch, out, present);
+    return OkStatus();
+  }
   const WindowGeometry& geometry = scratch->cache.Find(columns.t, false);
   const WindowGeometry* histograms =
       columns.histogram_t.empty() ? nullptr

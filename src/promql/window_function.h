@@ -18,8 +18,9 @@
 namespace thanos::promql {
 
 enum class WindowKind : uint8_t {
-  kLatest,      // An instant selector.
-  kLatestTime,  // timestamp() of one.
+  kLatest,       // An instant selector.
+  kLatestTime,   // timestamp() of one.
+  kLatestStart,  // start_timestamp() of one.
   kFunction,
 };
 
@@ -29,7 +30,7 @@ struct WindowScratch {
       : cache(spec), histogram_cache(spec), values(spec.grid.count), bits(spec.grid.words()) {}
   WindowCache cache, histogram_cache;
   chunk::Columns columns;
-  std::vector<int64_t> t, histogram_t;
+  std::vector<int64_t> t, histogram_t, st, histogram_st;
   std::vector<double> v, doubles;
   std::vector<uint32_t> indices;
   // A row, for those who hand it over at once.
@@ -73,12 +74,32 @@ class WindowFunction {
   // Series that hold native histograms, alone or beside floats: window by window.
   struct MixedWindow {
     std::span<const int64_t> t, histogram_t;
+    std::span<const int64_t> starts, histogram_starts;  // Empty when they are not used.
     std::span<const double> v;
     std::span<const model::FloatHistogram* const> h;
     size_t step;
     std::string name;  // Of the metric, quoted.
   };
+  // The part of a window that rate() and increase() extrapolate from, in seconds.
+  struct Extrapolation {
+    double sampled = 0, to_start = 0, to_end = 0;
+    bool from_start = false;  // The interval begins where the counter began.
+  };
   Status CheckSmoothing() const;
+  bool UsesStartTimes() const;
+  void EvaluateWithStartTimes(std::span<const int64_t> t, std::span<const double> v,
+                              std::span<const int64_t> starts, LabelsView labels,
+                              WindowScratch* scratch, double* out, uint64_t* present) const;
+  std::optional<double> StartTimeStep(const MixedWindow& window) const;
+  std::optional<double> RateWithStartTimes(const MixedWindow& window) const;
+  std::optional<Extrapolation> IntervalOf(const MixedWindow& window, std::span<const int64_t> t,
+                                          std::span<const int64_t> starts) const;
+  static Extrapolation LimitedByZero(Extrapolation interval, double first, double value);
+  double Factor(const Extrapolation& interval) const;
+  void NoteOverlap(const MixedWindow& window, std::span<const int64_t> t,
+                   std::span<const int64_t> starts) const;
+  void LatestStart(const chunk::Columns& columns, WindowScratch* scratch, double* out,
+                   uint64_t* present) const;
   void EvaluateExtended(std::span<const int64_t> t, std::span<const double> v,
                         WindowScratch* scratch, double* out, uint64_t* present) const;
   std::optional<double> SmoothedAt(std::span<const int64_t> t, std::span<const double> v,
@@ -101,8 +122,9 @@ class WindowFunction {
                          std::span<const double> v, double* out, uint64_t* present) const;
   void EvaluateInstantRate(const WindowGeometry& geometry, std::span<const int64_t> t,
                            std::span<const double> v, double* out, uint64_t* present) const;
-  void EvaluateMixed(std::span<const int64_t> t, std::span<const double> v, LabelsView labels,
-                     WindowScratch* scratch, double* out, uint64_t* present) const;
+  void EvaluateMixed(std::span<const int64_t> t, std::span<const double> v,
+                     std::span<const int64_t> starts, LabelsView labels, WindowScratch* scratch,
+                     double* out, uint64_t* present) const;
   void MixedStep(const MixedWindow& window, WindowScratch* scratch, double* out,
                  uint64_t* present) const;
   void RateOfHistograms(const MixedWindow& window, HistogramCells* cells) const;

@@ -39,6 +39,12 @@ class Leaf {
     return plain ? columns_.v[float_at_] : columns_.v[float_at_] + lift_;
   }
   const model::FloatHistogram& histogram() const { return columns_.histograms[histogram_at_]; }
+  int64_t start() const {
+    const std::vector<int64_t>& starts =
+        kind_ == Kind::kFloat ? columns_.st : columns_.histogram_st;
+    const size_t at = kind_ == Kind::kFloat ? float_at_ : histogram_at_;
+    return at < starts.size() ? starts[at] : 0;
+  }
 
   // Called on a switch of replicas; `seen` and `seen_ms` are the sample returned before.
   void Adjust(double seen, int64_t seen_ms) {
@@ -109,6 +115,7 @@ class Merge {
   const model::FloatHistogram& histogram() const {
     return last_is_a_ ? a_.histogram() : b_.histogram();
   }
+  int64_t start() const { return last_is_a_ ? a_.start() : b_.start(); }
   void Adjust(double seen, int64_t seen_ms) {
     if (a_kind_ == Kind::kFloat) a_.Adjust(seen, seen_ms);
     if (b_kind_ == Kind::kFloat) b_.Adjust(seen, seen_ms);
@@ -170,6 +177,7 @@ class AnySide {
   int64_t t() const { return impl_->t(); }
   double value() const { return impl_->value(); }
   const model::FloatHistogram& histogram() const { return impl_->histogram(); }
+  int64_t start() const { return impl_->start(); }
   void Adjust(double seen, int64_t seen_ms) { impl_->Adjust(seen, seen_ms); }
 
  private:
@@ -180,6 +188,7 @@ class AnySide {
     virtual int64_t t() const = 0;
     virtual double value() const = 0;
     virtual const model::FloatHistogram& histogram() const = 0;
+    virtual int64_t start() const = 0;
     virtual void Adjust(double seen, int64_t seen_ms) = 0;
   };
   template <typename T>
@@ -190,15 +199,23 @@ class AnySide {
     int64_t t() const override { return side.t(); }
     double value() const override { return side.value(); }
     const model::FloatHistogram& histogram() const override { return side.histogram(); }
+    int64_t start() const override { return side.start(); }
     void Adjust(double seen, int64_t seen_ms) override { side.Adjust(seen, seen_ms); }
     T side;
   };
   std::unique_ptr<Base> impl_;
 };
 
+bool HaveStartTimes(std::span<const chunk::Columns* const> replicas) {
+  return std::any_of(replicas.begin(), replicas.end(), [](const chunk::Columns* replica) {
+    return !replica->st.empty() || !replica->histogram_st.empty();
+  });
+}
+
 template <typename Side>
-void Drain(Side& side, chunk::Columns* out) {
+void Drain(Side& side, bool start_times, chunk::Columns* out) {
   for (Kind kind; (kind = side.Next()) != Kind::kEnd;) {
+    if (start_times) (kind == Kind::kFloat ? out->st : out->histogram_st).push_back(side.start());
     if (kind == Kind::kFloat) {
       out->t.push_back(side.t());
       out->v.push_back(side.value());
@@ -221,14 +238,14 @@ void PenaltyMerge(std::span<const chunk::Columns* const> replicas, CounterAdjust
   }
   if (replicas.size() == 2) {
     Merge<Leaf, Leaf> merge(Leaf(*replicas[0], adjust), Leaf(*replicas[1], adjust));
-    Drain(merge, out);
+    Drain(merge, HaveStartTimes(replicas), out);
     return;
   }
   AnySide side = AnySide::Of(Leaf(*replicas[0], adjust));
   for (size_t i = 1; i < replicas.size(); ++i) {
     side = AnySide::Of(Merge<AnySide, Leaf>(std::move(side), Leaf(*replicas[i], adjust)));
   }
-  Drain(side, out);
+  Drain(side, HaveStartTimes(replicas), out);
 }
 
 namespace {
@@ -299,11 +316,14 @@ void ChainMerge(std::span<const chunk::Columns* const> replicas, chunk::Columns*
     // The first one is in use from the start, before its first sample.
     if (leaves.size() > 1 && leaves.back().Next() != Kind::kEnd) heap.Push(&leaves.back());
   }
+  const bool start_times = HaveStartTimes(replicas);
   std::optional<int64_t> last;
   const Leaf* before = nullptr;
   for (Leaf* leaf = &leaves[0]; (leaf = NextOfChain(leaf, last, &heap)) != nullptr; before = leaf) {
     last = leaf->t();
-    if (leaf->kind() == Kind::kFloat) {
+    const bool is_float = leaf->kind() == Kind::kFloat;
+    if (start_times) (is_float ? out->st : out->histogram_st).push_back(leaf->start());
+    if (is_float) {
       out->t.push_back(*last);
       out->v.push_back(leaf->value());
       continue;

@@ -24,14 +24,21 @@ std::string Where(const ChunkView& chunk) {
 // Cuts everything from `from` on that is not behind `last`: chunks that overlap within one list
 // (no deduplication asked for) are joined by leaving out what was seen.
 void DropUntil(int64_t last, size_t from, size_t histogram_from, chunk::Columns* columns) {
+  const auto drop_starts = [](std::vector<int64_t>& starts, size_t begin, size_t end) {
+    if (begin >= starts.size()) return;
+    starts.erase(starts.begin() + static_cast<ptrdiff_t>(begin),
+                 starts.begin() + static_cast<ptrdiff_t>(std::min(end, starts.size())));
+  };
   size_t skip = from;
   while (skip < columns->t.size() && columns->t[skip] <= last) ++skip;
+  drop_starts(columns->st, from, skip);
   columns->t.erase(columns->t.begin() + static_cast<ptrdiff_t>(from),
                    columns->t.begin() + static_cast<ptrdiff_t>(skip));
   columns->v.erase(columns->v.begin() + static_cast<ptrdiff_t>(from),
                    columns->v.begin() + static_cast<ptrdiff_t>(skip));
   skip = histogram_from;
   while (skip < columns->histogram_t.size() && columns->histogram_t[skip] <= last) ++skip;
+  drop_starts(columns->histogram_st, histogram_from, skip);
   columns->histogram_t.erase(columns->histogram_t.begin() + static_cast<ptrdiff_t>(histogram_from),
                              columns->histogram_t.begin() + static_cast<ptrdiff_t>(skip));
   columns->histograms.erase(columns->histograms.begin() + static_cast<ptrdiff_t>(histogram_from),
@@ -39,18 +46,24 @@ void DropUntil(int64_t last, size_t from, size_t histogram_from, chunk::Columns*
 }
 
 void Trim(int64_t min_ms, int64_t max_ms, chunk::Columns* columns) {
-  const auto trim = [&](std::vector<int64_t>& t, auto& values) {
+  const auto trim = [&](std::vector<int64_t>& t, auto& values, std::vector<int64_t>& starts) {
     const auto end = std::upper_bound(t.begin(), t.end(), max_ms);
     values.erase(values.begin() + (end - t.begin()), values.end());
     t.erase(end, t.end());
     const auto begin = std::lower_bound(t.begin(), t.end(), min_ms);
     values.erase(values.begin(), values.begin() + (begin - t.begin()));
+    const auto skipped = static_cast<size_t>(begin - t.begin());
+    starts.erase(starts.begin(),
+                 starts.begin() + static_cast<ptrdiff_t>(std::min(skipped, starts.size())));
     t.erase(t.begin(), begin);
+    if (starts.size() > t.size()) starts.resize(t.size());
   };
   if (!columns->t.empty() && (columns->t.front() < min_ms || columns->t.back() > max_ms)) {
-    trim(columns->t, columns->v);
+    trim(columns->t, columns->v, columns->st);
   }
-  if (!columns->histogram_t.empty()) trim(columns->histogram_t, columns->histograms);
+  if (!columns->histogram_t.empty()) {
+    trim(columns->histogram_t, columns->histograms, columns->histogram_st);
+  }
 }
 
 }  // namespace

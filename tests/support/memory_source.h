@@ -14,6 +14,7 @@
 #include "model/matcher.h"
 #include "series/batch_builder.h"
 #include "series/filter.h"
+#include "support/start_time_chunks.h"
 #include "thanos/series.h"
 
 namespace thanos::testing {
@@ -27,6 +28,8 @@ class MemorySource : public SeriesSource {
     std::vector<double> v;
     std::vector<int64_t> histogram_t;
     std::vector<model::FloatHistogram> histograms;
+    // Start times, one a sample, where any is known.
+    std::vector<int64_t> st, histogram_st;
   };
 
   Samples& At(const Labels& labels) {
@@ -109,11 +112,25 @@ class MemorySource : public SeriesSource {
         constexpr size_t kSamples = 120;
         while (float_is_next() && f - begin < kSamples) ++f;
         const size_t n = f - begin;
+        if (!samples.st.empty()) {
+          const auto part = [&](const auto& all) { return std::span(all).subspan(begin, n); };
+          out.chunks.push_back({samples.t[begin], samples.t[f - 1], ChunkEncoding::kXor2,
+                                EncodeXor2(part(samples.t), part(samples.v), part(samples.st))});
+          continue;
+        }
         std::string data(chunk::XorBytesMax(n), '\0');
         data.resize(chunk::EncodeXor(samples.t.data() + begin, samples.v.data() + begin, n,
                                      reinterpret_cast<std::byte*>(data.data())));
         out.chunks.push_back(
             {samples.t[begin], samples.t[f - 1], ChunkEncoding::kXor, std::move(data)});
+        continue;
+      }
+      if (!samples.histogram_st.empty()) {
+        out.chunks.push_back({samples.histogram_t[h], samples.histogram_t[h],
+                              ChunkEncoding::kFloatHistogramSt,
+                              EncodeFloatHistogramSt(samples.histogram_t[h], samples.histograms[h],
+                                                     samples.histogram_st[h])});
+        ++h;
         continue;
       }
       chunk::HistogramChunkWriter<model::FloatHistogram> writer;

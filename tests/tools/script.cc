@@ -302,9 +302,16 @@ class Reader {
       command.with_nhcb = word == "load_with_nhcb";
       THANOS_ASSIGN_OR_RETURN(command.step_ms, ReadDuration(TakeWord(&text)));
       for (++at_; at_ < lines_.size() && !lines_[at_].empty(); ++at_) {
-        // Start timestamps are not read: the engine does not use them.
-        if (lines_[at_].find("@st ") != std::string_view::npos) continue;
+        if (lines_[at_].find("@st ") != std::string_view::npos) {
+          THANOS_RETURN_IF_ERROR(ReadStarts(lines_[at_]));
+          continue;
+        }
         THANOS_ASSIGN_OR_RETURN(SeriesLine line, ReadSeries(lines_[at_]));
+        line.start_offsets_ms = std::exchange(starts_, {});
+        if (!line.start_offsets_ms.empty() && line.start_offsets_ms.size() != line.items.size()) {
+          return InvalidArgumentError("start times and values differ in number: " +
+                                      std::string(lines_[at_]));
+        }
         command.series.push_back(std::move(line));
       }
       return command;
@@ -328,6 +335,44 @@ class Reader {
       }
     }
     return command;
+  }
+
+  // "metric@st -1m-30sx3 _": kept for the line of values that follows.
+  Status ReadStarts(std::string_view text) {
+    text.remove_prefix(text.find("@st ") + 4);
+    for (text = Trim(text); !text.empty();) {
+      std::string_view word = TakeWord(&text);
+      std::optional<int64_t> value;
+      int64_t step = 0;
+      bool once = false;
+      if (word.starts_with("_")) {
+        word.remove_prefix(1);
+        once = word.starts_with("x");  // "_xN" is N gaps, "axN" N + 1 values.
+      } else {
+        THANOS_ASSIGN_OR_RETURN(value, TakeSignedDuration(&word));
+        if (!word.empty() && word[0] != 'x') {
+          THANOS_ASSIGN_OR_RETURN(step, TakeSignedDuration(&word));
+        }
+      }
+      const std::optional<size_t> times = TakeTimes(&word);
+      if (!times || !word.empty()) return InvalidArgumentError("bad start time");
+      for (size_t i = once ? 1 : 0; i <= *times; ++i) {
+        starts_.push_back(value);
+        if (value) *value += step;
+      }
+    }
+    return OkStatus();
+  }
+
+  static Result<int64_t> TakeSignedDuration(std::string_view* text) {
+    const size_t end = std::min(text->find_first_of("+-x", 1), text->size());
+    std::string_view word = text->substr(0, end);
+    text->remove_prefix(end);
+    const bool negative = word.starts_with("-");
+    if (negative || word.starts_with("+")) word.remove_prefix(1);
+    if (word == "0") return int64_t{0};
+    THANOS_ASSIGN_OR_RETURN(const int64_t ms, ReadDuration(word));
+    return negative ? -ms : ms;
   }
 
   static Status ReadHead(std::string_view text, Eval* eval) {
@@ -417,6 +462,7 @@ class Reader {
   }
 
   std::vector<std::string_view> lines_;
+  std::vector<std::optional<int64_t>> starts_;
   size_t at_ = 0;
 };
 

@@ -26,6 +26,8 @@ struct Item {
 struct SeriesLine {
   Labels labels;
   std::vector<Item> items;
+  /// Of "@st" lines: one for each item; nothing where it is unknown. Relative to the sample's time.
+  std::vector<std::optional<int64_t>> start_offsets_ms;
   bool has_histogram = false;
 };
 

@@ -71,6 +71,8 @@ TEST_P(HistogramVectorsTest, DecodeToTheSameSamples) {
         EXPECT_EQ(columns.histograms[i].hint, expected.hint) << row["id"] << " sample " << i;
         EXPECT_EQ(columns.histograms[i].positive_spans, expected.positive_spans) << row["id"];
         EXPECT_EQ(columns.histograms[i].negative_spans, expected.negative_spans) << row["id"];
+        const int64_t start = i < columns.histogram_st.size() ? columns.histogram_st[i] : 0;
+        EXPECT_EQ(start, chunk["decoded"][i].value("st", int64_t{0})) << row["id"] << " " << i;
       }
     }
   }

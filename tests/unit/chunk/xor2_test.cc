@@ -29,6 +29,10 @@ TEST(Xor2ChunkTest, DecodesTheVectorsAndTranscodesThemToXor) {
     ASSERT_THAT(status, IsOk()) << row["id"];
     ASSERT_EQ(columns.t.size(), row["n"].get<size_t>()) << row["id"];
     EXPECT_EQ(FloatSamplesSha256(columns), row["samples_sha256"].get<std::string>()) << row["id"];
+    if (row.contains("st")) {
+      columns.st.resize(columns.t.size());
+      EXPECT_EQ(columns.st, row["st"].get<std::vector<int64_t>>()) << row["id"];
+    }
     THANOS_ASSERT_OK_AND_ASSIGN(const std::string plain, Transcode(ChunkEncoding::kXor2, exact));
     Columns again;
     ASSERT_THAT(DecodeChunk(ChunkEncoding::kXor, codec::AsBytes(plain), &again), IsOk());

@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 using testing::StatusIs;
 
 // Remembers requests, and how many streams were open at once.
@@ -168,13 +169,32 @@ TEST_F(EngineTest, LimitsSamplesAndSeries) {
   EXPECT_THAT(Run("sum(a_total)"), StatusIs(StatusCode::kResourceExhausted));
 }
 
-TEST_F(EngineTest, RefusesWhatIsNotBuiltByName) {
-  options_.parser.experimental_functions = true;
+TEST_F(EngineTest, ExtendsABareRangeToBothBorders) {
   options_.parser.extended_range_selectors = true;
-  EXPECT_THAT(Run("start_timestamp(a_total)"),
-              StatusIs(StatusCode::kUnimplemented, HasSubstr("start_timestamp")));
-  EXPECT_THAT(Run("a_total[1m] smoothed"),
-              StatusIs(StatusCode::kUnimplemented, HasSubstr("smoothed")));
+  const auto points = [&](const std::string& text) {
+    std::vector<std::pair<int64_t, double>> out;
+    const Result<QueryResult> result = Run(text);
+    EXPECT_THAT(result, testing::IsOk());
+    if (!result.ok() || result->series.size() != 1) return out;
+    const ResultSeries& series = result->series[0];
+    for (size_t i = 0; i < series.times.size(); ++i) {
+      out.emplace_back(series.times[i], series.values[i]);
+    }
+    return out;
+  };
+  // Samples of n="0" lie on every 10 s with the seconds as value; the query is at 300 s.
+  EXPECT_THAT(points("a_total{n=\"0\"}[15s] offset 3s anchored"),
+              ElementsAre(Pair(282000, 280), Pair(290000, 290), Pair(297000, 290)));
+  EXPECT_THAT(points("a_total{n=\"0\"}[15s] offset 3s smoothed"),
+              ElementsAre(Pair(282000, 282), Pair(290000, 290), Pair(297000, 297)));
+  EXPECT_THAT(points("a_total{n=\"0\"}[10s] smoothed"),
+              ElementsAre(Pair(290000, 290), Pair(300000, 300)));
+  auto& samples = source_.At(Labels::Of({{"__name__", "native"}}));
+  samples.histogram_t = {290000};
+  samples.histograms = {model::FloatHistogram()};
+  EXPECT_THAT(Run("native[1m] anchored"),
+              StatusIs(StatusCode::kFailedPrecondition,
+                       HasSubstr("anchored modifier is not supported with histograms")));
   EXPECT_THAT(Run("irate(a_total[1m] smoothed)"),
               StatusIs(StatusCode::kFailedPrecondition,
                        "smoothed modifier can only be used with: delta, increase, rate - not "
