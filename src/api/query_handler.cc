@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/plan_json.h"
 #include "api/query_handlers.h"
 #include "base/json_text.h"
 #include "base/number_text.h"
@@ -117,7 +118,9 @@ Status ParseEngine(const QueryApiState& state, const net::HttpRequest& request,
   query->params.select.hints =
       engine == "thanos" ? promql::HintStyle::kThanos : promql::HintStyle::kPrometheus;
   const std::string_view analyze = request.form.Get("analyze");
-  if ((analyze == "true" || analyze == "1") && engine != "thanos") {
+  query->params.analyze = analyze == "true" || analyze == "1";
+  if (query->params.analyze && engine != "thanos") {
+    query->params.analyze = false;
     query->notes.push_back("Query not analyzable; change engine to 'thanos'.");
   }
   return OkStatus();
@@ -328,45 +331,14 @@ net::HttpResponse RunAndAnswer(const QueryApiState& state, const CallContext& co
   std::string data;
   AppendResult(*result, &data);
   if (!request.form.Get("stats").empty()) AppendStats(result->stats, &data);
-  data += ",\"analysis\":{}}";
+  data += ",\"analysis\":";
+  if (result->analysis) {
+    AppendAnalysisJson(*result->analysis, &data);
+  } else {
+    data += "{}";
+  }
+  data += '}';
   return Success(data, AllWarnings(*result, query.notes));
-}
-
-// A plan as text, one operator a line and two blanks a level, to a tree of {name, children}.
-struct PlanNode {
-  std::string name;
-  std::vector<PlanNode> children;
-};
-
-void AppendPlanNode(const PlanNode& node, std::string* out) {
-  *out += "{\"name\":";
-  base::AppendJsonString(node.name, out, true);
-  if (!node.children.empty()) {
-    *out += ",\"children\":[";
-    for (const PlanNode& child : node.children) {
-      if (out->back() != '[') *out += ',';
-      AppendPlanNode(child, out);
-    }
-    *out += ']';
-  }
-  *out += '}';
-}
-
-std::string PlanJson(std::string_view plan) {
-  PlanNode root;
-  while (!plan.empty()) {
-    const std::string_view line = plan.substr(0, plan.find('\n'));
-    plan.remove_prefix(std::min(plan.size(), line.size() + 1));
-    const size_t indent = std::min(line.find_first_not_of(' '), line.size());
-    PlanNode* parent = &root;
-    for (size_t level = 0; level < indent / 2 && !parent->children.empty(); ++level) {
-      parent = &parent->children.back();
-    }
-    parent->children.push_back({std::string(line.substr(indent)), {}});
-  }
-  std::string out;
-  AppendPlanNode(root.children.empty() ? root : root.children.front(), &out);
-  return out;
 }
 
 }  // namespace
@@ -401,7 +373,9 @@ net::HttpResponse HandleExplain(const QueryApiState& state, const net::HttpReque
   if (!status.ok()) return Failure(ErrorKind::kBadData, status.message());
   auto plan = state.driver->Explain(query.params);
   if (!plan.ok()) return Failure(ErrorKind::kBadData, plan.status().message());
-  return Success(PlanJson(*plan), {});
+  std::string data;
+  AppendPlanJson(*plan, &data);
+  return Success(data, {});
 }
 
 }  // namespace thanos::api

@@ -31,6 +31,17 @@ struct Columns {
     st.clear();
     histogram_st.clear();
   }
+  /// Memory that the vectors keep; buckets of histograms are estimated by the first one.
+  size_t held_bytes() const {
+    const size_t buckets =
+        histograms.empty()
+            ? 0
+            : 8 * (histograms[0].positive_buckets.size() + histograms[0].negative_buckets.size() +
+                   histograms[0].positive_spans.size() + histograms[0].negative_spans.size());
+    return 8 * (t.capacity() + v.capacity() + histogram_t.capacity() + st.capacity() +
+                histogram_st.capacity()) +
+           histograms.capacity() * sizeof(model::FloatHistogram) + histograms.size() * buckets;
+  }
   bool empty() const { return t.empty() && histogram_t.empty(); }
 };
 

@@ -25,6 +25,7 @@ size_t GroupIndex::Find(const Row& row) {
 }
 
 Status GrowingLease::Grow(size_t bytes) {
+  held_ += bytes;
   if (budget_ == nullptr) return OkStatus();
   constexpr size_t kGrain = 64 << 10;
   pending_ += bytes;
@@ -262,9 +263,9 @@ class Reduce final : public Operator {
         input_(std::move(input)),
         index_(spec),
         lease_(state_->context.budget()) {}
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
+  std::vector<Operator*> children() const override { return {input_.get()}; }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (!std::exchange(drained_, true)) {
       THANOS_RETURN_IF_ERROR(input_->ForEachRow([this](const Row& row) { return Add(row); }));
     }
@@ -284,6 +285,7 @@ class Reduce final : public Operator {
     }
     return builder.Finish();
   }
+  uint64_t held_bytes() const override { return lease_.held_bytes(); }
 
  private:
   Status Add(const Row& row) {
@@ -299,11 +301,10 @@ class Reduce final : public Operator {
     Group& group = groups_[number];
     for (size_t w = 0; w < grid_.words(); ++w) group.seen[w] |= row.present[w];
     reducer_->Add(&group, row);
-    if (row.histograms != nullptr) AddHistograms(row, &group);
-    return OkStatus();
+    return row.histograms != nullptr ? AddHistograms(row, &group) : OkStatus();
   }
 
-  void AddHistograms(const Row& row, Group* group) {
+  Status AddHistograms(const Row& row, Group* group) {
     const HistogramColumn& column = *row.histograms;
     switch (op_) {
       case TokenKind::kCount:
@@ -312,7 +313,7 @@ class Reduce final : public Operator {
           if (op_ == TokenKind::kCount) ++group->a[i];
           SetBit(group->seen.data(), i);
         });
-        return;
+        return OkStatus();
       case TokenKind::kSum:
       case TokenKind::kAvg:
         break;
@@ -322,13 +323,19 @@ class Reduce final : public Operator {
                            "ignored histogram in " + std::string(Spelling(op_)) + " aggregation",
                            place_);
         }
-        return;
+        return OkStatus();
     }
-    if (group->histograms.empty()) group->histograms.resize(grid_.count);
+    size_t grown = 0;
+    if (group->histograms.empty()) {
+      group->histograms.resize(grid_.count);
+      grown += grid_.count * sizeof(HistogramGroup);
+    }
     ForEachBit(column.present, grid_.words(), [&](size_t i) {
       HistogramGroup& state = group->histograms[i];
       if (state.sum == nullptr) {
         state.sum = std::make_unique<HistogramAverage>(*column.at[i], op_ == TokenKind::kAvg);
+        // The sum and its compensation.
+        grown += sizeof(HistogramAverage) + 2 * 16 * SizeInSamples(*column.at[i]);
       } else if (!state.incompatible && !state.sum->Add(*column.at[i])) {
         state.incompatible = true;
         state_->Annotate(AnnotationKind::kWarning,
@@ -338,6 +345,7 @@ class Reduce final : public Operator {
                          place_);
       }
     });
+    return lease_.Grow(grown);
   }
 
   // Steps with both kinds, or with buckets of both layouts, give nothing.

@@ -68,11 +68,14 @@ class GrowingLease {
  public:
   explicit GrowingLease(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {}
   Status Grow(size_t bytes);
+  /// All that was asked for, whether there is a budget or not.
+  uint64_t held_bytes() const { return held_; }
 
  private:
   const std::shared_ptr<Budget> budget_;
   BudgetLease lease_;
   size_t pending_ = 0;
+  uint64_t held_ = 0;
 };
 
 OperatorTraits AggregateTraits(const AggregateSpec& spec, double bytes_per_group_step);

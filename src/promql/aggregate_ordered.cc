@@ -34,9 +34,12 @@ class Topk final : public Operator {
     traits_.unique_without_name = input_->traits().unique_without_name;
     traits_.fragments = input_->traits().fragments;
   }
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
+  std::vector<Operator*> children() const override {
+    return WithBelow(input_.get(), std::span(&param_, 1));
+  }
+  uint64_t held_bytes() const override { return lease_.held_bytes(); }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
     THANOS_ASSIGN_OR_RETURN(k_, ReadLimits(*param_));
     if (k_.empty()) return RowBatchRef();
@@ -183,9 +186,12 @@ class QuantileOf final : public Operator {
         lease_(state_->context.budget()) {
     traits_.holds = Holds::kInput;
   }
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
+  std::vector<Operator*> children() const override {
+    return WithBelow(input_.get(), std::span(&param_, 1));
+  }
+  uint64_t held_bytes() const override { return lease_.held_bytes(); }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
     THANOS_ASSIGN_OR_RETURN(const std::span<const double> q, param_->Values());
     AnnotateQuantiles(q, param_place_, *state_);
@@ -256,9 +262,10 @@ class CountValues final : public Operator {
         lease_(state_->context.budget()) {
     traits_.unique_without_name = false;
   }
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
+  std::vector<Operator*> children() const override { return {input_.get()}; }
+  uint64_t held_bytes() const override { return lease_.held_bytes(); }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
     if (label_.empty() || !base::IsValidUtf8(label_)) {
       return FailedPreconditionError("invalid label name " + model::GoQuoted(label_));
@@ -352,9 +359,12 @@ class Limit final : public Operator {
     traits_.fragments = input_->traits().fragments;
     if (ratio_) traits_.holds = Holds::kNothing;
   }
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
+  std::vector<Operator*> children() const override {
+    return WithBelow(input_.get(), std::span(&param_, 1));
+  }
+  uint64_t held_bytes() const override { return lease_.held_bytes(); }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (!std::exchange(prepared_, true)) THANOS_RETURN_IF_ERROR(Prepare());
     while (!nothing_) {
       THANOS_ASSIGN_OR_RETURN(RowBatchRef input, input_->Next());

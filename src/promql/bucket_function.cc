@@ -36,9 +36,10 @@ class BucketFunction final : public Operator {
     traits_.fragments = true;
     if (spec_.drop_now) guard_.emplace(state_->context.budget(), grid_, /*whole_series=*/false);
   }
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
+  std::vector<Operator*> children() const override { return WithBelow(input_.get(), params_); }
+  uint64_t held_bytes() const override { return held_bytes_; }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
     for (const ScalarPtr& param : params_) {
       THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param->Values());
@@ -56,7 +57,7 @@ class BucketFunction final : public Operator {
         THANOS_RETURN_IF_ERROR(AddRow(*group, q, &builder));
       }
     }
-    AnnotateFixes();
+    ReportFixes();
     return builder.Finish();
   }
 
@@ -70,12 +71,6 @@ class BucketFunction final : public Operator {
     std::vector<BucketRow> rows;
     std::vector<Row> natives;
   };
-  struct Fixes {
-    MonotonicityFix worst;
-    uint64_t samples = 0;
-    int64_t first_ms = 0, last_ms = 0;
-  };
-
   Status AddRow(const Group& group, size_t q, RowBatchBuilder* builder) {
     double* values = builder->NewValues();
     uint64_t* bits = builder->NewBits();
@@ -163,6 +158,8 @@ class BucketFunction final : public Operator {
         builder.BuildTo(&key);
         GroupOf(key).rows.push_back({*upper, row});
       }
+      THANOS_RETURN_IF_ERROR(batch->CountPoints());
+      held_bytes_ += batch->bytes();
       held_.push_back(std::move(batch));
     }
   }
@@ -244,34 +241,14 @@ class BucketFunction final : public Operator {
   }
 
   void NoteFix(LabelsView labels, const MonotonicityFix& fix, int64_t t) {
-    const auto [at, added] = fixes_.try_emplace(NameSuffix(labels));
-    Fixes& fixes = at->second;
-    if (added) {
-      fixes.worst = fix;
-      fixes.first_ms = fixes.last_ms = t;
-    }
-    fixes.worst.first_bucket = std::fmin(fixes.worst.first_bucket, fix.first_bucket);
-    fixes.worst.last_bucket = std::fmax(fixes.worst.last_bucket, fix.last_bucket);
-    fixes.worst.max_diff = std::fmax(fixes.worst.max_diff, fix.max_diff);
-    fixes.first_ms = std::min(fixes.first_ms, t);
-    fixes.last_ms = std::max(fixes.last_ms, t);
-    ++fixes.samples;
+    const MonotonicityFixes one{fix, 1, t, t};
+    const auto [at, added] = fixes_.try_emplace(NameSuffix(labels), one);
+    if (!added) at->second.Add(one);
   }
 
-  void AnnotateFixes() {
+  void ReportFixes() {
     for (const auto& [suffix, fixes] : fixes_) {
-      char diff[40];
-      std::snprintf(diff, sizeof(diff), "%.2g", fixes.worst.max_diff);
-      state_->Annotate(
-          AnnotationKind::kInfo,
-          "input to histogram_quantile needed to be fixed for monotonicity (see "
-          "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)" +
-              suffix + ", from buckets " + base::FormatFloatG(fixes.worst.first_bucket) + " to " +
-              base::FormatFloatG(fixes.worst.last_bucket) + ", with a max diff of " + diff +
-              ", over " + std::to_string(fixes.samples) + " samples from " +
-              base::FormatRfc3339Nano(fixes.first_ms / 1000, 0) + " to " +
-              base::FormatRfc3339Nano(fixes.last_ms / 1000, 0),
-          spec_.place);
+      state_->NoteMonotonicity(suffix, spec_.place, fixes);
     }
   }
 
@@ -281,9 +258,10 @@ class BucketFunction final : public Operator {
   const OperatorPtr input_;
   std::vector<std::span<const double>> values_;
   std::vector<RowBatchRef> held_;
+  uint64_t held_bytes_ = 0;
   TextMap<Group> groups_;
   std::vector<Group*> order_;
-  std::map<std::string, Fixes> fixes_;  // By the suffix that names the metric.
+  std::map<std::string, MonotonicityFixes> fixes_;  // By the suffix that names the metric.
   std::optional<DuplicateGuard> guard_;
   bool done_ = false;
 };

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 
+#include "base/number_text.h"
+#include "base/time_text.h"
 #include "promql/numerics.h"
 
 namespace thanos::promql {
@@ -108,6 +111,26 @@ double BucketFraction(double lower, double upper, std::vector<Bucket>* buckets) 
   const double lower_rank = std::fmin(rank_of(lower), total);
   const double upper_rank = std::fmin(rank_of(upper), total);
   return (upper_rank - lower_rank) / total;
+}
+
+void MonotonicityFixes::Add(const MonotonicityFixes& other) {
+  worst.first_bucket = std::fmin(worst.first_bucket, other.worst.first_bucket);
+  worst.last_bucket = std::fmax(worst.last_bucket, other.worst.last_bucket);
+  worst.max_diff = std::fmax(worst.max_diff, other.worst.max_diff);
+  samples += other.samples;
+  first_ms = std::min(first_ms, other.first_ms);
+  last_ms = std::max(last_ms, other.last_ms);
+}
+
+std::string MonotonicityFixes::ToString(const std::string& suffix) const {
+  char diff[40];
+  std::snprintf(diff, sizeof(diff), "%.2g", worst.max_diff);
+  return "input to histogram_quantile needed to be fixed for monotonicity (see "
+         "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)" +
+         suffix + ", from buckets " + base::FormatFloatG(worst.first_bucket) + " to " +
+         base::FormatFloatG(worst.last_bucket) + ", with a max diff of " + diff + ", over " +
+         std::to_string(samples) + " samples from " + base::FormatRfc3339Nano(first_ms / 1000, 0) +
+         " to " + base::FormatRfc3339Nano(last_ms / 1000, 0);
 }
 
 }  // namespace thanos::promql

@@ -1,6 +1,8 @@
 // Quantiles and fractions of classic histograms.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 namespace thanos::promql {
@@ -15,6 +17,17 @@ struct MonotonicityFix {
   bool forced = false;
   double first_bucket = 0, last_bucket = 0;
   double max_diff = 0;
+};
+
+/// Of all points of an expression.
+struct MonotonicityFixes {
+  MonotonicityFix worst;  // The widest of everything.
+  uint64_t samples = 0;
+  int64_t first_ms = 0, last_ms = 0;
+
+  void Add(const MonotonicityFixes& other);
+  /// "input to histogram_quantile needed to be fixed …"; `suffix` names the metric.
+  std::string ToString(const std::string& suffix) const;
 };
 
 /// `buckets` ascend by bound, and are changed: equal bounds are merged, counts made monotone.

@@ -1,14 +1,12 @@
 #include "promql/engine.h"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
-#include "promql/holding.h"
-#include "promql/planner.h"
+#include "promql/evaluation.h"
 #include "promql/preprocess.h"
 #include "promql/query_state.h"
-#include "promql/range_result.h"
+#include "promql/tiles.h"
 
 namespace thanos::promql {
 namespace {
@@ -29,12 +27,13 @@ Grid GridOf(const QueryParams& params) {
   return grid;
 }
 
-// What a result's views point into.
-struct GridResult {
-  GridResult(std::shared_ptr<QueryState> state, const Grid& grid) : rows(std::move(state), grid) {}
-  MergedRows rows;
-  std::vector<double> scalars;
-};
+// Smaller tiles help when what the operators hold does not fit; not when the result alone takes
+// most of the budget.
+bool SmallerTilesHelp(const Status& status, const CallContext& context, uint64_t result_bytes) {
+  const auto& budget = context.budget();
+  if (budget == nullptr || !IsMemoryRefusal(status)) return false;
+  return budget->limit_bytes() == 0 || result_bytes <= budget->limit_bytes() / 2;
+}
 
 class Query final : public PreparedQuery {
  public:
@@ -48,109 +47,38 @@ class Query final : public PreparedQuery {
   ValueType type() const override { return expr_->type; }
   const Expr& expr() const override { return *expr_; }
 
+  // A budget that refuses leads to smaller tiles, from the start: at most a few times, since each
+  // is a fraction of the one before.
   Result<QueryResult> Run(const CallContext& context, SeriesSource& source) override {
     const Clock::time_point before = Clock::now();
-    const auto state = std::make_shared<QueryState>(context, &source, options_, params_);
-    QueryResult result;
-    result.grid = grid_;
-    THANOS_RETURN_IF_ERROR(state->Check());
-    if (Status status = Evaluate(state, &result); !status.ok()) return state->Translate(status);
-    state->Finish(&result);
-    result.stats.prepare_ns = prepare_ns_;
-    result.stats.run_ns = NanosSince(before);
-    return result;
+    const bool tiles =
+        params_.step_ms != 0 && expr_->type == ValueType::kVector && CanTile(*expr_, options_);
+    size_t steps = grid_.count;
+    if (tiles) steps = (steps + options_.tiles_min - 1) / options_.tiles_min;
+    while (true) {
+      const auto state = std::make_shared<QueryState>(context, &source, options_, params_);
+      QueryResult result;
+      THANOS_RETURN_IF_ERROR(state->Check());
+      Evaluation evaluation(state, *expr_, grid_, steps);
+      const Status status = evaluation.Run(&result);
+      if (status.ok()) {
+        state->Finish(&result);
+        result.stats.prepare_ns = prepare_ns_;
+        result.stats.run_ns = NanosSince(before);
+        return result;
+      }
+      const bool again = tiles && SmallerTilesHelp(status, context, evaluation.result_bytes());
+      steps = again ? SmallerTile(steps) : 0;
+      if (steps == 0) return state->Translate(status);
+    }
   }
 
-  std::string Explain() const override {
+  PlanNode Explain() const override {
     const auto state = std::make_shared<QueryState>(CallContext(), nullptr, options_, params_);
-    Planner planner(state);
-    const Expr& root = Unwrap(*expr_);
-    switch (expr_->type) {
-      case ValueType::kVector:
-        return ExplainOperators(*planner.PlanVector(*expr_, grid_));
-      case ValueType::kScalar: {
-        const ScalarPtr scalar = planner.PlanScalar(*expr_, grid_);
-        std::string text = "scalar " + scalar->Describe() + "\n";
-        if (scalar->below() != nullptr) text += ExplainOperators(*scalar->below());
-        return text;
-      }
-      case ValueType::kMatrix:
-        if (root.kind == ExprKind::kSubquery) {
-          return "points of subquery\n" +
-                 ExplainOperators(*planner.PlanSubqueryPoints(As<Subquery>(root), grid_));
-        }
-        return "samples of " + planner.PlanRange(As<MatrixSelector>(root), grid_).text + "\n";
-      default:
-        return "string\n";
-    }
+    return Evaluation(state, *expr_, grid_, grid_.count).Explain();
   }
 
  private:
-  Status Evaluate(const std::shared_ptr<QueryState>& state, QueryResult* result) const {
-    Planner planner(state);
-    const bool range = params_.step_ms != 0;
-    result->type = range ? ValueType::kMatrix : expr_->type;
-    const Expr& root = Unwrap(*expr_);
-    switch (expr_->type) {
-      case ValueType::kString:
-        result->text = As<StringLiteral>(root).value;
-        return OkStatus();
-      case ValueType::kScalar:
-        return EvaluateScalar(planner, state, result);
-      case ValueType::kMatrix:
-        if (root.kind == ExprKind::kMatrix) {
-          return ReadRange(planner.PlanRange(As<MatrixSelector>(root), grid_), state, result);
-        } else {
-          const OperatorPtr points = planner.PlanSubqueryPoints(As<Subquery>(root), grid_);
-          return Collect(*points, /*ordered_by_labels=*/true, state, result);
-        }
-      default:
-        break;
-    }
-    const OperatorPtr rows = planner.PlanVector(*expr_, grid_);
-    return Collect(*rows, range, state, result);
-  }
-
-  Status EvaluateScalar(Planner& planner, const std::shared_ptr<QueryState>& state,
-                        QueryResult* result) const {
-    const ScalarPtr scalar = planner.PlanScalar(*expr_, grid_);
-    THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, scalar->Values());
-    if (params_.step_ms == 0) {
-      result->scalar = values[0];
-      return OkStatus();
-    }
-    auto held = std::make_shared<GridResult>(state, grid_);
-    held->scalars.assign(values.begin(), values.end());
-    result->series.push_back({LabelsView(), {}, held->scalars, nullptr, {}, {}});
-    result->owner = std::move(held);
-    return OkStatus();
-  }
-
-  // All rows, joined by label set; names that were marked go now.
-  Status Collect(Operator& rows, bool ordered_by_labels, const std::shared_ptr<QueryState>& state,
-                 QueryResult* result) const {
-    auto held = std::make_shared<GridResult>(state, rows.grid());
-    std::string scratch;
-    THANOS_RETURN_IF_ERROR(rows.ForEachRow([&](const Row& row) {
-      THANOS_RETURN_IF_ERROR(state->Check());
-      Row out = row;
-      if (row.drop_name) out.labels = WithoutMetadata(row.labels, &scratch);
-      out.drop_name = false;
-      return held->rows.Add(out);
-    }));
-    result->grid = rows.grid();
-    for (const MergedRows::Series& series : held->rows.series()) {
-      result->series.push_back(
-          {series.labels, {}, series.values, series.present.data(), series.histograms, {}});
-    }
-    if (ordered_by_labels) {
-      std::sort(result->series.begin(), result->series.end(),
-                [](const ResultSeries& a, const ResultSeries& b) { return a.labels < b.labels; });
-    }
-    result->owner = std::move(held);
-    return OkStatus();
-  }
-
   const EngineOptions& options_;
   const QueryParams params_;
   const ExprPtr expr_;

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@
 #include "promql/ast.h"
 #include "promql/grid.h"
 #include "promql/parser.h"
+#include "promql/plan_node.h"
 #include "series/sample_reader.h"
 #include "thanos/call_context.h"
 #include "thanos/series.h"
@@ -72,6 +74,7 @@ struct QueryParams {
   int64_t end_ms = 0;
   int64_t step_ms = 0;      // 0: an instant query at start_ms.
   int64_t lookback_ms = 0;  // 0: the engine's.
+  bool analyze = false;     // Measure every operator: QueryResult::analysis.
   SelectOptions select;
 };
 
@@ -98,6 +101,7 @@ struct QueryStats {
   uint64_t samples_decoded = 0;
   uint64_t samples_queryable = 0;  // Samples in windows, summed over steps.
   uint64_t samples_peak = 0;       // Points held at a time.
+  uint64_t peak_bytes = 0;         // Of the query's budget; 0 without one.
   uint64_t selects = 0;
   int64_t prepare_ns = 0;
   int64_t run_ns = 0;
@@ -117,6 +121,7 @@ struct QueryResult {
   std::vector<std::string> promql_infos;     // "PromQL info: … (1:5)"
   bool partial = false;
   QueryStats stats;
+  std::optional<PlanNode> analysis;
   std::shared_ptr<const void> owner;
 };
 
@@ -125,8 +130,9 @@ class PreparedQuery {
   virtual ~PreparedQuery() = default;
   /// May run more than once, from one thread at a time. The source must outlive the call only.
   virtual Result<QueryResult> Run(const CallContext& context, SeriesSource& source) = 0;
-  /// The operators, one a line: what each holds, in which order its rows come, what it costs.
-  virtual std::string Explain() const = 0;
+  /// The operators: what each holds, in which order its rows come, what it costs. PlanText() makes
+  /// lines of it.
+  virtual PlanNode Explain() const = 0;
   /// Static type of the expression, checked and preprocessed.
   virtual ValueType type() const = 0;
   virtual const Expr& expr() const = 0;

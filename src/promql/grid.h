@@ -12,6 +12,7 @@ struct Grid {
   int64_t start_ms = 0;
   int64_t step_ms = 1;
   size_t count = 0;
+  int64_t lead_ms = 0;  // Of a tile: from the start of the whole grid to its own.
 
   int64_t At(size_t i) const { return start_ms + static_cast<int64_t>(i) * step_ms; }
   int64_t last_ms() const { return At(count - 1); }

@@ -17,46 +17,62 @@ MergedRows::MergedRows(std::shared_ptr<QueryState> state, const Grid& grid)
 
 MergedRows::~MergedRows() { state_->LetGo(points_); }
 
-Status MergedRows::Add(const Row& row) {
-  size_t points = CountBits(row.present, grid_.words());
+Status MergedRows::Charge(const Row& row, const Grid& tile) {
+  size_t points = CountBits(row.present, tile.words());
   if (row.histograms != nullptr) {
-    ForEachBit(row.histograms->present, grid_.words(),
+    ForEachBit(row.histograms->present, tile.words(),
                [&](size_t i) { points += SizeInSamples(*row.histograms->at[i]); });
     THANOS_RETURN_IF_ERROR(lease_.Grow(points * 16));
   }
   THANOS_RETURN_IF_ERROR(state_->Hold(points));
   points_ += points;
-  const auto [at, added] = index_.try_emplace(std::string(row.labels.encoded()), series_.size());
-  if (added) {
-    Series& series = series_.emplace_back();
-    series.labels = Labels(row.labels);
-    series.drop_name = row.drop_name;
-    series.values.assign(row.values, row.values + grid_.count);
-    series.present.assign(row.present, row.present + grid_.words());
-    AddHistograms(row, &series);
-    return lease_.Grow(2 * row.labels.encoded().size() + 160 + grid_.count * sizeof(double));
-  }
-  Series& series = series_[at->second];
-  for (size_t w = 0; w < grid_.words(); ++w) {
-    if ((series.present[w] & row.PointsWord(w)) != 0) return DuplicateLabelsError();
-  }
-  for (size_t i = 0; i < series.histograms.size(); ++i) {
-    if (series.histograms[i] != nullptr && (row.PointsWord(i / 64) >> (i % 64) & 1) != 0) {
-      return DuplicateLabelsError();
-    }
-  }
-  for (size_t w = 0; w < grid_.words(); ++w) series.present[w] |= row.present[w];
-  AddHistograms(row, &series);
-  series.drop_name |= row.drop_name;
-  ForEachBit(row.present, grid_.words(), [&](size_t i) { series.values[i] = row.values[i]; });
   return OkStatus();
 }
 
-void MergedRows::AddHistograms(const Row& row, Series* series) {
+Status MergedRows::Add(const Row& row, const Grid& tile, size_t from) {
+  THANOS_RETURN_IF_ERROR(Charge(row, tile));
+  const auto [at, added] = index_.try_emplace(std::string(row.labels.encoded()), series_.size());
+  if (added) {
+    THANOS_RETURN_IF_ERROR(
+        lease_.Grow(2 * row.labels.encoded().size() + 160 + grid_.count * sizeof(double)));
+    Series& series = series_.emplace_back();
+    series.labels = Labels(row.labels);
+    series.drop_name = row.drop_name;
+    if (tile.count == grid_.count) {
+      series.values.assign(row.values, row.values + grid_.count);
+      series.present.assign(row.present, row.present + grid_.words());
+      AddHistograms(row, tile, from, &series);
+      return OkStatus();
+    }
+    series.values.resize(grid_.count);
+    series.present.resize(grid_.words());
+  }
+  Series& series = series_[at->second];
+  bool twice = false;
+  for (size_t w = 0; w < tile.words(); ++w) {
+    const uint64_t points = row.PointsWord(w);
+    ForEachBit(&points, 1, [&](size_t bit) {
+      const size_t i = from + w * 64 + bit;
+      twice |= TestBit(series.present.data(), i);
+      twice |= !series.histograms.empty() && series.histograms[i] != nullptr;
+    });
+  }
+  if (twice) return DuplicateLabelsError();
+  ForEachBit(row.present, tile.words(), [&](size_t i) {
+    SetBit(series.present.data(), from + i);
+    series.values[from + i] = row.values[i];
+  });
+  AddHistograms(row, tile, from, &series);
+  series.drop_name |= row.drop_name;
+  return OkStatus();
+}
+
+void MergedRows::AddHistograms(const Row& row, const Grid& tile, size_t from, Series* series) {
   if (row.histograms == nullptr) return;
   if (series->histograms.empty()) series->histograms.resize(grid_.count);
-  ForEachBit(row.histograms->present, grid_.words(), [&](size_t i) {
-    series->histograms[i] = std::make_shared<const model::FloatHistogram>(*row.histograms->at[i]);
+  ForEachBit(row.histograms->present, tile.words(), [&](size_t i) {
+    series->histograms[from + i] =
+        std::make_shared<const model::FloatHistogram>(*row.histograms->at[i]);
   });
 }
 
@@ -78,16 +94,16 @@ class SubqueryOperator final : public Operator {
         state_(state),
         inner_(std::move(inner)),
         function_(spec_.function, state_),
-        scratch_(spec_.function.window) {
+        scratch_(spec_.function.window, state_->context.budget()) {
     traits_.bytes_per_row_step = inner_->traits().fragments ? 8.125 : 0;
     traits_.unique_without_name = inner_->traits().unique_without_name;
     if (spec_.drop_metadata && !traits_.unique_without_name) {
       guard_.emplace(state_->context.budget(), grid_, /*whole_series=*/true);
     }
   }
-  std::vector<const Operator*> children() const override { return {inner_.get()}; }
+  std::vector<Operator*> children() const override { return {inner_.get()}; }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (grid_.count == 0) return RowBatchRef();
     return inner_->traits().fragments ? NextMerged() : NextStreamed();
   }
@@ -145,6 +161,7 @@ class SubqueryOperator final : public Operator {
     // A name that is to be dropped is none for annotations.
     const LabelsView seen = row.drop_name ? LabelsView() : row.labels;
     THANOS_RETURN_IF_ERROR(function_.Evaluate(columns, seen, &scratch_, values, bits));
+    THANOS_RETURN_IF_ERROR(scratch_.status());
     state_->samples_queryable.fetch_add(std::exchange(scratch_.visited, 0),
                                         std::memory_order_relaxed);
     Row out{spec_.drop_metadata ? WithoutMetadata(row.labels, &labels_) : row.labels,
@@ -179,9 +196,9 @@ class Sort final : public Operator {
     traits_.bytes_per_row_step = 8.125;
     traits_.unique_without_name = input_->traits().unique_without_name;
   }
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
+  std::vector<Operator*> children() const override { return {input_.get()}; }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (std::exchange(done_, true)) return RowBatchRef();
     RowBatchBuilder builder(state_, grid_);
     std::vector<Row> rows;
@@ -193,6 +210,7 @@ class Sort final : public Operator {
         rows.push_back(row);
         if (!spec_.by_labels) rows.back().histograms = nullptr;  // They have no order.
       }
+      held_bytes_ += batch->bytes();
       builder.Pin(std::move(batch));
     }
     std::vector<size_t> order(rows.size());
@@ -210,6 +228,7 @@ class Sort final : public Operator {
     for (const size_t i : order) builder.Add(rows[i]);
     return builder.Finish();
   }
+  uint64_t held_bytes() const override { return held_bytes_; }
 
  private:
   // NaN last in both directions.
@@ -231,6 +250,7 @@ class Sort final : public Operator {
   const std::shared_ptr<QueryState> state_;
   const SortSpec spec_;
   const OperatorPtr input_;
+  uint64_t held_bytes_ = 0;
   bool done_ = false;
 };
 

@@ -27,11 +27,15 @@ class MergedRows {
   MergedRows(std::shared_ptr<QueryState> state, const Grid& grid);
   ~MergedRows();
   /// "vector cannot contain metrics with the same labelset" when steps overlap.
-  Status Add(const Row& row);
+  Status Add(const Row& row) { return Add(row, grid_, 0); }
+  /// A row of a tile whose first step is step `from` here.
+  Status Add(const Row& row, const Grid& tile, size_t from);
   std::vector<Series>& series() { return series_; }
+  uint64_t held_bytes() const { return lease_.held_bytes(); }
 
  private:
-  void AddHistograms(const Row& row, Series* series);
+  Status Charge(const Row& row, const Grid& tile);
+  void AddHistograms(const Row& row, const Grid& tile, size_t from, Series* series);
 
   const std::shared_ptr<QueryState> state_;
   const Grid grid_;

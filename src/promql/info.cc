@@ -32,9 +32,10 @@ class Info final : public Operator {
         base_(std::move(base)),
         info_(std::move(info)),
         guard_(state_->context.budget(), grid_, /*whole_series=*/false) {}
-  std::vector<const Operator*> children() const override { return {info_.get(), base_.get()}; }
+  std::vector<Operator*> children() const override { return {info_.get(), base_.get()}; }
+  uint64_t held_bytes() const override { return held_bytes_; }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (!std::exchange(built_, true)) THANOS_RETURN_IF_ERROR(BuildTable());
     while (true) {
       THANOS_ASSIGN_OR_RETURN(RowBatchRef batch, base_->Next());
@@ -57,6 +58,8 @@ class Info final : public Operator {
         keyer_.KeyOf(row.labels, &key_);
         table_[key_].push_back(row);
       }
+      THANOS_RETURN_IF_ERROR(batch->CountPoints());
+      held_bytes_ += batch->bytes();
       held_.push_back(std::move(batch));
     }
   }
@@ -169,6 +172,7 @@ class Info final : public Operator {
   DuplicateGuard guard_;
   TextMap<std::vector<Row>> table_;
   std::vector<RowBatchRef> held_;
+  uint64_t held_bytes_ = 0;
   std::string key_;
   bool built_ = false;
 };

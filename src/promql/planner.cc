@@ -144,6 +144,10 @@ ScanSpec Planner::Scan(const VectorSelector& selector, WindowFunction::Spec func
   if (window.grid.count > 0) {
     // Windows are open on the left.
     request.min_ms = window.End(0) - window.range_ms + 1;
+    // Where replicas are merged or counters joined, values depend on where reading begins.
+    const bool from_start = select.dedup != series::DedupAlgorithm::kNone ||
+                            select.max_resolution_ms > 0 || select.counter_always_adjusted;
+    if (from_start && !window.at_ms) request.min_ms -= window.grid.lead_ms;
     request.max_ms = window.End(window.grid.count - 1);
   }
   request.hints = {window.grid.step_ms, hint_range, hint.function, hint.grouping, hint.by};
@@ -209,12 +213,16 @@ Grid Planner::SubqueryGrid(const Subquery& subquery, const Grid& grid) const {
   inner.count = 0;
   if (grid.count == 0) return inner;
   const WindowSpec window{grid, subquery.window_ms, subquery.time.offset_ms, subquery.time.at_ms};
+  const auto first_behind = [step = inner.step_ms](int64_t behind) {
+    int64_t start = behind / step * step;
+    if (start <= behind) start += step;
+    return start - step > behind ? start - step : start;
+  };
   const int64_t behind = window.End(0) - subquery.window_ms;
   const int64_t last = window.End(grid.count - 1);
-  int64_t start = behind / inner.step_ms * inner.step_ms;
-  if (start <= behind) start += inner.step_ms;
-  if (start - inner.step_ms > behind) start -= inner.step_ms;
+  const int64_t start = first_behind(behind);
   inner.start_ms = start;
+  if (!window.at_ms) inner.lead_ms = start - first_behind(behind - grid.lead_ms);
   if (start <= last) inner.count = static_cast<size_t>((last - start) / inner.step_ms) + 1;
   return inner;
 }
@@ -488,28 +496,33 @@ class WithParameters final : public Operator {
  public:
   using Columns = std::vector<std::vector<double>>;
   using Factory = std::function<OperatorPtr(Columns)>;
-  WithParameters(const Grid& grid, OperatorTraits traits, std::vector<ScalarPtr> params,
-                 SourceRange place, bool quantile, Factory factory,
-                 std::shared_ptr<QueryState> state)
-      : Operator(grid, std::move(traits)),
+  WithParameters(const Grid& grid, std::vector<ScalarPtr> params, SourceRange place, bool quantile,
+                 Factory factory, std::shared_ptr<QueryState> state)
+      : Operator(grid, {}),
         params_(std::move(params)),
         place_(place),
         quantile_(quantile),
         factory_(std::move(factory)),
-        state_(std::move(state)) {}
+        state_(std::move(state)),
+        // Until the parameters are known: the same operator with zeros.
+        inner_(factory_(Columns(params_.size(), std::vector<double>(grid.count)))) {
+    traits_ = inner_->traits();
+    traits_.name = "parameters";
+  }
+  std::vector<Operator*> children() const override { return WithBelow(inner_.get(), params_); }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     THANOS_RETURN_IF_ERROR(Prepare());
     return inner_->Next();
   }
-  Status ForEachRow(const RowSink& sink) override {
+  Status Drain(const RowSink& sink) override {
     THANOS_RETURN_IF_ERROR(Prepare());
     return inner_->ForEachRow(sink);
   }
 
  private:
   Status Prepare() {
-    if (inner_ != nullptr) return OkStatus();
+    if (std::exchange(prepared_, true)) return OkStatus();
     Columns columns;
     for (const ScalarPtr& param : params_) {
       THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param->Values());
@@ -522,6 +535,7 @@ class WithParameters final : public Operator {
                        place_);
     }
     inner_ = factory_(std::move(columns));
+    if (profiler() != nullptr) inner_->Profile(profiler());
     return OkStatus();
   }
 
@@ -531,6 +545,7 @@ class WithParameters final : public Operator {
   const Factory factory_;
   const std::shared_ptr<QueryState> state_;
   OperatorPtr inner_;
+  bool prepared_ = false;
 };
 
 // Says what is wrong when the query runs.
@@ -540,7 +555,7 @@ class Refusal final : public Operator {
       : Operator(grid, OperatorTraits()), status_(std::move(status)) {
     traits_.name = "refused: " + std::string(status_.message());
   }
-  Result<RowBatchRef> Next() override { return status_; }
+  Result<RowBatchRef> Produce() override { return status_; }
 
  private:
   const Status status_;
@@ -618,11 +633,9 @@ OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matri
   if (scalar_args.empty()) return factory({});
   std::vector<ScalarPtr> params;
   for (const size_t i : scalar_args) params.push_back(ScalarOf(*call.args[i], grid, HintOf(call)));
-  const OperatorPtr shape =
-      factory(WithParameters::Columns(params.size(), std::vector<double>(grid.count)));
-  return std::make_unique<WithParameters>(
-      grid, shape->traits(), std::move(params), call.args[scalar_args[0]]->range,
-      id == FunctionId::kQuantileOverTime, std::move(factory), state_);
+  return std::make_unique<WithParameters>(grid, std::move(params), call.args[scalar_args[0]]->range,
+                                          id == FunctionId::kQuantileOverTime, std::move(factory),
+                                          state_);
 }
 
 // Scalars.
@@ -668,58 +681,6 @@ ScalarPtr Planner::VariantScalar(const Expr& expr, const Grid& grid, const Selec
   return MakeExtremeOf(call.function->id == FunctionId::kMaxOf,
                        ScalarOf(*call.args[0], grid, HintOf(call)),
                        ScalarOf(*call.args[1], grid, HintOf(call)));
-}
-
-namespace {
-
-std::string_view HoldsText(Holds holds) {
-  switch (holds) {
-    case Holds::kNothing:
-      return "streams";
-    case Holds::kGroups:
-      return "holds groups";
-    case Holds::kOneSide:
-      return "holds one side";
-    case Holds::kInput:
-      return "holds its input";
-  }
-  return "";
-}
-
-std::string_view OrderText(RowOrder order) {
-  switch (order) {
-    case RowOrder::kLabels:
-      return "by labels";
-    case RowOrder::kInput:
-      return "as its input";
-    case RowOrder::kGroups:
-      return "by first appearance of the group";
-    case RowOrder::kValues:
-      return "by value";
-  }
-  return "";
-}
-
-void AppendOperator(const Operator& op, size_t level, std::string* out) {
-  const OperatorTraits& traits = op.traits();
-  out->append(2 * level, ' ').append(traits.name).append(": ").append(HoldsText(traits.holds));
-  if (traits.bytes_per_row_step > 0) {
-    char text[60];
-    std::snprintf(text, sizeof(text), " (%g bytes a row and step)", traits.bytes_per_row_step);
-    *out += text;
-  }
-  out->append(", rows ").append(OrderText(traits.order));
-  if (traits.fragments) *out += ", in fragments";
-  out->append(", ").append(std::to_string(op.grid().count)).append(" steps\n");
-  for (const Operator* child : op.children()) AppendOperator(*child, level + 1, out);
-}
-
-}  // namespace
-
-std::string ExplainOperators(const Operator& root) {
-  std::string out;
-  AppendOperator(root, 0, &out);
-  return out;
 }
 
 }  // namespace thanos::promql

@@ -64,7 +64,4 @@ class Planner {
   bool explicit_hints_ = false;
 };
 
-/// The operators below, indented, one a line.
-std::string ExplainOperators(const Operator& root);
-
 }  // namespace thanos::promql

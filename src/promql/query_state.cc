@@ -45,6 +45,13 @@ void QueryState::CountAnnotation(AnnotationKind kind, std::string_view text, Sou
   ++(kind == AnnotationKind::kWarning ? warnings_ : infos_).find(text)->second.counted;
 }
 
+void QueryState::NoteMonotonicity(const std::string& suffix, SourceRange place,
+                                  const MonotonicityFixes& fixes) {
+  const std::lock_guard lock(mutex_);
+  const auto [at, added] = fixes_.try_emplace({suffix, place.begin}, fixes);
+  if (!added) at->second.Add(fixes);
+}
+
 void QueryState::AddWarnings(Warnings warnings, bool partial) {
   const std::lock_guard lock(mutex_);
   partial_ |= partial;
@@ -90,7 +97,10 @@ void QueryState::Finish(QueryResult* result) const {
     return out;
   };
   result->promql_warnings = render(warnings_, "PromQL warning: ");
-  result->promql_infos = render(infos_, "PromQL info: ");
+  auto infos = infos_;
+  for (const auto& [key, fixes] : fixes_)
+    infos.emplace(fixes.ToString(key.first), Note{key.second, 0});
+  result->promql_infos = render(infos, "PromQL info: ");
   result->warnings = source_warnings_;
   result->partial = partial_;
   result->stats.series = series_.load();
@@ -98,6 +108,9 @@ void QueryState::Finish(QueryResult* result) const {
   result->stats.samples_queryable = samples_queryable.load();
   result->stats.samples_peak = peak_.load();
   result->stats.selects = selects.load();
+  if (const auto& budget = context.budget(); budget != nullptr) {
+    result->stats.peak_bytes = budget->peak_bytes();
+  }
 }
 
 }  // namespace thanos::promql

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "promql/ast.h"
+#include "promql/classic_buckets.h"
 #include "promql/engine.h"
 #include "thanos/call_context.h"
 #include "thanos/series.h"
@@ -35,6 +36,9 @@ class QueryState {
   void Annotate(AnnotationKind kind, std::string_view text, SourceRange place);
   /// As Annotate(); the text tells how often it was made.
   void CountAnnotation(AnnotationKind kind, std::string_view text, SourceRange place);
+  /// Joined over all parts of the query: one text a metric and place.
+  void NoteMonotonicity(const std::string& suffix, SourceRange place,
+                        const MonotonicityFixes& fixes);
   void AddWarnings(Warnings warnings, bool partial);
 
   /// Points that a batch holds.
@@ -63,9 +67,10 @@ class QueryState {
     uint32_t place = 0;
     uint64_t counted = 0;  // Of CountAnnotation().
   };
-  std::map<std::string, Note, std::less<>> warnings_, infos_;  // Guarded by mutex_.
-  Warnings source_warnings_;                                   // Guarded by mutex_.
-  bool partial_ = false;                                       // Guarded by mutex_.
+  std::map<std::string, Note, std::less<>> warnings_, infos_;            // Guarded by mutex_.
+  std::map<std::pair<std::string, uint32_t>, MonotonicityFixes> fixes_;  // Guarded by mutex_.
+  Warnings source_warnings_;                                             // Guarded by mutex_.
+  bool partial_ = false;                                                 // Guarded by mutex_.
 };
 
 }  // namespace thanos::promql

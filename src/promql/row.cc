@@ -3,13 +3,19 @@
 #include <cstring>
 
 #include "promql/histogram_math.h"
-#include "promql/operator.h"
 #include "promql/query_state.h"
 
 namespace thanos::promql {
 
 RowBatch::~RowBatch() {
-  if (state_ != nullptr) state_->LetGo(points_);
+  if (counted_.load(std::memory_order_relaxed)) state_->LetGo(points_);
+}
+
+Status RowBatch::CountPoints() const {
+  if (counted_.load(std::memory_order_relaxed)) return OkStatus();
+  THANOS_RETURN_IF_ERROR(state_->Hold(points_));
+  counted_.store(true, std::memory_order_relaxed);
+  return OkStatus();
 }
 
 RowBatchBuilder::RowBatchBuilder(std::shared_ptr<QueryState> state, const Grid& grid)
@@ -87,24 +93,12 @@ void RowBatchBuilder::Add(const Row& row) {
 }
 
 Result<RowBatchRef> RowBatchBuilder::Finish() {
-  QueryState& state = *batch_->state_;
-  const uint64_t points = std::exchange(batch_->points_, 0);
-  THANOS_RETURN_IF_ERROR(state.Hold(points));
-  batch_->points_ = points;
-  if (const auto& budget = state.context.budget(); budget != nullptr) {
+  if (const auto& budget = batch_->state_->context.budget(); budget != nullptr) {
     const size_t bytes = batch_->arena_.allocated_bytes() + batch_->rows_.capacity() * sizeof(Row) +
                          batch_->histogram_bytes_;
     THANOS_ASSIGN_OR_RETURN(batch_->lease_, BudgetLease::Take(budget, bytes));
   }
   return RowBatchRef(std::move(batch_));
-}
-
-Status Operator::ForEachRow(const RowSink& sink) {
-  while (true) {
-    THANOS_ASSIGN_OR_RETURN(const RowBatchRef batch, Next());
-    if (batch == nullptr) return OkStatus();
-    for (const Row& row : batch->rows()) THANOS_RETURN_IF_ERROR(sink(row));
-  }
 }
 
 }  // namespace thanos::promql

@@ -1,6 +1,7 @@
 // What flows between operators: rows, one per series over all steps, in immutable shared batches.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -68,6 +69,10 @@ class RowBatch {
  public:
   ~RowBatch();
   std::span<const Row> rows() const { return rows_; }
+  /// For who keeps the batch: its points count against the query's limit from now on, once.
+  Status CountPoints() const;
+  /// What it charged.
+  size_t bytes() const { return lease_.bytes(); }
 
  private:
   friend class RowBatchBuilder;
@@ -81,6 +86,7 @@ class RowBatch {
   BudgetLease lease_;
   std::shared_ptr<QueryState> state_;
   uint64_t points_ = 0;
+  mutable std::atomic<bool> counted_{false};
 };
 using RowBatchRef = std::shared_ptr<const RowBatch>;
 
@@ -104,7 +110,7 @@ class RowBatchBuilder {
   bool empty() const { return batch_->rows_.empty(); }
   size_t size() const { return batch_->rows_.size(); }
 
-  /// Charges memory and points: kResourceExhausted when refused.
+  /// Charges memory: kResourceExhausted when refused.
   Result<RowBatchRef> Finish();
 
  private:

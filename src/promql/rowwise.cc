@@ -38,7 +38,7 @@ Status RowwiseOperator::Apply(const Row& in, Scratch* scratch, Row* out) {
   return OkStatus();
 }
 
-Result<RowBatchRef> RowwiseOperator::Next() {
+Result<RowBatchRef> RowwiseOperator::Produce() {
   if (!std::exchange(prepared_, true)) THANOS_RETURN_IF_ERROR(Prepare());
   while (true) {
     THANOS_ASSIGN_OR_RETURN(RowBatchRef input, input_->Next());
@@ -71,8 +71,8 @@ Result<RowBatchRef> RowwiseOperator::Next() {
   }
 }
 
-Status RowwiseOperator::ForEachRow(const RowSink& sink) {
-  if (!state_->options.fuse) return Operator::ForEachRow(sink);
+Status RowwiseOperator::Drain(const RowSink& sink) {
+  if (!state_->options.fuse) return Operator::Drain(sink);
   if (!std::exchange(prepared_, true)) THANOS_RETURN_IF_ERROR(Prepare());
   std::vector<double> values(grid_.count);
   std::vector<uint64_t> bits(grid_.words());
@@ -103,6 +103,7 @@ class Elementwise final : public RowwiseOperator {
         params_(std::move(params)) {}
 
  protected:
+  std::span<const ScalarPtr> parameters() const override { return params_; }
   Status Prepare() override {
     for (const ScalarPtr& param : params_) {
       THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, param->Values());
@@ -175,8 +176,8 @@ class Nothing final : public Operator {
       : Operator(input->grid(), Named("nothing")),
         state_(std::move(state)),
         input_(std::move(input)) {}
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
-  Result<RowBatchRef> Next() override {
+  std::vector<Operator*> children() const override { return {input_.get()}; }
+  Result<RowBatchRef> Produce() override {
     THANOS_RETURN_IF_ERROR(input_->ForEachRow([this](const Row&) { return state_->Check(); }));
     return RowBatchRef();
   }
@@ -201,6 +202,7 @@ class VectorScalar final : public RowwiseOperator {
         place_(place) {}
 
  protected:
+  std::span<const ScalarPtr> parameters() const override { return std::span(&scalar_, 1); }
   Status Prepare() override {
     THANOS_ASSIGN_OR_RETURN(values_, scalar_->Values());
     return OkStatus();
@@ -264,9 +266,9 @@ class Repeat final : public Operator {
         input_(std::move(input)) {
     traits_.unique_without_name = input_->traits().unique_without_name;
   }
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
+  std::vector<Operator*> children() const override { return {input_.get()}; }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     THANOS_ASSIGN_OR_RETURN(const RowBatchRef input, input_->Next());
     if (input == nullptr) return RowBatchRef();
     RowBatchBuilder builder(state_, grid_);
@@ -337,11 +339,12 @@ class VectorOf final : public Operator {
         scalar_(std::move(scalar)) {
     traits_.unique_without_name = true;
   }
-  std::vector<const Operator*> children() const override {
-    if (scalar_->below() == nullptr) return {};
-    return {scalar_->below()};
+  std::vector<Operator*> children() const override {
+    std::vector<Operator*> out;
+    scalar_->AppendBelow(&out);
+    return out;
   }
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
     THANOS_ASSIGN_OR_RETURN(const std::span<const double> values, scalar_->Values());
     RowBatchBuilder builder(state_, grid_);
@@ -370,8 +373,8 @@ class Absent final : public Operator {
     traits_.bytes_per_row_step = 0.125;
     traits_.unique_without_name = true;
   }
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
-  Result<RowBatchRef> Next() override {
+  std::vector<Operator*> children() const override { return {input_.get()}; }
+  Result<RowBatchRef> Produce() override {
     if (std::exchange(done_, true) || grid_.count == 0) return RowBatchRef();
     std::vector<uint64_t> seen(grid_.words());
     THANOS_RETURN_IF_ERROR(input_->ForEachRow([&](const Row& row) {

@@ -27,9 +27,9 @@ class RowwiseOperator : public Operator {
   /// `changes_labels`: Transform() sets labels, so that rows may become equal.
   RowwiseOperator(OperatorTraits traits, NameRule name, OperatorPtr input,
                   std::shared_ptr<QueryState> state, bool changes_labels = false);
-  std::vector<const Operator*> children() const override { return {input_.get()}; }
-  Result<RowBatchRef> Next() final;
-  Status ForEachRow(const RowSink& sink) final;
+  std::vector<Operator*> children() const override { return WithBelow(input_.get(), parameters()); }
+  Result<RowBatchRef> Produce() final;
+  Status Drain(const RowSink& sink) final;
 
  protected:
   struct Scratch {
@@ -38,6 +38,7 @@ class RowwiseOperator : public Operator {
     HistogramCells cells;      // Empty.
     std::string labels;
   };
+  virtual std::span<const ScalarPtr> parameters() const { return {}; }
   /// Once, before the first row: operands that are drained first.
   virtual Status Prepare() { return OkStatus(); }
   /// `*out` comes as a copy of `in`, with the name rule applied.

@@ -41,7 +41,7 @@ class ScalarOf final : public Scalar {
  public:
   explicit ScalarOf(OperatorPtr vector) : Scalar(vector->grid()), vector_(std::move(vector)) {}
   std::string Describe() const override { return "scalar(…)"; }
-  const Operator* below() const override { return vector_.get(); }
+  void AppendBelow(std::vector<Operator*>* out) const override { out->push_back(vector_.get()); }
 
  protected:
   Status Compute(std::span<double> out) override {
@@ -69,7 +69,7 @@ class Negation final : public Scalar {
  public:
   explicit Negation(ScalarPtr inner) : Scalar(inner->grid()), inner_(std::move(inner)) {}
   std::string Describe() const override { return "-" + inner_->Describe(); }
-  const Operator* below() const override { return inner_->below(); }
+  void AppendBelow(std::vector<Operator*>* out) const override { inner_->AppendBelow(out); }
 
  protected:
   Status Compute(std::span<double> out) override {
@@ -96,8 +96,9 @@ class Pair final : public Scalar {
   std::string Describe() const override {
     return lhs_->Describe() + " " + name_ + " " + rhs_->Describe();
   }
-  const Operator* below() const override {
-    return lhs_->below() != nullptr ? lhs_->below() : rhs_->below();
+  void AppendBelow(std::vector<Operator*>* out) const override {
+    lhs_->AppendBelow(out);
+    rhs_->AppendBelow(out);
   }
 
  protected:
@@ -123,7 +124,7 @@ class Repeated final : public Scalar {
  public:
   Repeated(const Grid& grid, ScalarPtr inner) : Scalar(grid), inner_(std::move(inner)) {}
   std::string Describe() const override { return inner_->Describe(); }
-  const Operator* below() const override { return inner_->below(); }
+  void AppendBelow(std::vector<Operator*>* out) const override { inner_->AppendBelow(out); }
 
  protected:
   Status Compute(std::span<double> out) override {
@@ -137,6 +138,14 @@ class Repeated final : public Scalar {
 };
 
 }  // namespace
+
+std::vector<Operator*> WithBelow(Operator* input, std::span<const ScalarPtr> params) {
+  std::vector<Operator*> out = {input};
+  for (const ScalarPtr& param : params) {
+    if (param != nullptr) param->AppendBelow(&out);
+  }
+  return out;
+}
 
 Result<std::span<const double>> Scalar::Values() {
   if (!computed_) {

@@ -23,7 +23,8 @@ class Scalar {
   Result<std::span<const double>> Values();
   /// For EXPLAIN.
   virtual std::string Describe() const = 0;
-  virtual const Operator* below() const { return nullptr; }
+  /// Operators that it draws on.
+  virtual void AppendBelow(std::vector<Operator*>*) const {}
   const Grid& grid() const { return grid_; }
 
  protected:
@@ -36,6 +37,9 @@ class Scalar {
   std::vector<double> values_;
 };
 using ScalarPtr = std::unique_ptr<Scalar>;
+
+/// The operand, then what the parameters draw on.
+std::vector<Operator*> WithBelow(Operator* input, std::span<const ScalarPtr> params);
 
 ScalarPtr MakeConstant(const Grid& grid, double value);
 /// time(): the step's time in seconds.

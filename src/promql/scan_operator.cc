@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/executor.h"
+#include "promql/aggregate.h"
 #include "promql/histogram_math.h"
 #include "promql/label_sets.h"
 
@@ -18,10 +20,22 @@ namespace {
 
 // Scratch of whoever is computing.
 struct Worker {
-  explicit Worker(const WindowSpec& window) : scratch(window) {}
+  Worker(const WindowSpec& window, const std::shared_ptr<Budget>& budget)
+      : scratch(window, budget), lease(budget) {}
   series::SampleReader reader;
   WindowScratch scratch;
   std::string labels;
+  GrowingLease lease;
+
+  // Columns grow with the longest series seen.
+  Status Charge() {
+    const size_t bytes = reader.held_bytes() + scratch.held_bytes();
+    if (bytes <= lease.held_bytes()) return OkStatus();
+    return lease.Grow(bytes - lease.held_bytes());
+  }
+  uint64_t held_bytes() const {
+    return lease.held_bytes() + scratch.cache.held_bytes() + scratch.histogram_cache.held_bytes();
+  }
 };
 
 // What is not known of counter resets is found out: a sample against the one before.
@@ -56,7 +70,7 @@ class ScanCore {
         return worker;
       }
     }
-    return std::make_unique<Worker>(spec_.function.window);
+    return std::make_unique<Worker>(spec_.function.window, state_->context.budget());
   }
   void GiveBack(std::unique_ptr<Worker> worker) {
     const std::lock_guard lock(mutex_);
@@ -73,8 +87,11 @@ class ScanCore {
     if (spec_.function.explicit_hints) FindResets(&columns.histograms);
     state_->samples_decoded.fetch_add(columns.t.size() + columns.histogram_t.size(),
                                       std::memory_order_relaxed);
+    THANOS_RETURN_IF_ERROR(worker->Charge());
     THANOS_RETURN_IF_ERROR(
         function_.Evaluate(columns, series.labels, &worker->scratch, values, bits));
+    THANOS_RETURN_IF_ERROR(worker->scratch.status());
+    samples_.fetch_add(columns.t.size() + columns.histogram_t.size(), std::memory_order_relaxed);
     state_->samples_queryable.fetch_add(std::exchange(worker->scratch.visited, 0),
                                         std::memory_order_relaxed);
     return OkStatus();
@@ -86,6 +103,29 @@ class ScanCore {
 
   // Runs on any thread. Labels are copied, so that the chunks go away with the input.
   Result<RowBatchRef> Process(const SeriesBatch& input) {
+    if (!measured.load(std::memory_order_relaxed)) return ProcessNow(input);
+    const auto before = std::chrono::steady_clock::now();
+    Result<RowBatchRef> output = ProcessNow(input);
+    const auto spent = std::chrono::steady_clock::now() - before;
+    worker_ns_.fetch_add(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count());
+    return output;
+  }
+
+  // What workers that rest hold.
+  uint64_t held_bytes() {
+    const std::lock_guard lock(mutex_);
+    uint64_t bytes = 0;
+    for (const auto& worker : idle_) bytes += worker->held_bytes();
+    return bytes;
+  }
+  uint64_t samples() const { return samples_.load(); }
+  int64_t worker_ns() const { return worker_ns_.load(); }
+
+  std::atomic<bool> measured{false};
+  std::atomic<bool> abandoned{false};
+
+ private:
+  Result<RowBatchRef> ProcessNow(const SeriesBatch& input) {
     std::unique_ptr<Worker> worker = TakeWorker();
     RowBatchBuilder builder(state_, grid());
     double* values = nullptr;
@@ -106,12 +146,11 @@ class ScanCore {
     return builder.Finish();
   }
 
-  std::atomic<bool> abandoned{false};
-
- private:
   const ScanSpec spec_;
   const std::shared_ptr<QueryState> state_;
   const WindowFunction function_;
+  std::atomic<uint64_t> samples_{0};
+  std::atomic<int64_t> worker_ns_{0};
   std::mutex mutex_;
   std::vector<std::unique_ptr<Worker>> idle_;  // Guarded by mutex_.
 };
@@ -175,7 +214,13 @@ class ScanOperator final : public Operator {
   }
   ~ScanOperator() override { core_->abandoned.store(true, std::memory_order_relaxed); }
 
-  Result<RowBatchRef> Next() override {
+  void Profile(Profiler* to) override {
+    Operator::Profile(to);
+    core_->measured.store(state_->options.executor != nullptr);
+  }
+
+ protected:
+  Result<RowBatchRef> Produce() override {
     while (true) {
       Result<RowBatchRef> batch = state_->options.executor != nullptr ? NextOfRing() : NextInline();
       if (!batch.ok() || *batch == nullptr) return batch;
@@ -186,9 +231,9 @@ class ScanOperator final : public Operator {
     }
   }
 
-  Status ForEachRow(const RowSink& sink) override {
+  Status Drain(const RowSink& sink) override {
     if (state_->options.executor != nullptr || !state_->options.fuse) {
-      return Operator::ForEachRow(sink);
+      return Operator::Drain(sink);
     }
     std::unique_ptr<Worker> worker = core_->TakeWorker();
     std::vector<double>& values = worker->scratch.values;
@@ -208,6 +253,14 @@ class ScanOperator final : public Operator {
     }
     core_->GiveBack(std::move(worker));
     return OkStatus();
+  }
+
+  uint64_t held_bytes() const override { return core_->held_bytes(); }
+  void AddOwnStats(OperatorStats* stats) const override {
+    stats->series = series_;
+    stats->bytes = bytes_;
+    stats->samples = core_->samples();
+    stats->worker_ns = core_->worker_ns();
   }
 
  private:
@@ -247,7 +300,17 @@ class ScanOperator final : public Operator {
       return SeriesBatchRef();
     }
     THANOS_RETURN_IF_ERROR(state_->CountSeries((*batch)->series().size()));
+    if (profiler() != nullptr) CountBatch(**batch);
     return batch;
+  }
+
+  void CountBatch(const SeriesBatch& batch) {
+    series_ += batch.series().size();
+    for (const SeriesView& series : batch.series()) {
+      for (const ChunkView& chunk : series.chunks) {
+        for (const ChunkPart& part : chunk.parts) bytes_ += part.data.size();
+      }
+    }
   }
 
   Result<RowBatchRef> NextInline() {
@@ -279,6 +342,7 @@ class ScanOperator final : public Operator {
   std::unique_ptr<SeriesCursor> cursor_;
   bool opened_ = false;
   bool ended_ = false;
+  uint64_t series_ = 0, bytes_ = 0;  // When profiled.
   std::deque<std::shared_ptr<Ticket>> ring_;
 };
 

@@ -80,9 +80,10 @@ class VectorBinary final : public Operator {
     if (many_fill_) many_fill_values_.assign(grid_.count, *many_fill_);
     if (one_fill_) one_fill_values_.assign(grid_.count, *one_fill_);
   }
-  std::vector<const Operator*> children() const override { return {one_.get(), many_.get()}; }
+  std::vector<Operator*> children() const override { return {one_.get(), many_.get()}; }
+  uint64_t held_bytes() const override { return held_bytes_ + lease_.held_bytes(); }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (!std::exchange(built_, true)) THANOS_RETURN_IF_ERROR(BuildTable());
     while (!ended_) {
       THANOS_ASSIGN_OR_RETURN(RowBatchRef batch, many_->Next());
@@ -119,6 +120,8 @@ class VectorBinary final : public Operator {
         for (const Row& other : at->second.rows) NoteConflicts(other, row);
         at->second.rows.push_back(row);
       }
+      THANOS_RETURN_IF_ERROR(batch->CountPoints());
+      held_bytes_ += batch->bytes();
       held_.push_back(std::move(batch));
     }
   }
@@ -336,6 +339,7 @@ class VectorBinary final : public Operator {
   TextMap<KeyGroup> table_;
   std::vector<std::pair<const std::string, KeyGroup>*> order_;
   std::vector<RowBatchRef> held_;
+  uint64_t held_bytes_ = 0;
   std::map<size_t, Conflict> conflicts_;  // By step.
   std::vector<uint64_t> many_any_, one_any_;
   std::string key_, result_labels_;
@@ -365,9 +369,10 @@ class SetOperator final : public Operator {
       traits_.fragments = lhs_->traits().fragments;
     }
   }
-  std::vector<const Operator*> children() const override { return {lhs_.get(), rhs_.get()}; }
+  std::vector<Operator*> children() const override { return {lhs_.get(), rhs_.get()}; }
+  uint64_t held_bytes() const override { return lease_.held_bytes(); }
 
-  Result<RowBatchRef> Next() override {
+  Result<RowBatchRef> Produce() override {
     if (op_ != TokenKind::kOr && !std::exchange(built_, true)) {
       THANOS_RETURN_IF_ERROR(rhs_->ForEachRow([this](const Row& row) { return Remember(row); }));
     }

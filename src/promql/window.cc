@@ -24,19 +24,46 @@ const WindowGeometry& WindowCache::Find(std::span<const int64_t> t, bool with_ex
     break;
   }
   if (found == nullptr) {
-    const size_t bytes = t.size_bytes() + spec_.grid.count * kBytesPerStep;
-    if (entries_.size() < kEntriesMin || bytes_ + bytes <= kCacheBytesMax) {
-      found = entries_.emplace_back(std::make_unique<WindowGeometry>()).get();
-      bytes_ += bytes;
-    } else {
-      // Targets come round in turn: any order of ages would evict the very one that is next.
-      random_ = random_ * 6364136223846793005u + 1442695040888963407u;
-      found = entries_[(random_ >> 33) % entries_.size()].get();
-    }
+    found = MakeRoom(t.size_bytes() + spec_.grid.count * kBytesPerStep);
     Compute(t, found);
   }
   if (with_extrapolation && found->first.empty()) ComputeExtrapolation(found);
   return *found;
+}
+
+WindowGeometry* WindowCache::MakeRoom(size_t bytes) {
+  if ((entries_.size() < kEntriesMin || bytes_ + bytes <= kCacheBytesMax) && Charge(bytes)) {
+    bytes_ += bytes;
+    entries_.push_back(std::make_unique<WindowGeometry>());
+    entries_.back()->charged_bytes = bytes;
+    return entries_.back().get();
+  }
+  if (entries_.empty()) entries_.push_back(std::make_unique<WindowGeometry>());
+  // Targets come round in turn: any order of ages would evict the very one that is next.
+  random_ = random_ * 6364136223846793005u + 1442695040888963407u;
+  WindowGeometry* const victim = entries_[(random_ >> 33) % entries_.size()].get();
+  if (bytes > victim->charged_bytes) {
+    const size_t more = bytes - victim->charged_bytes;
+    if (!Charge(more)) {
+      status_ = ResourceExhaustedError("no room for the windows of a series: " +
+                                       std::string(refusal_.message()));
+    }
+    victim->charged_bytes = bytes;
+    bytes_ += more;
+  }
+  return victim;
+}
+
+bool WindowCache::Charge(size_t bytes) {
+  if (budget_ == nullptr) return true;
+  if (lease_.bytes() != 0) {
+    refusal_ = lease_.Grow(bytes);
+    return refusal_.ok();
+  }
+  Result<BudgetLease> lease = BudgetLease::Take(budget_, bytes);
+  refusal_ = lease.status();
+  if (lease.ok()) lease_ = std::move(*lease);
+  return lease.ok();
 }
 
 void WindowCache::Compute(std::span<const int64_t> t, WindowGeometry* geometry) const {

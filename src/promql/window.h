@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "promql/grid.h"
+#include "thanos/call_context.h"
+#include "thanos/status.h"
 
 namespace thanos::promql {
 
@@ -39,21 +41,33 @@ struct WindowGeometry {
   // 0, so that loops need no branch.
   std::vector<uint32_t> first, last;
   std::vector<double> sampled, to_start, to_end;
+
+  size_t charged_bytes = 0;
 };
 
-/// One thread; keeps the latest geometries.
+/// One thread; keeps the latest geometries, as many as its own bound and the budget allow.
 class WindowCache {
  public:
-  explicit WindowCache(const WindowSpec& spec) : spec_(spec) {}
+  WindowCache(const WindowSpec& spec, std::shared_ptr<Budget> budget)
+      : spec_(spec), budget_(std::move(budget)) {}
   /// Valid until the next call. `t` ascends strictly.
   const WindowGeometry& Find(std::span<const int64_t> t, bool with_extrapolation);
   const WindowSpec& spec() const { return spec_; }
+  /// kResourceExhausted once the budget refused the one geometry that is needed.
+  const Status& status() const { return status_; }
+  size_t held_bytes() const { return bytes_; }
 
  private:
+  WindowGeometry* MakeRoom(size_t bytes);
+  bool Charge(size_t bytes);
+
   void Compute(std::span<const int64_t> t, WindowGeometry* geometry) const;
   void ComputeExtrapolation(WindowGeometry* geometry) const;
 
   const WindowSpec spec_;
+  const std::shared_ptr<Budget> budget_;
+  BudgetLease lease_;
+  Status status_, refusal_;
   std::vector<std::unique_ptr<WindowGeometry>> entries_;
   size_t bytes_ = 0;
   uint64_t random_ = 1;

@@ -65,6 +65,14 @@ double Smoothed(std::span<const double> v, double smoothing, double trend) {
 
 }  // namespace
 
+size_t WindowScratch::held_bytes() const {
+  return columns.held_bytes() +
+         8 * (t.capacity() + v.capacity() + st.capacity() + histogram_t.capacity() +
+              histogram_st.capacity() + doubles.capacity() + values.capacity() + bits.capacity() +
+              histogram_v.capacity()) +
+         4 * indices.capacity();
+}
+
 // Factors lie between 0 and 1. The first step that is wrong is told.
 Status WindowFunction::CheckSmoothing() const {
   for (size_t i = 0; i < spec_.param.size(); ++i) {

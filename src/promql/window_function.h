@@ -26,8 +26,15 @@ enum class WindowKind : uint8_t {
 
 /// Scratch of one worker.
 struct WindowScratch {
-  explicit WindowScratch(const WindowSpec& spec)
-      : cache(spec), histogram_cache(spec), values(spec.grid.count), bits(spec.grid.words()) {}
+  WindowScratch(const WindowSpec& spec, const std::shared_ptr<Budget>& budget)
+      : cache(spec, budget),
+        histogram_cache(spec, budget),
+        values(spec.grid.count),
+        bits(spec.grid.words()) {}
+  /// Memory of columns and rows; the caches charge theirs themselves.
+  size_t held_bytes() const;
+  /// That of the caches.
+  Status status() const { return cache.status().ok() ? histogram_cache.status() : cache.status(); }
   WindowCache cache, histogram_cache;
   chunk::Columns columns;
   std::vector<int64_t> t, histogram_t, st, histogram_st;

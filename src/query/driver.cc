@@ -179,7 +179,7 @@ Result<std::optional<promql::QueryResult>> Driver::EvaluateDistributed(
   return std::optional<promql::QueryResult>(std::move(result));
 }
 
-Result<std::string> Driver::Explain(const promql::QueryParams& params) {
+Result<promql::PlanNode> Driver::Explain(const promql::QueryParams& params) {
   THANOS_ASSIGN_OR_RETURN(auto prepared, engine_.Prepare(params));
   return prepared->Explain();
 }

@@ -56,7 +56,7 @@ class Driver {
   Result<promql::QueryResult> Run(const CallContext& context, promql::QueryParams params,
                                   std::chrono::nanoseconds timeout, QueryFailure* failure,
                                   const std::optional<LabelBinding>& binding = std::nullopt);
-  Result<std::string> Explain(const promql::QueryParams& params);
+  Result<promql::PlanNode> Explain(const promql::QueryParams& params);
 
   SeriesSource& source() { return *source_; }
   const DriverOptions& options() const { return options_; }

@@ -84,6 +84,12 @@ struct SampleReader::Scratch {
 SampleReader::SampleReader() : scratch_(std::make_unique<Scratch>()) {}
 SampleReader::~SampleReader() = default;
 
+size_t SampleReader::held_bytes() const {
+  size_t bytes = 0;
+  for (const chunk::Columns& replica : scratch_->replicas) bytes += replica.held_bytes();
+  return bytes;
+}
+
 Status SampleReader::Scratch::ReadChunk(const ChunkView& chunk, const ReadOptions& options,
                                         chunk::Columns* out) {
   if (const ChunkPart* raw = FindPart(chunk, Aggr::kRaw)) {

@@ -37,6 +37,8 @@ class SampleReader {
   /// Replaces *out by the samples of the series, strictly ascending in time over both kinds.
   /// kDataLoss names the chunk.
   Status Read(const SeriesView& series, const ReadOptions& options, chunk::Columns* out);
+  /// Memory that it keeps from series to series.
+  size_t held_bytes() const;
 
  private:
   struct Scratch;

@@ -351,7 +351,7 @@ class Runner {
     params.end_ms = end;
     params.step_ms = step;
     THANOS_ASSIGN_OR_RETURN(std::unique_ptr<promql::PreparedQuery> query, engine_.Prepare(params));
-    if (query->Explain().empty()) return InternalError("no explanation");
+    if (query->Explain().name.empty()) return InternalError("no explanation");
     Result<QueryResult> result = query->Run(CallContext(), source_);
     if (variants_ == nullptr) return result;
     THANOS_RETURN_IF_ERROR(variants_->Check(params, source_, result));
@@ -555,7 +555,9 @@ void RunFile(const std::string& path, const Options& options, Totals* totals) {
         runner.Load(command);
         break;
       case Command::Kind::kEval: {
-        const std::string wrong = runner.Check(command.eval);
+        std::string wrong = runner.Check(command.eval);
+        // What is expected is the business of a run without variants.
+        if (options.variants && wrong.find("differs with ") == std::string::npos) wrong.clear();
         ++(wrong.empty() ? totals->passed : totals->failed);
         if (wrong.empty()) break;
         std::printf("%s:%d: %s\n    %s\n", name.c_str(), command.eval.line,

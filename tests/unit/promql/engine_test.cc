@@ -158,6 +158,22 @@ TEST_F(EngineTest, StaysWithinItsBudget) {
   EXPECT_EQ(budget->used_bytes(), 0u);
 }
 
+TEST_F(EngineTest, ChargesTheWindowsItKeeps) {
+  // 100,001 steps: 41 bytes each for the windows of one scrape target, 8 for a row.
+  const auto budget = Budget::Make("request", 8 << 20, "query.max-bytes");
+  options_.samples_max = 0;
+  params_.lookback_ms = 1;
+  params_.text = "sum(rate(a_total[1m]))";
+  params_.start_ms = 300000;
+  params_.end_ms = 400000;
+  params_.step_ms = 1;
+  const Engine engine(options_);
+  THANOS_ASSERT_OK_AND_ASSIGN(auto query, engine.Prepare(params_));
+  ASSERT_THAT(query->Run(CallContext().WithBudget(budget), source_), testing::IsOk());
+  EXPECT_GT(budget->peak_bytes(), 100000u * (41 + 8));
+  EXPECT_EQ(budget->used_bytes(), 0u);
+}
+
 TEST_F(EngineTest, LimitsSamplesAndSeries) {
   options_.samples_max = 50;
   EXPECT_THAT(Run("a_total", 10000),
@@ -165,6 +181,15 @@ TEST_F(EngineTest, LimitsSamplesAndSeries) {
                        "query processing would load too many samples into memory in query "
                        "execution"));
   EXPECT_THAT(Run("sum(a_total)", 30000), testing::IsOk());
+  // A point counts once, in the result: not again in the batch that brought it.
+  options_.samples_max = 90;
+  for (const bool fuse : {true, false}) {
+    options_.fuse = fuse;
+    THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult result, Run("-a_total", 30000));
+    EXPECT_EQ(result.stats.samples_peak, 90u);
+  }
+  options_.samples_max = 89;
+  EXPECT_THAT(Run("-a_total", 30000), StatusIs(StatusCode::kResourceExhausted));
   options_.series_max = 5;
   EXPECT_THAT(Run("sum(a_total)"), StatusIs(StatusCode::kResourceExhausted));
 }
@@ -246,10 +271,44 @@ TEST_F(EngineTest, ExplainsItsOperators) {
   params_.end_ms = 600000;
   params_.step_ms = 60000;
   THANOS_ASSERT_OK_AND_ASSIGN(auto query, engine.Prepare(params_));
-  const std::string text = query->Explain();
+  const std::string text = PlanText(query->Explain());
   EXPECT_THAT(text, HasSubstr("match / on (job): holds one side"));
   EXPECT_THAT(text, HasSubstr("sum by (job): holds groups (16.125 bytes a row and step)"));
   EXPECT_THAT(text, HasSubstr("scan a_total[60000ms] with rate(): streams"));
+}
+
+TEST_F(EngineTest, AnalyzesItsOperators) {
+  params_.analyze = true;
+  for (const bool workers : {false, true}) {
+    base::Executor executor("test", 2);
+    options_.executor = workers ? &executor : nullptr;
+    THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult result,
+                                Run("sum by (job) (rate(a_total[1m])) + scalar(b_total)", 60000));
+    ASSERT_TRUE(result.analysis);
+    const PlanNode& root = *result.analysis;
+    EXPECT_THAT(root.name, HasSubstr("result: "));
+    EXPECT_EQ(root.stats.rows, 2u);
+    EXPECT_EQ(root.stats.points, 10u);
+    EXPECT_GT(root.stats.peak_bytes, 0u);
+    ASSERT_EQ(root.children.size(), 1u);
+    ASSERT_EQ(root.children[0].children.size(), 2u);  // The vector, and what the scalar draws on.
+    const PlanNode& sum = root.children[0].children[0];
+    EXPECT_THAT(sum.name, HasSubstr("sum by (job)"));
+    EXPECT_GE(sum.stats.peak_bytes, 2u * 5 * 16);
+    ASSERT_EQ(sum.children.size(), 1u);
+    const OperatorStats& scan = sum.children[0].stats;
+    EXPECT_EQ(scan.series, 10u);
+    EXPECT_EQ(scan.rows, 10u);
+    EXPECT_EQ(scan.points, 50u);
+    EXPECT_EQ(scan.samples, 10u * 30);
+    EXPECT_GT(scan.bytes, 0u);
+    EXPECT_GT(scan.pull_ns, 0);
+    EXPECT_EQ(scan.worker_ns > 0, workers);
+    EXPECT_GT(scan.peak_bytes, 0u);
+  }
+  params_.analyze = false;
+  THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult plain, Run("sum(a_total)"));
+  EXPECT_FALSE(plain.analysis);
 }
 
 TEST_F(EngineTest, RefusesWrongTimesAndTypes) {
