@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "base/executor.h"
 #include "promql/engine.h"
 #include "promql/numerics.h"
+#include "support/engine_variants.h"
 #include "support/memory_source.h"
 #include "thanos/testing/status_matchers.h"
 
@@ -69,25 +69,6 @@ void Fill(uint64_t seed, testing::MemorySource* source) {
   source->Seal();
 }
 
-// Everything of a result, bit by bit.
-std::string Bits(const Result<QueryResult>& result) {
-  if (!result.ok()) return result.status().ToString();
-  std::string text = std::to_string(std::bit_cast<uint64_t>(result->scalar)) + "\n";
-  for (const ResultSeries& series : result->series) {
-    text += series.labels.ToString();
-    for (size_t i = 0; i < series.values.size(); ++i) {
-      if (!series.Has(i)) continue;
-      const double v = series.values[i];
-      text += " " + std::to_string(i) + ":" +
-              (std::isnan(v) ? "NaN" : std::to_string(std::bit_cast<uint64_t>(v)));
-    }
-    text += "\n";
-  }
-  for (const std::string& line : result->promql_warnings) text += line + "\n";
-  for (const std::string& line : result->promql_infos) text += line + "\n";
-  return text;
-}
-
 const char* const kQueries[] = {
     "a_total",
     "sum by (job) (rate(a_total[5m]))",
@@ -113,18 +94,9 @@ const char* const kQueries[] = {
     "sort_desc(b)",
 };
 
-TEST(Execution, GivesTheSameBitsWhateverWorkersBatchesAndFusion) {
-  base::Executor one("one", 1), two("two", 2), eight("eight", 8);
-  struct Variant {
-    const char* name;
-    base::Executor* executor;
-    uint32_t batch;
-    bool fuse;
-  };
-  const Variant variants[] = {{"unfused", nullptr, 64, false}, {"batch 1", nullptr, 1, true},
-                              {"batch 7", nullptr, 7, true},   {"batch 256", nullptr, 256, false},
-                              {"1 worker", &one, 7, true},     {"2 workers", &two, 7, true},
-                              {"8 workers", &eight, 1, true},  {"8 workers", &eight, 256, false}};
+TEST(Execution, GivesTheSameBitsWhateverWorkersBatchesTilesAndFusion) {
+  const Engine engine({});
+  const testing::VariantChecker checker(engine.options());
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     testing::MemorySource source;
     Fill(seed, &source);
@@ -135,21 +107,10 @@ TEST(Execution, GivesTheSameBitsWhateverWorkersBatchesAndFusion) {
         params.start_ms = step == 0 ? kEndMs / 2 : 60000;
         params.end_ms = kEndMs;
         params.step_ms = step;
-        const auto run = [&](const EngineOptions& options) {
-          const Engine engine(options);
-          auto query = engine.Prepare(params);
-          EXPECT_THAT(query, testing::IsOk());
-          return Bits((*query)->Run(CallContext(), source));
-        };
-        const std::string expected = run({});
-        for (const Variant& variant : variants) {
-          EngineOptions options;
-          options.executor = variant.executor;
-          options.batch_series = variant.batch;
-          options.fuse = variant.fuse;
-          ASSERT_EQ(run(options), expected)
-              << "seed " << seed << ", " << variant.name << ", step " << step << ": " << text;
-        }
+        THANOS_ASSERT_OK_AND_ASSIGN(auto query, engine.Prepare(params));
+        ASSERT_THAT(checker.Check(params, source, query->Run(CallContext(), source)),
+                    testing::IsOk())
+            << "seed " << seed;
       }
     }
   }
@@ -261,6 +222,46 @@ double PlainExtreme(const Window& w, bool maximum) {
   return best;
 }
 
+double PlainVariance(const Window& w) {
+  double count = 0, mean = 0, mean_c = 0, squares = 0, squares_c = 0;
+  for (const double x : w.v) {
+    ++count;
+    const double delta = x - (mean + mean_c);
+    KahanAdd(delta / count, mean, mean_c);
+    KahanAdd(delta * (x - (mean + mean_c)), squares, squares_c);
+  }
+  return (squares + squares_c) / count;
+}
+
+double PlainTimeOfExtreme(const Window& w, bool maximum) {
+  size_t best = 0;
+  for (size_t i = 1; i < w.v.size(); ++i) {
+    if ((maximum ? w.v[i] >= w.v[best] : w.v[i] <= w.v[best]) || std::isnan(w.v[best])) best = i;
+  }
+  return static_cast<double>(w.t[best]) / 1000;
+}
+
+// Least squares: slope, and the value at `origin`.
+std::pair<double, double> PlainSlope(const Window& w, int64_t origin) {
+  double n = 0, x = 0, x_c = 0, y = 0, y_c = 0, xy = 0, xy_c = 0, xx = 0, xx_c = 0;
+  bool constant = true;
+  for (size_t i = 0; i < w.v.size(); ++i) {
+    constant &= w.v[i] == w.v[0];
+    ++n;
+    const double at = static_cast<double>(w.t[i] - origin) / 1000;
+    KahanAdd(at, x, x_c);
+    KahanAdd(w.v[i], y, y_c);
+    KahanAdd(at * w.v[i], xy, xy_c);
+    KahanAdd(at * at, xx, xx_c);
+  }
+  if (constant) return {std::isinf(w.v[0]) ? kNaN : 0, std::isinf(w.v[0]) ? kNaN : w.v[0]};
+  const double sum_x = x + x_c, sum_y = y + y_c;
+  const double covariance = (xy + xy_c) - sum_x * sum_y / n;
+  const double variance = (xx + xx_c) - sum_x * sum_x / n;
+  const double slope = covariance / variance;
+  return {slope, sum_y / n - slope * sum_x / n};
+}
+
 std::vector<std::pair<std::string, Plain>> PlainFunctions() {
   const auto some = [](auto f) -> Plain {
     return [f](const Window& w) -> std::optional<double> {
@@ -273,16 +274,7 @@ std::vector<std::pair<std::string, Plain>> PlainFunctions() {
       {"increase(m[R])", [](const Window& w) { return PlainRate(w, true, false); }},
       {"delta(m[R])", [](const Window& w) { return PlainRate(w, false, false); }},
       {"sum_over_time(m[R])", some(PlainSum)},
-      {"stdvar_over_time(m[R])", some([](const Window& w) {
-         double count = 0, mean = 0, mean_c = 0, squares = 0, squares_c = 0;
-         for (const double x : w.v) {
-           ++count;
-           const double delta = x - (mean + mean_c);
-           KahanAdd(delta / count, mean, mean_c);
-           KahanAdd(delta * (x - (mean + mean_c)), squares, squares_c);
-         }
-         return (squares + squares_c) / count;
-       })},
+      {"stdvar_over_time(m[R])", some(PlainVariance)},
       {"avg_over_time(m[R])", some(PlainAverage)},
       {"count_over_time(m[R])",
        some([](const Window& w) { return static_cast<double>(w.v.size()); })},
@@ -312,10 +304,55 @@ std::vector<std::pair<std::string, Plain>> PlainFunctions() {
          if (w.v.size() < 2) return std::nullopt;
          return w.v.back() - w.v[w.v.size() - 2];
        }},
+      {"irate(m[R])",
+       [](const Window& w) -> std::optional<double> {
+         const size_t n = w.v.size();
+         if (n < 2) return std::nullopt;
+         const double value = w.v[n - 1] < w.v[n - 2] ? w.v[n - 1] : w.v[n - 1] - w.v[n - 2];
+         return value / (static_cast<double>(w.t[n - 1] - w.t[n - 2]) / 1000);
+       }},
+      {"deriv(m[R])",
+       [](const Window& w) -> std::optional<double> {
+         if (w.v.size() < 2) return std::nullopt;
+         return PlainSlope(w, w.t.front()).first;
+       }},
+      {"present_over_time(m[R])", some([](const Window&) { return 1.0; })},
+      {"stddev_over_time(m[R])", some([](const Window& w) { return std::sqrt(PlainVariance(w)); })},
+      {"mad_over_time(m[R])", some([](const Window& w) {
+         if (std::any_of(w.v.begin(), w.v.end(), [](double x) { return std::isnan(x); })) {
+           return kNaN;
+         }
+         std::vector<double> sorted = w.v;
+         std::sort(sorted.begin(), sorted.end());
+         const double median = QuantileOfSorted(0.5, sorted);
+         for (double& x : sorted) x = std::fabs(x - median);
+         std::sort(sorted.begin(), sorted.end());
+         return QuantileOfSorted(0.5, sorted);
+       })},
+      {"ts_of_last_over_time(m[R])",
+       some([](const Window& w) { return static_cast<double>(w.t.back()) / 1000; })},
+      {"ts_of_max_over_time(m[R])",
+       some([](const Window& w) { return PlainTimeOfExtreme(w, true); })},
+      {"ts_of_min_over_time(m[R])",
+       some([](const Window& w) { return PlainTimeOfExtreme(w, false); })},
+      {"double_exponential_smoothing(m[R], 0.4, 0.7)",
+       [](const Window& w) -> std::optional<double> {
+         if (w.v.size() < 2) return std::nullopt;
+         double level = w.v[0], before = 0, slope = w.v[1] - w.v[0];
+         for (size_t i = 1; i < w.v.size(); ++i) {
+           if (i > 1) slope = 0.7 * (level - before) + (1 - 0.7) * slope;
+           before = level;
+           level = 0.4 * w.v[i] + (1 - 0.4) * (level + slope);
+         }
+         return level;
+       }},
   };
 }
 
 TEST(Windows, GiveWhatAPlainScanGives) {
+  size_t windows = 0;
+  ParserOptions parser;
+  parser.experimental_functions = true;
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     Random random(seed);
     testing::MemorySource source;
@@ -340,9 +377,10 @@ TEST(Windows, GiveWhatAPlainScanGives) {
       params.start_ms = static_cast<int64_t>(random() % 50000);
       params.end_ms = params.start_ms + 1500000;
       params.step_ms = 1000 + static_cast<int64_t>(random() % 60000);
-      const Engine engine({});
+      const Engine engine(EngineOptions{.parser = parser});
       THANOS_ASSERT_OK_AND_ASSIGN(auto query, engine.Prepare(params));
       THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult result, query->Run(CallContext(), source));
+      windows += result.grid.count;
       for (size_t i = 0; i < result.grid.count; ++i) {
         Window window;
         window.end_ms = result.grid.At(i) - offset;
@@ -366,6 +404,7 @@ TEST(Windows, GiveWhatAPlainScanGives) {
       }
     }
   }
+  EXPECT_GE(windows, 100000u);
 }
 
 }  // namespace
