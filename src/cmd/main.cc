@@ -52,8 +52,9 @@ std::string UsageText(const std::vector<std::unique_ptr<Command>>& commands) {
 // The command is the first argument that is one, flags may stand before it. It is taken out.
 Command* TakeCommand(const std::vector<std::unique_ptr<Command>>& commands,
                      std::vector<std::string>* arguments, std::string* unknown) {
-  const std::vector<std::string> with_value = {"--log.level", "--log.format", "--debug.name",
-                                               "--auto-gomemlimit.ratio"};
+  const std::vector<std::string> with_value = {"--log.level",      "--log.format",
+                                               "--debug.name",     "--auto-gomemlimit.ratio",
+                                               "--tracing.config", "--tracing.config-file"};
   for (size_t i = 0; i < arguments->size(); ++i) {
     const std::string& argument = (*arguments)[i];
     if (argument.starts_with('-') || argument.starts_with('@')) {
@@ -161,7 +162,12 @@ int RunRole(Command* command, const config::FlagSet& flags, const GlobalFlags& g
   metrics::Registry registry;
   metrics::AddProcessMetrics(&registry);
   Ending ending;
-  Process process{logger, &registry, flags.Values(),
+  auto tracing = tracing::Tracing::Make(global.tracing_config, logger, &registry);
+  if (!tracing.ok()) {
+    logger.Error("preparing " + command->name() + " command failed", {{"err", tracing.status()}});
+    return kExitFailed;
+  }
+  Process process{logger, &registry, *tracing, flags.Values(),
                   [&ending](Status status) { ending.Set(std::move(status)); }};
   auto role = command->MakeRole(process);
   Status status = role.ok() ? (*role)->Start() : role.status();
@@ -176,6 +182,7 @@ int RunRole(Command* command, const config::FlagSet& flags, const GlobalFlags& g
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   (*role)->Stop();
   role->reset();
+  if (process.tracing) process.tracing->Stop();
   if (!status.ok()) {
     logger.Error(command->name() + " command failed", {{"err", status}});
     return kExitFailed;

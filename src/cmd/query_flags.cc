@@ -243,7 +243,6 @@ void AddQueryFlags(config::FlagSet* flags, QueryFlags* values) {
   AddTelemetryFlags(flags, values);
   AddFederationFlags(flags, values);
   AddQueryOtherFlags(flags, values);
-  AddSharedNotBuilt(flags);
 }
 
 Result<Labels> ParseSelectorLabels(const std::vector<std::string>& texts) {

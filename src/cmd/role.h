@@ -12,6 +12,7 @@
 #include "config/flags.h"
 #include "metrics/registry.h"
 #include "thanos/status.h"
+#include "tracing/tracing.h"
 
 namespace thanos::cmd {
 
@@ -19,6 +20,7 @@ namespace thanos::cmd {
 struct Process {
   base::Logger logger;
   metrics::Registry* registry = nullptr;
+  std::shared_ptr<tracing::Tracing> tracing;  // Null when there is none.
   std::map<std::string, std::string> flag_values;
   /// Ends the process in order: OK exits 0, an error exits 1. Any thread, more than once.
   std::function<void(Status)> end;

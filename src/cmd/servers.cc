@@ -1,5 +1,6 @@
 #include "cmd/servers.h"
 
+#include "requestlog/request_log.h"
 #include "rpc/call_metrics.h"
 
 namespace thanos::cmd {
@@ -12,6 +13,7 @@ constexpr char kGoRuntime[] =
     "It sets the memory limit of the Go runtime, which this program does not have.";
 
 net::HttpServerOptions MakeHttpOptions(const Process& process, const HttpFlags& flags,
+                                       const Result<requestlog::Config>& log,
                                        metrics::BudgetMetrics* budgets) {
   net::HttpServerOptions options;
   options.address = flags.address;
@@ -21,6 +23,9 @@ net::HttpServerOptions MakeHttpOptions(const Process& process, const HttpFlags& 
   options.default_tenant = flags.default_tenant;
   options.observer =
       api::MakeHttpMetrics(process.registry, !flags.tenant_header.empty(), flags.default_tenant);
+  if (process.tracing) options.interceptors.push_back(process.tracing->http());
+  auto lines = log.ok() ? requestlog::MakeHttpLog(log->http, process.logger) : nullptr;
+  if (lines) options.interceptors.push_back(std::move(lines));
   options.context = CallContext().WithBudget(
       budgets->Show(Budget::Make("HTTP request bodies", kHttpBodiesBytesMax)));
   return options;
@@ -62,7 +67,10 @@ void AddGlobalFlags(config::FlagSet* flags, GlobalFlags* values) {
       .Hidden();
   flags->WithoutEffect("enable-auto-gomemlimit", true, kGoRuntime);
   flags->WithoutEffect("auto-gomemlimit.ratio", config::ValueKind::kFloat, kGoRuntime, "0.9");
-  flags->NotBuilt("tracing.config", false).NotBuilt("tracing.config-file", false);
+  flags->PathOrContent("tracing.config",
+                       "Tracing: where spans go and which are recorded. Delivered: OTLP, JAEGER, "
+                       "ELASTIC_APM.",
+                       /*required=*/false, /*substitute_env=*/true, &values->tracing_config);
 }
 
 void AddHttpFlags(config::FlagSet* flags, HttpFlags* values) {
@@ -75,6 +83,9 @@ void AddHttpFlags(config::FlagSet* flags, HttpFlags* values) {
                 "Path to the configuration file that can enable TLS or authentication for all HTTP "
                 "endpoints. It is read again when it, or a file it names, changes.",
                 "", &values->web_config_file);
+  flags->PathOrContent("request.logging-config",
+                       "Which requests of the HTTP and gRPC servers are logged.",
+                       /*required=*/false, /*substitute_env=*/true, &values->request_log_config);
 }
 
 void AddGrpcFlags(config::FlagSet* flags, GrpcFlags* values) {
@@ -139,18 +150,15 @@ Result<std::shared_ptr<net::TlsFollower>> MakeGrpcTls(const GrpcFlags& flags,
 
 }  // namespace
 
-void AddSharedNotBuilt(config::FlagSet* flags) {
-  flags->NotBuilt("request.logging-config", false).NotBuilt("request.logging-config-file", false);
-}
-
 Servers::Servers(const Process& process, std::string component, HttpFlags http, GrpcFlags grpc)
     : process_(process),
       component_(std::move(component)),
       http_flags_(std::move(http)),
       grpc_flags_(std::move(grpc)),
+      request_log_(requestlog::ParseConfig(http_flags_.request_log_config)),
       prober_(component_, process.registry),
       budgets_(process.registry),
-      http_(MakeHttpOptions(process, http_flags_, &budgets_)) {
+      http_(MakeHttpOptions(process, http_flags_, request_log_, &budgets_)) {
   api::AddProbesAndMetrics(&http_, &prober_, process.registry);
   watched_->servers = this;
   AddConnectionMetrics();
@@ -186,6 +194,9 @@ void Servers::AddConnectionMetrics() {
 }
 
 Status Servers::StartHttp() {
+  if (!request_log_.ok()) {
+    return request_log_.status().WithContext("error while parsing config for request logging");
+  }
   THANOS_RETURN_IF_ERROR(http_.Start());
   prober_.SetHealthy(true);
   process_.logger.Info("listening for HTTP", {{"address", http_.address()}});
@@ -200,6 +211,10 @@ Status Servers::StartGrpc(rpc::Services services) {
   options.logger = process_.logger;
   options.observer =
       rpc::MakeCallMetrics(process_.registry, rpc::CallSide::kServer, ServedMethods(services));
+  if (process_.tracing) options.interceptors.push_back(process_.tracing->grpc());
+  if (auto lines = requestlog::MakeCallLog(request_log_->grpc, process_.logger)) {
+    options.interceptors.push_back(std::move(lines));
+  }
   THANOS_ASSIGN_OR_RETURN(auto started,
                           rpc::Server::Start(std::move(options), std::move(services)));
   {

@@ -12,17 +12,19 @@
 #include "cmd/role.h"
 #include "metrics/budgets.h"
 #include "net/http_server.h"
+#include "requestlog/config.h"
 #include "rpc/server.h"
 
 namespace thanos::cmd {
 
 struct GlobalFlags {
-  std::string log_level, log_format, debug_name;
+  std::string log_level, log_format, debug_name, tracing_config;
 };
 void AddGlobalFlags(config::FlagSet* flags, GlobalFlags* values);
 
 struct HttpFlags {
   std::string address, web_config_file;
+  std::string request_log_config;  // Of both servers.
   std::string tenant_header, default_tenant;  // For metrics; set by roles that have tenants.
   int64_t grace_ns = 0;
 };
@@ -36,9 +38,6 @@ struct GrpcFlags {
 };
 void AddGrpcFlags(config::FlagSet* flags, GrpcFlags* values);
 
-/// Flags that Go's roles share and that are not built: TLS, tracing, request logging.
-void AddSharedNotBuilt(config::FlagSet* flags);
-
 /// The servers of one role. HTTP first, gRPC when the role has something to serve.
 class Servers {
  public:
@@ -49,6 +48,7 @@ class Servers {
   api::Prober& prober() { return prober_; }
   metrics::BudgetMetrics& budgets() { return budgets_; }
 
+  /// Also the place where a wrong --request.logging-config is found.
   Status StartHttp();
   /// Listens and becomes ready.
   Status StartGrpc(rpc::Services services);
@@ -67,6 +67,7 @@ class Servers {
   const std::string component_;
   const HttpFlags http_flags_;
   const GrpcFlags grpc_flags_;
+  const Result<requestlog::Config> request_log_;
   api::Prober prober_;
   metrics::BudgetMetrics budgets_;
   net::HttpServer http_;

@@ -228,7 +228,6 @@ class SidecarCommand : public Command {
     AddGrpcFlags(flags, &flags_.grpc);
     AddPrometheusFlags(flags, &flags_);
     AddShipperFlags(flags, &flags_);
-    AddSharedNotBuilt(flags);
   }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
     if (!flags_.url.starts_with("http://") && !flags_.url.starts_with("https://")) {

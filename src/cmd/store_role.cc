@@ -293,7 +293,6 @@ class StoreCommand : public Command {
     AddStoreFlags(flags, &flags_);
     AddLimitFlags(flags, &flags_);
     AddStoreOtherFlags(flags, &flags_);
-    AddSharedNotBuilt(flags);
   }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
     const int64_t now_ms = base::NowMs();

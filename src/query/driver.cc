@@ -6,6 +6,7 @@
 #include "query/distribute.h"
 #include "query/remote_fragments.h"
 #include "query/selectors.h"
+#include "thanos/trace.h"
 
 namespace thanos::query {
 namespace {
@@ -75,7 +76,10 @@ Result<promql::QueryResult> Driver::Run(const CallContext& context, promql::Quer
                                         std::chrono::nanoseconds timeout, QueryFailure* failure,
                                         const std::optional<LabelBinding>& binding) {
   params.lookback_ms = LookbackFor(params);
+  const bool range = params.step_ms != 0;
+  Span step(context, range ? "range_query_create" : "instant_query_create");
   auto prepared = engine_.Prepare(params);
+  step.Fail(prepared.status());
   if (!prepared.ok()) {
     *failure = {Phase::kPrepare, prepared.status()};
     return prepared.status();
@@ -83,13 +87,17 @@ Result<promql::QueryResult> Driver::Run(const CallContext& context, promql::Quer
   const CallContext request = RequestContext(context, timeout);
   QueryLog::Entry entry;
   if (options_.log) entry = options_.log->Begin(request, params);
-  const CallContext& running = options_.log ? entry.context() : request;
+  CallContext running = options_.log ? entry.context() : request;
+  step = Span(context, "query_gate_ismyturn");
   auto pass = gate_.Enter(running);
+  step.Fail(pass.status());
   if (!pass.ok()) {
     *failure = {Phase::kWait, pass.status()};
     entry.Finish(pass.status(), 0);
     return pass.status();
   }
+  step = Span(context, range ? "range_query_exec" : "instant_query_exec");
+  running = step.Enter(running);
   std::unique_ptr<SeriesSource> bound;
   if (binding) bound = BindSource(source_.get(), *binding);
   SeriesSource& source = bound ? *bound : *source_;
@@ -97,6 +105,7 @@ Result<promql::QueryResult> Driver::Run(const CallContext& context, promql::Quer
   const auto start = Clock::now();
   auto result = Evaluate(running, params, **prepared, source, binding);
   running_.Add(-1);
+  step.Fail(result.status());
   seconds_.With({{"engine", "prometheus"}, {"mode", "local"}, {"slice", "inner_eval"}})
       .Observe(std::chrono::duration<double>(Clock::now() - start).count());
   entry.Finish(result.status(), result.ok() ? result->stats.samples_decoded : 0);
