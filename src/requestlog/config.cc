@@ -57,10 +57,10 @@ struct Protocol {
 
 Status ReadProtocol(const YamlNode& node, bool grpc, Protocol* out) {
   YamlMap map(node, grpc ? "grpc" : "http");
-  map.Node("options", [out](const YamlNode& options) { return ReadOptions(options, &out->options); })
-      .Node("config", [out, grpc](const YamlNode& list) {
-        return ReadAllowed(list, grpc, &out->allowed);
-      });
+  map.Node("options",
+           [out](const YamlNode& options) { return ReadOptions(options, &out->options); })
+      .Node("config",
+            [out, grpc](const YamlNode& list) { return ReadAllowed(list, grpc, &out->allowed); });
   return map.Finish();
 }
 

@@ -63,8 +63,7 @@ class LoggedRequest : public net::HttpVisit {
     fields_.push_back({"http.time_ms", Milliseconds(seen.seconds)});
     fields_.push_back({"http.remote_addr", remote_});
     const bool fine = seen.status >= 200 && seen.status < 500;
-    lines_->Write(fine ? LogLevel::kDebug : LogLevel::kError, "finished call",
-                  std::move(fields_));
+    lines_->Write(fine ? LogLevel::kDebug : LogLevel::kError, "finished call", std::move(fields_));
   }
 
  private:

@@ -230,8 +230,9 @@ Status ReadJaeger(const YamlNode& node, Config* out) {
       .Bool("traceid_128bit", &wide_ids);
   THANOS_RETURN_IF_ERROR(map.Finish());
   if (port < 0 || port > 65535 || queue < 0 || flush < 0) {
-    return InvalidArgumentError("config: agent_port, reporter_max_queue_size or "
-                                "reporter_flush_interval is out of range");
+    return InvalidArgumentError(
+        "config: agent_port, reporter_max_queue_size or "
+        "reporter_flush_interval is out of range");
   }
   if (jaeger.agent_host.empty() || port == 0) {
     jaeger.agent_host = Environment("OTEL_EXPORTER_JAEGER_AGENT_HOST", "localhost");

@@ -29,7 +29,7 @@ struct RetryConfig {
 };
 
 struct OtlpConfig {
-  bool grpc = false;  // Else HTTP.
+  bool grpc = false;     // Else HTTP.
   std::string endpoint;  // "host:port"
   std::string url_path;  // HTTP only.
   bool insecure = false;

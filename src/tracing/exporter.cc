@@ -19,8 +19,8 @@ bool MayWorkAgain(const Status& status) {
 
 }  // namespace
 
-Exporter::Exporter(ExporterOptions options, std::unique_ptr<SpanSender> sender,
-                   base::Logger logger, metrics::Registry* registry)
+Exporter::Exporter(ExporterOptions options, std::unique_ptr<SpanSender> sender, base::Logger logger,
+                   metrics::Registry* registry)
     : options_(options),
       sender_(std::move(sender)),
       logger_(std::move(logger)),
@@ -59,9 +59,8 @@ void Exporter::Drop(size_t spans) { dropped_.Add(static_cast<double>(spans)); }
 // Waits until there is a batch worth sending. False when all is sent and no more will come.
 bool Exporter::TakeBatch(std::vector<SpanRecord>* batch) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, options_.flush_interval, [this] {
-    return stopping_ || queue_.size() >= options_.batch_spans_max;
-  });
+  changed_.wait_for(lock, options_.flush_interval,
+                    [this] { return stopping_ || queue_.size() >= options_.batch_spans_max; });
   batch->clear();
   while (!queue_.empty() && batch->size() < options_.batch_spans_max) {
     bytes_ -= queue_.front().bytes();

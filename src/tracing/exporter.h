@@ -66,7 +66,7 @@ class Exporter : public SpanSink {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<SpanRecord> queue_;       // Guarded by mutex_, as all below.
+  std::deque<SpanRecord> queue_;  // Guarded by mutex_, as all below.
   size_t bytes_ = 0;
   bool stopping_ = false;
   bool ended_ = false;

@@ -71,8 +71,8 @@ class CallTracing : public rpc::CallInterceptor {
   std::unique_ptr<rpc::CallVisit> Begin(const rpc::IncomingCall& call,
                                         CallContext* context) override {
     auto span = tracer_->StartServer(
-        "/" + std::string(call.method.service) + "/" + std::string(call.method.name),
-        call.metadata, !call.metadata(kForceMetadata).empty());
+        "/" + std::string(call.method.service) + "/" + std::string(call.method.name), call.metadata,
+        !call.metadata(kForceMetadata).empty());
     *context = context->WithSpan(span);
     if (!span->recording()) return nullptr;
     span->Set("component", std::string("gRPC"));

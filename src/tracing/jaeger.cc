@@ -173,8 +173,8 @@ class AgentSender : public SpanSender {
 }  // namespace
 
 // Batch: 1 Process (1 service, 2 tags), 2 spans.
-std::string EncodeJaeger(ThriftEncoding encoding, const std::string& service,
-                         const TextPairs& tags, std::span<const SpanRecord> spans) {
+std::string EncodeJaeger(ThriftEncoding encoding, const std::string& service, const TextPairs& tags,
+                         std::span<const SpanRecord> spans) {
   ThriftWriter out(encoding);
   const bool call = encoding == ThriftEncoding::kCompact;
   if (call) {
@@ -202,8 +202,7 @@ Result<std::unique_ptr<SpanSender>> MakeJaegerSender(const Config& config) {
   options.basic_user = config.jaeger.user;
   options.basic_password = config.jaeger.password;
   THANOS_ASSIGN_OR_RETURN(auto client, net::HttpClient::Make(std::move(options)));
-  return std::unique_ptr<SpanSender>(
-      std::make_unique<CollectorSender>(config, std::move(client)));
+  return std::unique_ptr<SpanSender>(std::make_unique<CollectorSender>(config, std::move(client)));
 }
 
 }  // namespace thanos::tracing

@@ -12,8 +12,8 @@
 namespace thanos::tracing {
 
 /// A Batch; for the agent (compact) as the call emitBatch.
-std::string EncodeJaeger(ThriftEncoding encoding, const std::string& service,
-                         const TextPairs& tags, std::span<const SpanRecord> spans);
+std::string EncodeJaeger(ThriftEncoding encoding, const std::string& service, const TextPairs& tags,
+                         std::span<const SpanRecord> spans);
 
 /// kInvalidArgument or kUnavailable when there is no way to send at all.
 Result<std::unique_ptr<SpanSender>> MakeJaegerSender(const Config& config);

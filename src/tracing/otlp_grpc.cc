@@ -56,8 +56,7 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(const OtlpConf
   grpc::experimental::TlsChannelCredentialsOptions options;
   options.set_verify_server_certs(false);
   options.set_check_call_host(false);
-  options.set_certificate_verifier(
-      std::make_shared<grpc::experimental::NoOpCertificateVerifier>());
+  options.set_certificate_verifier(std::make_shared<grpc::experimental::NoOpCertificateVerifier>());
   if (!certificate.empty()) {
     options.set_certificate_provider(
         std::make_shared<grpc::experimental::StaticDataCertificateProvider>(

@@ -110,10 +110,11 @@ std::optional<SpanIds> ExtractParent(const HeaderLookup& headers) {
   if (const std::string_view text = headers(kTraceParent); !text.empty()) {
     ids = ParseTraceParent(text);
   }
-  if (!ids) {
-    if (const std::string_view text = headers(kUberTraceId); !text.empty()) {
-      ids = ParseUberTraceId(text);
-    }
+  if (const std::string_view text = headers(kUberTraceId); !text.empty()) {
+    const std::optional<SpanIds> jaeger = ParseUberTraceId(text);
+    if (!ids) return jaeger;
+    // traceparent has no word for it.
+    ids->forced = jaeger && jaeger->trace == ids->trace && jaeger->forced;
   }
   return ids;
 }

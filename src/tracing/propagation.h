@@ -35,7 +35,8 @@ std::string FormatTraceParent(const SpanIds& ids);
 std::optional<SpanIds> ParseUberTraceId(std::string_view text);
 std::string FormatUberTraceId(const SpanIds& ids);
 
-/// The caller's span, traceparent first. Nothing when no header can be read: a new trace begins.
+/// The caller's span, traceparent first; that it is forced may stand in uber-trace-id beside it.
+/// Nothing when no header can be read: a new trace begins.
 std::optional<SpanIds> ExtractParent(const HeaderLookup& headers);
 
 std::string HexText(const uint8_t* bytes, size_t size);

@@ -69,8 +69,8 @@ Result<std::shared_ptr<Tracing>> Tracing::Make(std::string_view yaml, const base
   auto impl = std::make_unique<Impl>();
   std::shared_ptr<SpanSink> sink = std::make_shared<NoSink>();
   if (*sender) {
-    impl->exporter = std::make_shared<Exporter>(OptionsOf(*config), std::move(*sender), logger,
-                                                registry);
+    impl->exporter =
+        std::make_shared<Exporter>(OptionsOf(*config), std::move(*sender), logger, registry);
     sink = impl->exporter;
   } else {
     config->sampler.kind = SamplerConfig::Kind::kNever;
