@@ -10,6 +10,7 @@
 #include "codec/hash.h"
 #include "series/batch_builder.h"
 #include "series/filter.h"
+#include "thanos/trace.h"
 
 namespace thanos::block {
 namespace {
@@ -52,7 +53,8 @@ class BlockCursor : public SeriesCursor {
   BlockCursor(const CallContext& context, std::vector<BlockSelection> selections,
               const SelectRequest& request, const BlockCursorOptions& options,
               std::shared_ptr<ReadLimiter> limiter)
-      : context_(context.WithCancel()),
+      : span_(context, "bucket_store_merge_all"),
+        context_(span_.Enter(context).WithCancel()),
         options_(options),
         limiter_(std::move(limiter)),
         aggregates_(request.aggregates),
@@ -116,6 +118,7 @@ class BlockCursor : public SeriesCursor {
   Status TransformPart(series::BatchBuilder& builder, const ChunkTask& task, ChunkPart* part,
                        chunk::FilteredChunk* filtered);
 
+  Span span_;
   CallContext context_;
   BlockCursorOptions options_;
   std::shared_ptr<ReadLimiter> limiter_;
@@ -223,6 +226,7 @@ Status BlockCursor::Fill() {
   LoadAhead();
   if (!begun_) {
     begun_ = true;
+    const Span span(context_, "bucket_store_preload_all");
     for (Input& input : inputs_) THANOS_RETURN_IF_ERROR(Advance(input));
   }
   while (ready_.empty() && !ended_) {
@@ -244,7 +248,9 @@ Status BlockCursor::Fill() {
     // The reads are charged while they are held beside the batches that copy from them.
     THANOS_ASSIGN_OR_RETURN(const auto lease, BudgetLease::Take(context_.budget(), bytes));
     std::vector<StreamFailure> failures;
-    THANOS_RETURN_IF_ERROR(LoadChunks(context_, tasks, options_.read, &failures));
+    const Span span(context_, "bucket_store_load_chunks");
+    span.Set("chunks", static_cast<int64_t>(tasks.size()));
+    THANOS_RETURN_IF_ERROR(LoadChunks(span.Enter(context_), tasks, options_.read, &failures));
     for (const StreamFailure& failure : failures) {
       THANOS_RETURN_IF_ERROR(Fail(inputs_[failure.stream], failure.status));
     }

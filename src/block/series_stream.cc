@@ -6,6 +6,7 @@
 
 #include "block/postings_list.h"
 #include "block/postings_plan.h"
+#include "thanos/trace.h"
 
 namespace thanos::block {
 namespace {
@@ -126,7 +127,9 @@ Status SeriesStream::Open() {
   THANOS_ASSIGN_OR_RETURN(const auto lists_lease,
                           BudgetLease::Take(s.context.budget(), 8 * plan.references));
   IndexPostingsFetcher fetcher(&s.block->index(), s.Fetch());
-  THANOS_ASSIGN_OR_RETURN(s.references, ExecutePlan(s.context, plan, fetcher));
+  const Span span(s.context, "bucket_store_expanded_postings");
+  if (span) span.Set("block.id", s.block->id());
+  THANOS_ASSIGN_OR_RETURN(s.references, ExecutePlan(span.Enter(s.context), plan, fetcher));
   THANOS_ASSIGN_OR_RETURN(s.references_lease,
                           BudgetLease::Take(s.context.budget(), 4 * s.references.size()));
   s.deferred = std::move(plan.deferred);
@@ -187,8 +190,11 @@ Status SeriesStream::LoadBatch() {
     THANOS_ASSIGN_OR_RETURN(s.batch_lease, BudgetLease::Take(s.context.budget(), 0));
   }
   const size_t held = s.batch.size();
+  const Span span(s.context, "bucket_store_load_series");
+  if (span) span.Set("block.id", s.block->id());
+  span.Set("series", static_cast<int64_t>(count));
   THANOS_ASSIGN_OR_RETURN(const auto fetched,
-                          FetchRanges(s.context, s.block->index(), spans, s.Fetch()));
+                          FetchRanges(span.Enter(s.context), s.block->index(), spans, s.Fetch()));
   // One entry ahead: its first chunk bounds the last chunk of the one before.
   for (size_t i = 0; i <= count; ++i) {
     if (i < count) {

@@ -10,6 +10,7 @@
 #include "block/block_select.h"
 #include "block/block_source.h"
 #include "series/filter.h"
+#include "thanos/trace.h"
 
 namespace thanos::bucketstore {
 namespace {
@@ -293,7 +294,10 @@ Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContex
                   const CallContext& call,
                   Warnings* warnings) -> Result<std::unique_ptr<SeriesCursor>> {
     std::vector<block::BlockSelection> selections;
-    THANOS_RETURN_IF_ERROR(OpenChosen(call, choices, clipped.partial, &selections, warnings));
+    const Span span(call, "bucket_store_open_blocks");
+    span.Set("blocks", static_cast<int64_t>(choices.size()));
+    THANOS_RETURN_IF_ERROR(
+        OpenChosen(span.Enter(call), choices, clipped.partial, &selections, warnings));
     return block::MakeBlockCursor(call, std::move(selections), clipped,
                                   CursorOptions(clipped.partial), limiter);
   };

@@ -1,5 +1,6 @@
 #include "bucketstore/gateway.h"
 
+#include "thanos/trace.h"
 #include "wire/store_messages.h"
 
 namespace thanos::bucketstore {
@@ -13,7 +14,7 @@ class GatedCursor : public SeriesCursor {
   // The inner cursor begins to read only at a place in the gate.
   void Start() override {}
   Result<SeriesBatchRef> Next() override {
-    auto pass = gate_->Enter(context_);
+    auto pass = EnterGate();
     if (!pass.ok()) return pass.status();
     if (!started_) inner_->Start();
     started_ = true;
@@ -23,6 +24,13 @@ class GatedCursor : public SeriesCursor {
   const SelectEnd& end() const override { return inner_->end(); }
 
  private:
+  // Traced at the first place only: a long stream has thousands.
+  Result<metrics::Gate::Pass> EnterGate() {
+    if (started_) return gate_->Enter(context_);
+    const Span span(context_, "store_query_gate_ismyturn");
+    return gate_->Enter(context_);
+  }
+
   CallContext context_;
   std::unique_ptr<SeriesCursor> inner_;
   metrics::Gate* gate_;

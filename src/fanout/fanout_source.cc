@@ -9,6 +9,7 @@
 #include "model/matcher.h"
 #include "series/filter.h"
 #include "series/merge.h"
+#include "thanos/trace.h"
 
 namespace thanos::fanout {
 namespace {
@@ -97,7 +98,8 @@ class FanoutCursor : public SeriesCursor {
   FanoutCursor(const CallContext& context, SelectRequest request,
                std::vector<std::shared_ptr<Endpoint>> endpoints, Warnings absent,
                metrics::Counter empty_streams)
-      : context_(context.WithCancel()),
+      : span_(context, "querier_select"),
+        context_(span_.Enter(context).WithCancel()),
         request_(std::move(request)),
         endpoints_(std::move(endpoints)),
         empty_streams_(empty_streams),
@@ -170,6 +172,7 @@ class FanoutCursor : public SeriesCursor {
                                            request_.partial, empty_streams_);
   }
 
+  Span span_;
   CallContext context_;
   SelectRequest request_;
   std::vector<std::shared_ptr<Endpoint>> endpoints_;
@@ -281,11 +284,13 @@ Result<LabelsResult> FanoutSource::AskAll(
   const EndpointList& chosen = choice.asked;
   if (request.partial == PartialStrategy::kWarn) all.warnings = std::move(choice.absent);
   all.partial = !all.warnings.empty();
+  const Span span(context, what == "label names" ? "querier_label_names" : "querier_label_values");
+  const CallContext call = span.Enter(context);
   std::mutex mutex;
   std::set<std::string> values;  // Guarded by mutex, as is `all`.
   const Status status = base::ParallelFor(*io_, chosen.size(), [&](size_t i) -> Status {
     THANOS_RETURN_IF_ERROR(context.Check());
-    Result<LabelsResult> one = ask(*chosen[i], context, inner);
+    Result<LabelsResult> one = ask(*chosen[i], call, inner);
     std::lock_guard lock(mutex);
     if (!one.ok()) {
       THANOS_RETURN_IF_ERROR(OwnFailure(context, one.status()));

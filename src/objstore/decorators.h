@@ -1,4 +1,4 @@
-// Buckets around buckets: metrics, retries, a prefix, faults.
+// Buckets around buckets: metrics, traces, retries, a prefix, faults.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,9 @@ namespace thanos::objstore {
 
 /// thanos_objstore_bucket_* as common.md §6.2 lists them. kNotFound is an answer, not a failure.
 std::unique_ptr<Bucket> WithMetrics(std::unique_ptr<Bucket> inner, metrics::Registry* registry);
+
+/// A span of each operation, where the context's records.
+std::unique_ptr<Bucket> WithTraces(std::unique_ptr<Bucket> inner);
 
 struct RetryOptions {
   int attempts = 5;

@@ -24,7 +24,7 @@ Result<std::unique_ptr<Bucket>> MakeBucket(std::string_view yaml, metrics::Regis
   if (!provider.ok()) return provider.status().WithContext("create bucket client");
   std::unique_ptr<Bucket> bucket = *std::move(provider);
   if (registry != nullptr) bucket = WithMetrics(std::move(bucket), registry);
-  bucket = WithRetry(std::move(bucket), {});
+  bucket = WithRetry(WithTraces(std::move(bucket)), {});
   std::string prefix = TrimSlashes(config.prefix);
   if (!prefix.empty()) bucket = WithPrefix(std::move(bucket), std::move(prefix));
   return bucket;

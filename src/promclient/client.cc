@@ -7,6 +7,7 @@
 #include "codec/compression.h"
 #include "config/yaml.h"
 #include "promclient/api_json.h"
+#include "thanos/trace.h"
 
 namespace thanos::promclient {
 namespace {
@@ -97,10 +98,25 @@ net::ClientRequest PrometheusClient::MakeRequest(std::string_view path,
   return request;
 }
 
+namespace {
+
+// Prometheus continues the trace.
+void Trace(const Span& span, const CallContext& context, net::ClientRequest* request) {
+  if (span) span.Set("http.url", net::UrlForMessages(request->url));
+  const CallContext inner = span.Enter(context);
+  if (!inner.span()) return;
+  for (auto& [name, value] : inner.span()->Headers()) request->headers.Set(name, value);
+}
+
+}  // namespace
+
 Result<std::string> PrometheusClient::GetApi(const CallContext& context, std::string_view path,
                                              const net::Values& parameters) {
-  const net::ClientRequest request = MakeRequest(path, parameters);
+  net::ClientRequest request = MakeRequest(path, parameters);
+  const Span span(context, "prometheus HTTP[client]", SpanKind::kClient);
+  Trace(span, context, &request);
   Result<net::ClientResponse> response = http_->Do(context, request);
+  span.Fail(response.status());
   if (!response.ok()) return AsInternal(response.status());
   if (response->status == 204) return std::string();
   if (response->status / 100 != 2) {
@@ -270,6 +286,8 @@ Result<std::unique_ptr<net::ClientStream>> PrometheusClient::RemoteRead(
   request.headers.Add("X-Prometheus-Remote-Read-Version", "0.1.0");
   request.body = codec::SnappyCompress(wire::EncodeReadRequest(
       {{query}, {wire::ReadResponseType::kStreamedXorChunks, wire::ReadResponseType::kSamples}}));
+  const Span span(context, "query_prometheus", SpanKind::kClient);
+  Trace(span, context, &request);
   THANOS_ASSIGN_OR_RETURN(std::unique_ptr<net::ClientStream> stream, http_->Open(context, request));
   if (stream->status() / 100 == 2) return stream;
   Result<std::string> body = stream->ReadAll(kErrorBytesMax);

@@ -25,9 +25,8 @@ net::HttpRequest Request() {
   request.path = "/api/v1/query";
   request.body = "query=secret_metric";
   request.remote_address = "127.0.0.1:9";
-  request.headers = {{"Host", "localhost:10902"},
-                     {"User-Agent", "curl"},
-                     {"Authorization", "Basic hidden"}};
+  request.headers = {
+      {"Host", "localhost:10902"}, {"User-Agent", "curl"}, {"Authorization", "Basic hidden"}};
   return request;
 }
 
@@ -72,8 +71,8 @@ TEST(HttpLogTest, WritesStartAndEnd) {
 }
 
 TEST(HttpLogTest, WritesNoBodiesAndNoSecrets) {
-  EXPECT_THAT(HttpLines(All(), 200), AllOf(Not(HasSubstr("secret_metric")),
-                                           Not(HasSubstr("hidden")), Not(IsEmpty())));
+  EXPECT_THAT(HttpLines(All(), 200),
+              AllOf(Not(HasSubstr("secret_metric")), Not(HasSubstr("hidden")), Not(IsEmpty())));
 }
 
 TEST(HttpLogTest, TheStatusDecidesTheLevelTheLevelWhatIsWritten) {
@@ -110,12 +109,11 @@ TEST(HttpLogTest, AProxyNamesItsClient) {
 
 TEST(CallLogTest, WritesStartAndEnd) {
   std::string id = "r2";
-  EXPECT_THAT(
-      CallLines(All(), OkStatus(), &id),
-      AllOf(HasSubstr("msg=\"started call\" protocol=grpc grpc.component=server "
-                      "grpc.service=thanos.Store grpc.method=Series "
-                      "grpc.method_type=server_stream peer.address=ipv4:127.0.0.1:9"),
-            HasSubstr("requestID=r2"), HasSubstr("grpc.code=OK grpc.time_ms=250\n")));
+  EXPECT_THAT(CallLines(All(), OkStatus(), &id),
+              AllOf(HasSubstr("msg=\"started call\" protocol=grpc grpc.component=server "
+                              "grpc.service=thanos.Store grpc.method=Series "
+                              "grpc.method_type=server_stream peer.address=ipv4:127.0.0.1:9"),
+                    HasSubstr("requestID=r2"), HasSubstr("grpc.code=OK grpc.time_ms=250\n")));
   EXPECT_EQ(id, "r2");
 }
 

@@ -146,8 +146,7 @@ TEST(ConfigTest, RefusalsNameThePlace) {
   EXPECT_THAT(Refusal("nope: 1"), HasSubstr("line 1"));
   EXPECT_THAT(Refusal("type: OTLP\nconfig:\n  client_type: grpc\n  endpiont: x"),
               HasSubstr("line 4"));
-  EXPECT_THAT(Refusal("type: OTLP\nconfig: {client_type: grpc, timeout: soon}"),
-              HasSubstr("soon"));
+  EXPECT_THAT(Refusal("type: OTLP\nconfig: {client_type: grpc, timeout: soon}"), HasSubstr("soon"));
   EXPECT_THAT(Refusal("type: OTLP\nconfig: {client_type: grpc, sampler_type: traceidratiobased,"
                       " sampler_param: much}"),
               HasSubstr("much"));

@@ -18,9 +18,9 @@ constexpr std::chrono::seconds kLong{20};
 struct Collector {
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<size_t> batches;      // Sizes of those taken. Guarded by mutex, as all below.
-  std::vector<Status> refusals;     // Used up from the front.
-  bool hangs = false;               // Sends wait until their context ends.
+  std::vector<size_t> batches;   // Sizes of those taken. Guarded by mutex, as all below.
+  std::vector<Status> refusals;  // Used up from the front.
+  bool hangs = false;            // Sends wait until their context ends.
   int calls = 0;
 
   bool WaitForCalls(int count) {

@@ -72,13 +72,13 @@ class PropagatedTest : public ::testing::Test {
     net::HttpServerOptions http_options;
     http_options.interceptors = {MakeHttpInterceptor(tracer)};
     http_ = std::make_unique<net::HttpServer>(std::move(http_options));
-    http_->Handle(
-        {}, "/query",
-        [this](const CallContext& context, const net::HttpRequest&) {
-          const auto answer = channel_->Info(context.WithTimeout(std::chrono::seconds(20)));
-          return net::HttpResponse::Text(answer.ok() ? 200 : 500, "");
-        },
-        {.name = "query"});
+    http_->Handle({}, "/query",
+                  [this](const CallContext& context, const net::HttpRequest&) {
+                    const auto answer =
+                        channel_->Info(context.WithTimeout(std::chrono::seconds(20)));
+                    return net::HttpResponse::Text(answer.ok() ? 200 : 500, "");
+                  },
+                  {.name = "query"});
     http_->Handle({}, "/-/ready", [](const CallContext& context, const net::HttpRequest&) {
       return net::HttpResponse::Text(context.span() ? 500 : 200, "");
     });
@@ -86,9 +86,9 @@ class PropagatedTest : public ::testing::Test {
   }
   net::ClientResponse Get(const std::string& path, net::HttpHeaders headers = {}) {
     auto client = net::HttpClient::Make({});
-    auto answer = (*client)->Do(CallContext().WithTimeout(std::chrono::seconds(20)),
-                                {.url = "http://" + http_->address() + path,
-                                 .headers = std::move(headers)});
+    auto answer =
+        (*client)->Do(CallContext().WithTimeout(std::chrono::seconds(20)),
+                      {.url = "http://" + http_->address() + path, .headers = std::move(headers)});
     EXPECT_TRUE(answer.ok()) << answer.status().message();
     return answer.ok() ? *answer : net::ClientResponse();
   }
@@ -137,8 +137,7 @@ TEST_F(PropagatedTest, ContinuesTheTraceOfAnHttpClient) {
 
 TEST_F(PropagatedTest, AnUnsampledTraceIsNotTakenUpByTheNextServer) {
   Start({kNever, 1, true});
-  const auto answer =
-      Get("/query", {{"uber-trace-id", "4bf92f3577b34da6a3ce929d0e0e4736:1:0:0"}});
+  const auto answer = Get("/query", {{"uber-trace-id", "4bf92f3577b34da6a3ce929d0e0e4736:1:0:0"}});
   EXPECT_EQ(answer.status, 200);
   EXPECT_FALSE(answer.headers.Has("X-Thanos-Trace-Id"));
   EXPECT_EQ(info_->trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");

@@ -71,8 +71,9 @@ TEST(UberTraceIdTest, WhatIsWrittenReadsTheSame) {
 }
 
 TEST(UberTraceIdTest, RefusesWhatIsMalformed) {
-  for (const char* text : {"", ":::", "1:1:1", "0:1:0:1", "1:0:0:1", "1:1:0:", "1:1:0:1:1", "x:1:0:1",
-                           "123456789012345678901234567890123:1:0:1", "1:12345678901234567:0:1"}) {
+  for (const char* text :
+       {"", ":::", "1:1:1", "0:1:0:1", "1:0:0:1", "1:1:0:", "1:1:0:1:1", "x:1:0:1",
+        "123456789012345678901234567890123:1:0:1", "1:12345678901234567:0:1"}) {
     EXPECT_FALSE(ParseUberTraceId(text)) << text;
   }
 }

@@ -86,7 +86,8 @@ TEST(OtlpTest, EncodesResourceScopeAndSpan) {
   const auto scope_spans = Fields(Inner(resource_spans, "2").at(0));
   EXPECT_EQ(Fields(Inner(scope_spans, "1").at(0)).at(0), "1:thanos");
   const auto span = Fields(Inner(scope_spans, "2").at(0));
-  EXPECT_EQ(Inner(span, "1").at(0), "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10");
+  EXPECT_EQ(Inner(span, "1").at(0),
+            "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10");
   EXPECT_EQ(Inner(span, "2").at(0), "\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7");
   EXPECT_EQ(Inner(span, "4").at(0), std::string("\0\0\0\0\0\0\0\x09", 8));
   EXPECT_EQ(Inner(span, "5").at(0), "/thanos.Store/Series");
@@ -176,8 +177,8 @@ TEST_F(CollectorTest, JaegersCollectorGetsBinaryThrift) {
   EXPECT_EQ(request_.path, "/api/traces");
   EXPECT_EQ(request_.headers.Get("Content-Type"), "application/x-thrift");
   EXPECT_EQ(request_.headers.Get("Authorization"), "Basic dTpw");
-  EXPECT_EQ(request_.body, EncodeJaeger(ThriftEncoding::kBinary, "query", {},
-                                        std::vector<SpanRecord>{Sample()}));
+  EXPECT_EQ(request_.body,
+            EncodeJaeger(ThriftEncoding::kBinary, "query", {}, std::vector<SpanRecord>{Sample()}));
 }
 
 TEST_F(CollectorTest, ElasticGetsLines) {
@@ -264,14 +265,18 @@ TEST(ThriftWriterTest, CompactFieldsAreStepsBetweenIds) {
   out.StructList(41, 15);
   const std::string bytes = out.Take();
   EXPECT_EQ(HexText(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()),
-            "8281" "00" "02676f"
+            "8281"
+            "00"
+            "02676f"
             "2501"
             "168404"
             "11"
             "12"
             "17000000000000e03f"
             "18026162"
-            "1c" "1502" "00"
+            "1c"
+            "1502"
+            "00"
             "192c"
             "055002"
             "19fc0f");
@@ -312,9 +317,11 @@ class AgentTest : public ::testing::Test {
 TEST_F(AgentTest, GetsOneCallAPacket) {
   THANOS_ASSERT_OK(sender_->Send(CallContext(), {Sample()}));
   const std::string packet = Packet();
-  EXPECT_EQ(packet, EncodeJaeger(ThriftEncoding::kCompact, "query", {},
-                                 std::vector<SpanRecord>{Sample()}));
-  EXPECT_EQ(packet.substr(0, 13), std::string("\x82\x81\x00\x09" "emitBatch", 13));
+  EXPECT_EQ(packet,
+            EncodeJaeger(ThriftEncoding::kCompact, "query", {}, std::vector<SpanRecord>{Sample()}));
+  EXPECT_EQ(packet.substr(0, 13), std::string("\x82\x81\x00\x09"
+                                              "emitBatch",
+                                              13));
 }
 
 TEST_F(AgentTest, LargeBatchesAreSplit) {

@@ -142,12 +142,15 @@ TEST_F(TracerTest, BoundsWhatASpanHoldsAndCountsTheRest) {
 
 TEST_F(TracerTest, TextsBecomeValidUtf8) {
   const auto span = Begin(kAlways);
-  span->Set("a", std::string("ab\xff" "c"));
+  span->Set("a", std::string("ab\xff"
+                             "c"));
   std::string wide;
   while (wide.size() <= kTextBytesMax) wide += "€";
   span->Set("b", wide);
   span->End();
-  EXPECT_EQ(std::get<std::string>(sink_->spans[0].attributes[0].second), "ab\xef\xbf\xbd" "c");
+  EXPECT_EQ(std::get<std::string>(sink_->spans[0].attributes[0].second),
+            "ab\xef\xbf\xbd"
+            "c");
   const std::string& cut = std::get<std::string>(sink_->spans[0].attributes[1].second);
   EXPECT_EQ(cut, wide.substr(0, kTextBytesMax / 3 * 3) + "…");
 }
