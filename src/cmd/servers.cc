@@ -1,5 +1,6 @@
 #include "cmd/servers.h"
 
+#include "profile/routes.h"
 #include "requestlog/request_log.h"
 #include "rpc/call_metrics.h"
 
@@ -86,6 +87,11 @@ void AddHttpFlags(config::FlagSet* flags, HttpFlags* values) {
   flags->PathOrContent("request.logging-config",
                        "Which requests of the HTTP and gRPC servers are logged.",
                        /*required=*/false, /*substitute_env=*/true, &values->request_log_config);
+  flags->Bool(
+      "debug.profiling",
+      "Opens /debug/pprof/ to everybody who reaches the HTTP address: CPU and heap profiles "
+      "of this process.",
+      false, &values->profiling);
 }
 
 void AddGrpcFlags(config::FlagSet* flags, GrpcFlags* values) {
@@ -160,6 +166,7 @@ Servers::Servers(const Process& process, std::string component, HttpFlags http, 
       budgets_(process.registry),
       http_(MakeHttpOptions(process, http_flags_, request_log_, &budgets_)) {
   api::AddProbesAndMetrics(&http_, &prober_, process.registry);
+  profile::AddProfileRoutes(&http_, http_flags_.profiling);
   watched_->servers = this;
   AddConnectionMetrics();
 }

@@ -25,6 +25,7 @@ void AddGlobalFlags(config::FlagSet* flags, GlobalFlags* values);
 struct HttpFlags {
   std::string address, web_config_file;
   std::string request_log_config;  // Of both servers.
+  bool profiling = false;
   std::string tenant_header, default_tenant;  // For metrics; set by roles that have tenants.
   int64_t grace_ns = 0;
 };

@@ -1,0 +1,1 @@
+thanos_fuzz(elf_symbols profile)
