@@ -79,6 +79,12 @@ void ApiRoutes::Handle(std::vector<std::string> methods, std::string_view path, 
                   {.name = std::move(name)});
 }
 
+void ApiRoutes::HandleMutating(std::vector<std::string> methods, std::string_view path,
+                               std::string name, net::HttpHandler handler) {
+  server_->Handle(std::move(methods), prefix_ + std::string(path), std::move(handler),
+                  {.name = std::move(name), .mutating = true});
+}
+
 Result<int64_t> TimeParam(const net::HttpRequest& request, std::string_view name,
                           std::optional<int64_t> fallback) {
   const std::string_view text = request.form.Get(name);

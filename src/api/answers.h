@@ -27,6 +27,9 @@ class ApiRoutes {
   ApiRoutes(net::HttpServer* server, std::string prefix, bool cors);
   void Handle(std::vector<std::string> methods, std::string_view path, std::string name,
               net::HttpHandler handler);
+  /// A route that changes something: without CORS headers, and closed to other sites.
+  void HandleMutating(std::vector<std::string> methods, std::string_view path, std::string name,
+                      net::HttpHandler handler);
 
  private:
   net::HttpServer* server_;

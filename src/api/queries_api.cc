@@ -92,7 +92,7 @@ void AddQueriesApi(ApiRoutes* routes, TenantOptions tenant, query::QueryLog* log
                  with_tenant([tenant, log](const CallContext& context, const net::HttpRequest&) {
                    return HandleList(tenant, *log, context);
                  }));
-  routes->Handle(
+  routes->HandleMutating(
       {"POST"}, "/queries/:id/cancel", "query_cancel",
       with_tenant([tenant, log](const CallContext& context, const net::HttpRequest& request) {
         return HandleCancel(tenant, log, context, request);

@@ -134,8 +134,8 @@ class ThreadTimers {
 void Drain(Buffer& from, StackValues* stacks) {
   for (Slot& slot : from.slots) {
     if (slot.state.load(std::memory_order_acquire) != Slot::kFull) continue;
-    auto& values = (*stacks)[Stack(slot.frames.begin(), slot.frames.begin() +
-                                                            static_cast<ptrdiff_t>(slot.count))];
+    auto& values = (*stacks)[Stack(slot.frames.begin(),
+                                   slot.frames.begin() + static_cast<ptrdiff_t>(slot.count))];
     values.resize(2);
     values[0] += slot.looks;
     values[1] += slot.looks * kCpuPeriodNs;
@@ -149,7 +149,7 @@ Status Prepare() {
   buffer.load()->missed = 0;
   StackValues stale;
   Drain(*buffer.load(), &stale);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = OnTick;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   ::sigemptyset(&action.sa_mask);

@@ -35,7 +35,7 @@ struct Live {
 
 struct Table {
   std::mutex mutex;
-  StackValues stacks;                      // Guarded by mutex, as all below.
+  StackValues stacks;  // Guarded by mutex, as all below.
   std::unordered_map<void*, Live> live;
   int64_t not_followed = 0;
 };
@@ -82,8 +82,8 @@ int64_t NextDistance(Countdown& of) {
   const int64_t bytes = objects * static_cast<int64_t>(size);
   Table& table = TheTable();
   std::lock_guard lock(table.mutex);
-  auto& values = table.stacks[Stack(frames.begin(), frames.begin() +
-                                                        static_cast<ptrdiff_t>(count))];
+  auto& values =
+      table.stacks[Stack(frames.begin(), frames.begin() + static_cast<ptrdiff_t>(count))];
   values.resize(4);
   values[0] += objects;
   values[1] += bytes;

@@ -1,7 +1,7 @@
 #include "profile/routes.h"
 
-#include <chrono>
 #include <charconv>
+#include <chrono>
 
 #include "profile/cpu_profiler.h"
 #include "profile/heap_profiler.h"

@@ -51,7 +51,7 @@ class FileView {
   explicit FileView(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return;
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd, &info) == 0 && info.st_size > 0) {
       size_ = static_cast<size_t>(info.st_size);
       data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -102,8 +102,7 @@ Result<std::vector<Symbol>> ReadSymbols(std::string_view file) {
   }
   std::string_view entries, texts;
   if (!SectionBytes(file, table, &entries) ||
-      !ReadAt(file, header.e_shoff, table.sh_link, &names) ||
-      !SectionBytes(file, names, &texts)) {
+      !ReadAt(file, header.e_shoff, table.sh_link, &names) || !SectionBytes(file, names, &texts)) {
     return DataLossError("symbol table passes the end of the file");
   }
   Elf64_Sym entry{};

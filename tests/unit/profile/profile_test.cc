@@ -174,7 +174,9 @@ TEST(SymbolsTest, DemanglesWhatIsMangled) {
 
 TEST(SymbolsTest, RefusesWhatIsNoElfOrIsCut) {
   EXPECT_THAT(ReadSymbols("").status(), StatusIs(StatusCode::kDataLoss, HasSubstr("ELF")));
-  EXPECT_FALSE(ReadSymbols("\x7f" "ELF").ok());
+  EXPECT_FALSE(ReadSymbols("\x7f"
+                           "ELF")
+                   .ok());
   std::ifstream in("/proc/self/exe", std::ios::binary);
   std::string file((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   ASSERT_TRUE(ReadSymbols(file).ok());
@@ -212,8 +214,7 @@ TEST(PprofTest, WritesSamplesLocationsFunctionsAndTexts) {
   header.period = 10;
   header.time_ns = 5;
   header.duration_ns = 7;
-  const std::string packed =
-      EncodeProfile(header, {{{address, address}, {3, 30}}, {{8}, {1, 10}}});
+  const std::string packed = EncodeProfile(header, {{{address, address}, {3, 30}}, {{8}, {1, 10}}});
   const auto bytes = codec::GzipDecompress(packed, 1 << 24);
   THANOS_ASSERT_OK(bytes);
   auto fields = FieldsOf(*bytes);
