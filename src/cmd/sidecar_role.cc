@@ -8,11 +8,13 @@
 #include "cmd/servers.h"
 #include "fanout/store_server.h"
 #include "net/http_client.h"
+#include "net/http_client_config.h"
 #include "objstore/factory.h"
 #include "promclient/client.h"
 #include "promclient/prometheus_source.h"
 #include "sidecar/federation.h"
 #include "sidecar/prometheus_watch.h"
+#include "sidecar/reloader.h"
 #include "thanos/version.h"
 
 namespace thanos::cmd {
@@ -29,6 +31,9 @@ struct SidecarFlags {
   bool upload_compacted = false, ignore_unequal = false, allow_out_of_order = false;
   bool skip_corrupted = false;
   config::TimeOrDuration min_time;
+  std::string http_client, http_client_source, reload_method, process_name;
+  sidecar::ReloaderOptions reloader;
+  int64_t watch_interval_ns = 0, retry_interval_ns = 0;
 };
 
 void AddPrometheusFlags(config::FlagSet* flags, SidecarFlags* f) {
@@ -41,6 +46,9 @@ void AddPrometheusFlags(config::FlagSet* flags, SidecarFlags* f) {
                     &f->interval_ns);
   flags->GoDuration("prometheus.get_config_timeout", "Timeout for getting Prometheus config.",
                     "30s", &f->timeout_ns);
+  flags->PathOrContent("prometheus.http-client",
+                       "YAML of the HTTP client to Prometheus: credentials, TLS, connections.",
+                       false, false, &f->http_client, &f->http_client_source);
   flags->Time("min-time",
               "Start of time range limit to serve: an RFC 3339 time or a duration relative to now.",
               "0000-01-01T00:00:00Z", &f->min_time);
@@ -85,12 +93,29 @@ void AddShipperFlags(config::FlagSet* flags, SidecarFlags* f) {
                 "thanos.shipper.json", &f->state_file);
   flags->WithoutEffect("shipper.upload-concurrency", config::ValueKind::kInt,
                        "Segments of a block are uploaded one after the other.", "0");
-  for (const char* name :
-       {"prometheus.http-client", "prometheus.http-client-file", "reloader.config-file",
-        "reloader.config-envsubst-file", "reloader.rule-dir", "reloader.watch-interval",
-        "reloader.retry-interval", "reloader.method", "reloader.process-name"}) {
-    flags->NotBuilt(name, false);
-  }
+}
+
+void AddReloaderFlags(config::FlagSet* flags, SidecarFlags* f) {
+  flags->String("reloader.config-file", "Config file watched by the reloader.", "",
+                &f->reloader.config_file);
+  flags->String("reloader.config-envsubst-file",
+                "Output file for the config file, unpacked and with its variables replaced.", "",
+                &f->reloader.output_file);
+  flags->Strings("reloader.rule-dir",
+                 "Rule directories for the reloader to refresh, with all that is below them.",
+                 &f->reloader.rule_dirs);
+  flags->GoDuration("reloader.watch-interval",
+                    "Controls how often reloader re-reads config and rules. 0 switches it off.",
+                    "3m", &f->watch_interval_ns);
+  flags->GoDuration("reloader.retry-interval",
+                    "Controls how often reloader retries config reload in case of error.", "5s",
+                    &f->retry_interval_ns);
+  flags->Enum("reloader.method", "Method used to reload the configuration.", {"http", "signal"},
+              "http", &f->reload_method);
+  flags->String("reloader.process-name",
+                "Executable name used to match the process being reloaded when using the signal "
+                "method.",
+                "prometheus", &f->process_name);
 }
 
 class SidecarRole : public Role {
@@ -134,6 +159,7 @@ class SidecarRole : public Role {
                                 .on_up = [this](bool up) { servers_.SetReady(up); },
                                 .on_fatal = [this](Status status) { process_.end(status); }},
         process_.logger, process_.registry);
+    StartReloader();
     if (shipper_) {
       const auto patience = std::chrono::nanoseconds(flags_.ready_timeout_ns);
       give_up_ = std::chrono::steady_clock::now() + patience;
@@ -145,12 +171,26 @@ class SidecarRole : public Role {
 
   void Stop() override {
     context_.Cancel();
+    reloader_.reset();
     watch_.reset();
     ship_loop_.reset();
     servers_.Stop();
   }
 
  private:
+  // It does not wait for Prometheus, whose first configuration it may be that writes.
+  void StartReloader() {
+    sidecar::ReloaderOptions options = flags_.reloader;
+    const bool nothing = options.config_file.empty() && options.rule_dirs.empty();
+    if (nothing || flags_.watch_interval_ns <= 0) return;
+    options.watch_interval = std::chrono::nanoseconds(flags_.watch_interval_ns);
+    options.retry_interval = std::chrono::nanoseconds(flags_.retry_interval_ns);
+    if (flags_.reload_method == "signal") options.signal_process = flags_.process_name;
+    reloader_ = std::make_unique<sidecar::Reloader>(
+        std::move(options), client_, [this](Status status) { process_.end(status); },
+        process_.logger, process_.registry);
+  }
+
   // On the watch's thread, once.
   void BecomeReady() {
     rpc::Services services;
@@ -217,6 +257,7 @@ class SidecarRole : public Role {
   std::chrono::steady_clock::time_point next_ship_;  // Of the ship loop.
   std::unique_ptr<base::PeriodicTask> ship_loop_;
   std::unique_ptr<sidecar::PrometheusWatch> watch_;
+  std::unique_ptr<sidecar::Reloader> reloader_;
 };
 
 class SidecarCommand : public Command {
@@ -228,6 +269,7 @@ class SidecarCommand : public Command {
     AddGrpcFlags(flags, &flags_.grpc);
     AddPrometheusFlags(flags, &flags_);
     AddShipperFlags(flags, &flags_);
+    AddReloaderFlags(flags, &flags_);
   }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
     if (!flags_.url.starts_with("http://") && !flags_.url.starts_with("https://")) {
@@ -244,6 +286,9 @@ class SidecarCommand : public Command {
     }
     net::HttpClientOptions options;
     options.user_agent = "Thanos/" + std::string(kVersion);
+    if (Status status = net::ReadHttpClientConfig(flags_.http_client, &options); !status.ok()) {
+      return status.WithContext(flags_.http_client_source);
+    }
     THANOS_ASSIGN_OR_RETURN(std::shared_ptr<net::HttpClient> http,
                             net::HttpClient::Make(std::move(options)));
     return std::unique_ptr<Role>(

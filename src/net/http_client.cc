@@ -4,6 +4,8 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -65,6 +67,7 @@ struct Transfer {
   // Set before the driver gets it, then the driver's alone.
   CURL* easy = nullptr;
   curl_slist* header_list = nullptr;
+  curl_slist* connect_list = nullptr;
   std::string body;
   std::string name;  // "GET http://host/path", for messages.
   char error_text[CURL_ERROR_SIZE] = "";
@@ -89,6 +92,7 @@ struct Transfer {
   ~Transfer() {
     if (easy != nullptr) curl_easy_cleanup(easy);
     curl_slist_free_all(header_list);
+    curl_slist_free_all(connect_list);
   }
 };
 using TransferRef = std::shared_ptr<Transfer>;
@@ -474,11 +478,6 @@ void SetConnection(CURL* easy, const HttpClientOptions& options) {
   } else if (!options.proxy_url.empty()) {
     curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy_url.c_str());
   }
-  if (!options.basic_user.empty() || !options.basic_password.empty()) {
-    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
-    curl_easy_setopt(easy, CURLOPT_USERNAME, options.basic_user.c_str());
-    curl_easy_setopt(easy, CURLOPT_PASSWORD, options.basic_password.c_str());
-  }
   if (options.accept_compression) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
   SetTls(easy, options.tls);
 }
@@ -505,8 +504,71 @@ void SetRequest(Transfer& transfer, const ClientRequest& request) {
   }
 }
 
-void SetHeaders(Transfer& transfer, const ClientRequest& request,
-                const HttpClientOptions& options) {
+// What proves who we are: from the options, or from files as they are now.
+struct Credentials {
+  std::string basic_password, bearer_token;
+};
+
+Result<std::string> ReadSecret(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) return UnavailableError("cannot read the credentials in " + path);
+  while (text.ends_with('\n') || text.ends_with('\r') || text.ends_with(' ')) text.pop_back();
+  if (text.find_first_of("\r\n") != std::string::npos) {
+    return InvalidArgumentError("the credentials in " + path + " have a line break");
+  }
+  return text;
+}
+
+Result<Credentials> CredentialsNow(const HttpClientOptions& options) {
+  Credentials now{options.basic_password, options.bearer_token};
+  if (!options.basic_password_file.empty()) {
+    THANOS_ASSIGN_OR_RETURN(now.basic_password, ReadSecret(options.basic_password_file));
+  }
+  if (!options.bearer_token_file.empty()) {
+    THANOS_ASSIGN_OR_RETURN(now.bearer_token, ReadSecret(options.bearer_token_file));
+  }
+  return now;
+}
+
+void SetCredentials(Transfer& transfer, const HttpClientOptions& options, const Credentials& now) {
+  CURL* easy = transfer.easy;
+  if (!options.basic_user.empty() || !now.basic_password.empty()) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    curl_easy_setopt(easy, CURLOPT_USERNAME, options.basic_user.c_str());
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, now.basic_password.c_str());
+  }
+  if (!now.bearer_token.empty()) {
+    transfer.header_list = curl_slist_append(transfer.header_list,
+                                             ("Authorization: Bearer " + now.bearer_token).c_str());
+  }
+}
+
+// curl verifies and sends the URL's host: that becomes the wanted name, and the connection goes
+// where the URL pointed to.
+void SetServerName(Transfer& transfer, const std::string& url, const std::string& server_name) {
+  CURLU* parts = curl_url();
+  char *host = nullptr, *port = nullptr;
+  const bool parsed = curl_url_set(parts, CURLUPART_URL, url.c_str(), 0) == CURLUE_OK &&
+                      curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+                      curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+  if (parsed && curl_url_set(parts, CURLUPART_HOST, server_name.c_str(), 0) == CURLUE_OK) {
+    char* renamed = nullptr;
+    curl_url_get(parts, CURLUPART_URL, &renamed, 0);
+    curl_easy_setopt(transfer.easy, CURLOPT_URL, renamed);
+    const std::string route = server_name + ":" + port + ":" + host + ":" + port;
+    transfer.connect_list = curl_slist_append(nullptr, route.c_str());
+    curl_easy_setopt(transfer.easy, CURLOPT_CONNECT_TO, transfer.connect_list);
+    transfer.header_list = curl_slist_append(transfer.header_list,
+                                             ("Host: " + std::string(host) + ":" + port).c_str());
+    curl_free(renamed);
+  }
+  curl_free(host);
+  curl_free(port);
+  curl_url_cleanup(parts);
+}
+
+void SetHeaders(Transfer& transfer, const ClientRequest& request) {
   const auto append = [&](const std::string& line) {
     transfer.header_list = curl_slist_append(transfer.header_list, line.c_str());
   };
@@ -516,7 +578,6 @@ void SetHeaders(Transfer& transfer, const ClientRequest& request,
   }
   if (!request.headers.Has("Content-Type")) append("Content-Type:");
   append("Expect:");
-  if (!options.bearer_token.empty()) append("Authorization: Bearer " + options.bearer_token);
   curl_easy_setopt(transfer.easy, CURLOPT_HTTPHEADER, transfer.header_list);
 }
 
@@ -544,11 +605,17 @@ HttpClient::~HttpClient() { impl_->driver->Stop(); }
 
 Result<std::shared_ptr<HttpClient>> HttpClient::Make(HttpClientOptions options) {
   GlobalInit();
-  if (!options.bearer_token.empty() && !options.basic_user.empty()) {
+  const bool bearer = !options.bearer_token.empty() || !options.bearer_token_file.empty();
+  const bool basic = !options.basic_user.empty() || !options.basic_password.empty() ||
+                     !options.basic_password_file.empty();
+  if (bearer && basic) {
     return InvalidArgumentError("at most one of basic_auth and bearer_token may be set");
   }
-  if (!options.tls.server_name.empty()) {
-    return UnimplementedError("tls_config.server_name is not supported yet");
+  if (!options.bearer_token.empty() && !options.bearer_token_file.empty()) {
+    return InvalidArgumentError("at most one of bearer_token and bearer_token_file may be set");
+  }
+  if (!options.basic_password.empty() && !options.basic_password_file.empty()) {
+    return InvalidArgumentError("at most one of password and password_file may be set");
   }
   return std::shared_ptr<HttpClient>(new HttpClient(std::make_unique<Impl>(std::move(options))));
 }
@@ -562,6 +629,8 @@ Result<std::unique_ptr<ClientStream>> HttpClient::Open(const CallContext& contex
       request.body_source->size() < 0) {
     return InvalidArgumentError(name + ": size of the body is not known");
   }
+  Result<Credentials> credentials = CredentialsNow(impl_->options);
+  if (!credentials.ok()) return credentials.status().WithContext(name);
   auto transfer = std::make_shared<Transfer>();
   transfer->easy = curl_easy_init();
   if (transfer->easy == nullptr) return ResourceExhaustedError(name + ": no transfer to be had");
@@ -576,7 +645,11 @@ Result<std::unique_ptr<ClientStream>> HttpClient::Open(const CallContext& contex
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer.get());
   SetConnection(easy, impl_->options);
   SetRequest(*transfer, request);
-  SetHeaders(*transfer, request, impl_->options);
+  if (const std::string& server = impl_->options.tls.server_name; !server.empty()) {
+    SetServerName(*transfer, request.url, server);
+  }
+  SetCredentials(*transfer, impl_->options, *credentials);
+  SetHeaders(*transfer, request);
   impl_->driver->Start(transfer);
   auto stream = std::make_unique<Stream>(impl_->driver, std::move(transfer), context);
   THANOS_RETURN_IF_ERROR(

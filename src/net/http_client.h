@@ -16,8 +16,8 @@
 
 namespace thanos::net {
 
-/// Paths of PEM files; "" where not given. A server_name other than the URL's is not built yet:
-/// Make() refuses it.
+/// Paths of PEM files; "" where not given. `server_name` is verified and sent instead of the URL's
+/// host; such requests go without a proxy.
 struct ClientTls {
   std::string ca_file, cert_file, key_file, server_name;
   bool insecure_skip_verify = false;
@@ -33,6 +33,8 @@ struct HttpClientOptions {
   size_t connections_per_host_max = 0;  // At once; 0 is no limit. More requests wait.
   std::string basic_user, basic_password;
   std::string bearer_token;
+  /// Read anew for each request, so that they may be rotated; a line break at the end is cut off.
+  std::string basic_password_file, bearer_token_file;
   std::string proxy_url;  // "" takes http_proxy and the like; "none" uses no proxy.
   ClientTls tls;
   bool accept_compression = false;  // Asks for gzip and unpacks it.

@@ -159,6 +159,13 @@ Result<std::string> VersionOf(std::string_view body) {
   return Text(data, "version");
 }
 
+Result<std::string> ConfigStateOf(std::string_view body, bool* successful) {
+  THANOS_ASSIGN_OR_RETURN(Json data, DataOf(body));
+  *successful = data.is_object() && data.contains("reloadConfigSuccess") &&
+                data["reloadConfigSuccess"] == true;
+  return Text(data, "lastConfigTime");
+}
+
 Result<std::map<std::string, std::string>> FlagsOf(std::string_view body) {
   THANOS_ASSIGN_OR_RETURN(Json data, DataOf(body));
   std::map<std::string, std::string> flags;

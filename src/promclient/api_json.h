@@ -16,6 +16,8 @@ namespace thanos::promclient {
 Result<std::string> ConfigOf(std::string_view body);
 Result<std::string> VersionOf(std::string_view body);
 Result<std::map<std::string, std::string>> FlagsOf(std::string_view body);
+/// lastConfigTime, and whether the last attempt was successful.
+Result<std::string> ConfigStateOf(std::string_view body, bool* successful);
 Result<std::vector<Labels>> SeriesOf(std::string_view body);
 Result<std::vector<std::string>> TextsOf(std::string_view body);
 Result<wire::RulesResponse> RulesOf(std::string_view body);

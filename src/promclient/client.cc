@@ -185,6 +185,14 @@ Result<int64_t> PrometheusClient::LowestTimestamp(const CallContext& context) {
   return static_cast<int64_t>(*seconds * 1000);
 }
 
+Result<ConfigState> PrometheusClient::ConfigStateNow(const CallContext& context) {
+  THANOS_ASSIGN_OR_RETURN(std::string body,
+                          GetState(context, "/api/v1/status/runtimeinfo", options_.user_agent));
+  ConfigState state;
+  THANOS_ASSIGN_OR_RETURN(state.last_config_time, ConfigStateOf(body, &state.successful));
+  return state;
+}
+
 Status PrometheusClient::Reload(const CallContext& context) {
   net::ClientRequest request = MakeRequest("/-/reload", {});
   request.method = "POST";

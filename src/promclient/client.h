@@ -26,6 +26,12 @@ struct MetadataQuery {
   uint64_t limit = 0;  // 0 is none.
 };
 
+/// What Prometheus says of the configuration it runs.
+struct ConfigState {
+  bool successful = false;       // Of the last attempt to read it.
+  std::string last_config_time;  // Of the last success.
+};
+
 struct ClientOptions {
   std::string url = "http://localhost:9090";  // Its path is kept in front of each call's.
   std::string user_agent = "Thanos/0.1.0";
@@ -52,6 +58,7 @@ class PrometheusClient {
   Result<std::map<std::string, std::string>> Flags(const CallContext& context);
   /// Milliseconds; INT64_MIN when there is no sample at all, 0 when the metric is missing.
   Result<int64_t> LowestTimestamp(const CallContext& context);
+  Result<ConfigState> ConfigStateNow(const CallContext& context);
   /// Asks it to read its configuration again; only 200 counts.
   Status Reload(const CallContext& context);
 

@@ -25,9 +25,9 @@ class FakePrometheus {
   FakePrometheus() : server_(net::HttpServerOptions()) {
     for (const char* path :
          {"/api/v1/status/config", "/api/v1/status/buildinfo", "/api/v1/status/flags", "/metrics",
-          "/-/reload", "/api/v1/series", "/api/v1/labels", "/api/v1/label/:name/values",
-          "/api/v1/rules", "/api/v1/targets", "/api/v1/metadata", "/api/v1/query_exemplars",
-          "/api/v1/status/tsdb"}) {
+          "/api/v1/status/runtimeinfo", "/-/reload", "/api/v1/series", "/api/v1/labels",
+          "/api/v1/label/:name/values", "/api/v1/rules", "/api/v1/targets", "/api/v1/metadata",
+          "/api/v1/query_exemplars", "/api/v1/status/tsdb"}) {
       server_.Handle({}, path, [this](const CallContext&, const net::HttpRequest& request) {
         std::lock_guard lock(mutex_);
         requests_.push_back(request);

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "net/http_client.h"
 #include "net/http_server.h"
 #include "support/certificates.h"
 #include "support/raw_client.h"
@@ -307,6 +308,22 @@ TEST_F(GuardedServerTest, AnExpiredClientIsNotLetIn) {
   options.cert.file = old.cert;
   options.key.file = old.key;
   EXPECT_THAT(AskTls(options), Not(EndsWith("hello")));
+}
+
+TEST_F(GuardedServerTest, OurClientVerifiesTheNameThatItIsTold) {
+  Start(TlsConfig(authority_.Issue("web", "DNS:store.example")));
+  const auto ask = [&](const std::string& name) {
+    HttpClientOptions options;
+    options.tls.ca_file = authority_.file();
+    options.tls.server_name = name;
+    ClientRequest request;
+    request.url = "https://127.0.0.1:" + std::to_string(server_->port()) + "/hello";
+    const auto answer = (*HttpClient::Make(options))->Do(CallContext(), request);
+    return answer.ok() ? answer->body : answer.status().ToString();
+  };
+  EXPECT_EQ(ask("store.example"), "hello");
+  EXPECT_THAT(ask("other.example"), HasSubstr("certificate"));
+  EXPECT_THAT(ask(""), HasSubstr("certificate"));
 }
 
 TEST_F(GuardedServerTest, UsesACertificateThatIsReplaced) {
