@@ -152,6 +152,22 @@ TEST_F(PropagatedTest, ForcedTracingGoesAllTheWay) {
   sink_->Of("/thanos.info.Info/Info");
 }
 
+TEST_F(PropagatedTest, MetadataMayForceTracingToo) {
+  const auto interceptor = MakeCallInterceptor(MakeTracer({kNever, 1, true}, sink_));
+  const rpc::Method method{"thanos.Store", "Series"};
+  for (const bool forced : {false, true}) {
+    CallContext context;
+    const auto visit =
+        interceptor->Begin({method, "peer",
+                            [forced](std::string_view name) -> std::string_view {
+                              return forced && name == "x-thanos-force-tracing" ? "1" : "";
+                            }},
+                           &context);
+    EXPECT_EQ(visit != nullptr, forced);
+    EXPECT_EQ(context.span()->recording(), forced);
+  }
+}
+
 TEST_F(PropagatedTest, ProbesAreNotTraced) {
   Start({kAlways, 1, true});
   EXPECT_EQ(Get("/-/ready").status, 200);
