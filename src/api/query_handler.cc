@@ -8,6 +8,7 @@
 #include "base/number_text.h"
 #include "base/time_text.h"
 #include "promapi/params.h"
+#include "query/annotations.h"
 
 namespace thanos::api {
 namespace {
@@ -212,21 +213,10 @@ net::HttpResponse AnswerFailure(const query::QueryFailure& failure) {
   return Failure(ErrorKind::kExecution, status.message());
 }
 
-// "PromQL warning: text (1:5)": Thanos leaves the position out.
-std::string WithoutPosition(const std::string& text) {
-  if (!text.ends_with(')')) return text;
-  const size_t open = text.rfind(" (");
-  if (open == std::string::npos) return text;
-  const std::string_view inner = std::string_view(text).substr(open + 2, text.size() - open - 3);
-  const bool position =
-      !inner.empty() && inner.find_first_not_of("0123456789:") == std::string::npos;
-  return position ? text.substr(0, open) : text;
-}
-
 Warnings AllWarnings(const promql::QueryResult& result, const Warnings& notes) {
   Warnings all = result.warnings;
   for (const auto* list : {&result.promql_warnings, &result.promql_infos}) {
-    for (const std::string& text : *list) all.push_back(WithoutPosition(text));
+    for (const std::string& text : *list) all.push_back(query::WithoutPosition(text));
   }
   all.insert(all.end(), notes.begin(), notes.end());
   // Several selectors of a query may meet the same failing store.

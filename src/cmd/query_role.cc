@@ -67,8 +67,7 @@ class QueryRole : public Role {
         parts_(std::move(parts)),
         servers_(process, "query", HttpOf(flags), flags.grpc),
         endpoint_tls_(process.logger),
-        cpu_("cpu", base::UsableCpus()),
-        io_("io", 32) {
+        cpu_("cpu", base::UsableCpus()) {
     MakeEndpoints();
     MakeFederation();
     MakeDriver();
@@ -143,7 +142,7 @@ class QueryRole : public Role {
   void MakeDriver() {
     source_ = std::make_shared<fanout::FanoutSource>(
         fanout::FanoutOptions{.selector_labels = parts_.selector_labels},
-        [this] { return endpoints_->All(); }, &io_, process_.registry);
+        [this] { return endpoints_->All(); }, process_.registry);
     query::DriverOptions options;
     options.timeout = std::chrono::nanoseconds(flags_.timeout_ns);
     options.concurrent_max = static_cast<size_t>(std::max<int64_t>(flags_.concurrent_max, 1));
@@ -287,7 +286,7 @@ class QueryRole : public Role {
   const RoleParts parts_;
   Servers servers_;
   EndpointTls endpoint_tls_;
-  base::Executor cpu_, io_;
+  base::Executor cpu_;
   std::shared_ptr<rpc::CallObserver> call_metrics_;
   std::unique_ptr<fanout::EndpointSet> endpoints_;
   std::shared_ptr<fanout::FanoutSource> source_;

@@ -42,6 +42,8 @@ class Endpoint : public SeriesSource {
   bool queryable(Api api = Api::kStore) const;
   /// True when it once offered series and is not asked now: answers lack what it holds.
   bool absent() const;
+  /// Longest silence of a call; 0 is none.
+  std::chrono::nanoseconds response_timeout() const { return response_timeout_; }
   rpc::Channel& channel() const { return *channel_; }
   /// Calls Info and takes its answer. Only one at a time.
   void Check(const CallContext& context);

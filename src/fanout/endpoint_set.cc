@@ -75,11 +75,10 @@ std::vector<std::shared_ptr<Endpoint>> EndpointSet::All() const {
 
 void EndpointSet::Run() {
   for (;;) {
-    TakeWanted();
+    const bool settled = TakeWanted();
     RemoveDead();
     StartChecks();
     WarnOfEqualProducers();
-    const bool settled = names_.settled() && group_names_.settled();
     std::unique_lock lock(mutex_);
     if (!updated_ && settled && AllChecked()) {
       updated_ = true;
@@ -94,7 +93,7 @@ void EndpointSet::Run() {
   }
 }
 
-void EndpointSet::TakeWanted() {
+bool EndpointSet::TakeWanted() {
   std::vector<EndpointSpec> wanted = options_.wanted();
   std::vector<std::string> names, group_names;
   for (const EndpointSpec& spec : wanted) {
@@ -104,13 +103,15 @@ void EndpointSet::TakeWanted() {
   }
   names_.SetNames(names);
   group_names_.SetNames(group_names);
+  const bool settled = names_.settled() && group_names_.settled();
   const uint64_t version = names_.version() + group_names_.version();
   const auto now = Clock::now();
-  if (wanted == wanted_ && version == names_version_ && now < next_apply_) return;
+  if (wanted == wanted_ && version == names_version_ && now < next_apply_) return settled;
   wanted_ = std::move(wanted);
   names_version_ = version;
   next_apply_ = now + options_.info_timeout;
   Apply(Expand(wanted_));
+  return settled;
 }
 
 std::map<std::string, EndpointSpec> EndpointSet::Expand(const std::vector<EndpointSpec>& wanted) {
@@ -120,9 +121,13 @@ std::map<std::string, EndpointSpec> EndpointSet::Expand(const std::vector<Endpoi
     if (!expanded.insert_or_assign(name, spec).second) duplicates_.Add();
   };
   for (const EndpointSpec& spec : wanted) {
+    const bool dynamic = net::IsDynamicAddress(spec.address);
+    if (spec.group && dynamic && !group_names_.looked_up(spec.address)) {
+      continue;  // Without members yet, its first Info would fail for nothing.
+    }
     if (spec.group) {
       add("thanos:///" + spec.address, spec);
-    } else if (!net::IsDynamicAddress(spec.address)) {
+    } else if (!dynamic) {
       add(spec.address, spec);
     } else {
       for (const std::string& address : names_.AddressesOf(spec.address)) {

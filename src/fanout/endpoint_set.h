@@ -64,7 +64,8 @@ class EndpointSet {
   };
 
   void Run();
-  void TakeWanted();
+  /// True when all names that are wanted had been looked up before.
+  bool TakeWanted();
   /// Address (or "thanos:///address" of a group) to what is wanted there.
   std::map<std::string, EndpointSpec> Expand(const std::vector<EndpointSpec>& wanted);
   void Apply(const std::map<std::string, EndpointSpec>& wanted);

@@ -1,7 +1,6 @@
 #include "fanout/fanout_source.h"
 
 #include <algorithm>
-#include <mutex>
 #include <set>
 
 #include "base/time_text.h"
@@ -196,11 +195,9 @@ bool AddressMatches(const std::string& address,
 
 }  // namespace
 
-FanoutSource::FanoutSource(FanoutOptions options, Endpoints endpoints, base::Executor* io,
-                           metrics::Registry* registry)
+FanoutSource::FanoutSource(FanoutOptions options, Endpoints endpoints, metrics::Registry* registry)
     : options_(std::move(options)),
       endpoints_(std::move(endpoints)),
-      io_(io),
       empty_streams_(
           registry->AddCounter("thanos_proxy_store_empty_stream_responses_total",
                                "Total number of empty responses received from stores.")) {}
@@ -271,45 +268,40 @@ Result<std::unique_ptr<SeriesCursor>> FanoutSource::Select(const CallContext& co
                                      std::move(choice.absent), empty_streams_));
 }
 
-Result<LabelsResult> FanoutSource::AskAll(
-    const CallContext& context, const LabelsRequest& request, std::string_view what,
-    const std::function<Result<LabelsResult>(Endpoint&, const CallContext&, const LabelsRequest&)>&
-        ask) {
+// All are asked at once, from this thread: many that hang cost one timeout.
+Result<LabelsResult> FanoutSource::AskAll(const CallContext& context, const LabelsRequest& request,
+                                          std::string_view what, const Begin& begin) {
   LabelsRequest inner = request;
   inner.matchers.clear();
   inner.store_match.clear();
   LabelsResult all;
   if (!StripSelectorLabels(options_.selector_labels, request.matchers, &inner.matchers)) return all;
   Choice choice = Choose(inner.matchers, request.min_ms, request.max_ms, request.store_match);
-  const EndpointList& chosen = choice.asked;
   if (request.partial == PartialStrategy::kWarn) all.warnings = std::move(choice.absent);
   all.partial = !all.warnings.empty();
   const Span span(context, what == "label names" ? "querier_label_names" : "querier_label_values");
-  const CallContext call = span.Enter(context);
-  std::mutex mutex;
-  std::set<std::string> values;  // Guarded by mutex, as is `all`.
-  const Status status = base::ParallelFor(*io_, chosen.size(), [&](size_t i) -> Status {
-    THANOS_RETURN_IF_ERROR(context.Check());
-    Result<LabelsResult> one = ask(*chosen[i], call, inner);
-    std::lock_guard lock(mutex);
+  const CallContext call = span.Enter(context).WithCancel();
+  std::vector<rpc::PendingAnswer<LabelsResult>> pending;
+  for (const auto& endpoint : choice.asked) pending.push_back(begin(*endpoint, call, inner));
+  std::set<std::string> values;
+  for (size_t i = 0; i < pending.size(); ++i) {
+    Result<LabelsResult> one = pending[i].Await();
     if (!one.ok()) {
       THANOS_RETURN_IF_ERROR(OwnFailure(context, one.status()));
       std::string text = "fetch " + std::string(what) + " from store " +
-                         DescribeSource(chosen[i]->Info(), false) + ": " +
+                         DescribeSource(choice.asked[i]->Info(), false) + ": " +
                          RpcErrorText(one.status());
       if (request.partial == PartialStrategy::kAbort) {
         return Status(one.status().code(), std::move(text));
       }
       all.warnings.push_back(std::move(text));
       all.partial = true;
-      return OkStatus();
+      continue;
     }
     values.insert(one->values.begin(), one->values.end());
     for (std::string& warning : one->warnings) all.warnings.push_back(std::move(warning));
     all.partial |= one->partial;
-    return OkStatus();
-  });
-  THANOS_RETURN_IF_ERROR(status);
+  }
   for (const std::string& value : values) {
     if (request.limit != 0 && all.values.size() >= request.limit) break;
     all.values.push_back(value);
@@ -325,7 +317,7 @@ Result<LabelsResult> FanoutSource::LabelNames(const CallContext& context,
       LabelsResult result,
       AskAll(context, unlimited, "label names",
              [](Endpoint& endpoint, const CallContext& call, const LabelsRequest& inner) {
-               return endpoint.LabelNames(call, inner);
+               return endpoint.channel().BeginLabelNames(call, inner, endpoint.response_timeout());
              }));
   for (const Label& label : options_.selector_labels) {
     const auto at = std::lower_bound(result.values.begin(), result.values.end(), label.name);
@@ -343,7 +335,8 @@ Result<LabelsResult> FanoutSource::LabelValues(const CallContext& context, const
                                                const LabelsRequest& request) {
   return AskAll(context, request, "label values",
                 [&](Endpoint& endpoint, const CallContext& call, const LabelsRequest& inner) {
-                  return endpoint.LabelValues(call, name, inner);
+                  return endpoint.channel().BeginLabelValues(call, name, inner,
+                                                             endpoint.response_timeout());
                 });
 }
 

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/executor.h"
 #include "fanout/endpoint.h"
 #include "metrics/registry.h"
 #include "thanos/series.h"
@@ -23,9 +22,8 @@ struct FanoutOptions {
 class FanoutSource : public SeriesSource {
  public:
   using Endpoints = std::function<std::vector<std::shared_ptr<Endpoint>>()>;
-  /// `endpoints` gives those known now; `io` runs label calls.
-  FanoutSource(FanoutOptions options, Endpoints endpoints, base::Executor* io,
-               metrics::Registry* registry);
+  /// `endpoints` gives those known now.
+  FanoutSource(FanoutOptions options, Endpoints endpoints, metrics::Registry* registry);
 
   SourceInfo Info() const override;
   Result<std::unique_ptr<SeriesCursor>> Select(const CallContext& context,
@@ -43,14 +41,13 @@ class FanoutSource : public SeriesSource {
   };
   Choice Choose(const std::vector<model::Matcher>& matchers, int64_t min_ms, int64_t max_ms,
                 const std::vector<std::vector<model::Matcher>>& store_match) const;
+  using Begin = std::function<rpc::PendingAnswer<LabelsResult>(Endpoint&, const CallContext&,
+                                                               const LabelsRequest&)>;
   Result<LabelsResult> AskAll(const CallContext& context, const LabelsRequest& request,
-                              std::string_view what,
-                              const std::function<Result<LabelsResult>(
-                                  Endpoint&, const CallContext&, const LabelsRequest&)>& ask);
+                              std::string_view what, const Begin& begin);
 
   const FanoutOptions options_;
   const Endpoints endpoints_;
-  base::Executor* const io_;
   metrics::Counter empty_streams_;
 };
 

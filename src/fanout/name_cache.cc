@@ -62,6 +62,12 @@ std::vector<std::string> NameCache::AddressesOf(const std::string& name) const {
   return at == names_.end() ? std::vector<std::string>() : at->second.addresses;
 }
 
+bool NameCache::looked_up(const std::string& name) const {
+  std::lock_guard lock(mutex_);
+  const auto at = names_.find(name);
+  return at != names_.end() && at->second.looked_up;
+}
+
 bool NameCache::settled() const {
   std::lock_guard lock(mutex_);
   return std::all_of(names_.begin(), names_.end(),

@@ -31,6 +31,8 @@ class NameCache {
   void SetNames(const std::vector<std::string>& names);
   /// Empty while nothing is known.
   std::vector<std::string> AddressesOf(const std::string& name) const;
+  /// True when it was looked up, whether that worked or not.
+  bool looked_up(const std::string& name) const;
   /// True when each name was looked up, whether that worked or not.
   bool settled() const;
   /// Grows with every change of what is known.

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/time_text.h"
+#include "query/annotations.h"
 
 namespace thanos::query {
 namespace {
@@ -41,7 +42,7 @@ class ResultStream : public rpc::FrameStream {
       : result_(std::move(result)), batch_series_(std::max<uint32_t>(batch_series, 1)) {
     warnings_ = result_.warnings;
     for (const auto* list : {&result_.promql_warnings, &result_.promql_infos}) {
-      warnings_.insert(warnings_.end(), list->begin(), list->end());
+      for (const std::string& text : *list) warnings_.push_back(WithoutPosition(text));
     }
   }
 

@@ -52,18 +52,12 @@ std::unique_ptr<FrameReader> Channel::Series(const CallContext& context,
 }
 
 Result<LabelsResult> Channel::LabelNames(const CallContext& context, const LabelsRequest& request) {
-  THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
-                          transport_->Unary(context, "/thanos.Store/LabelNames",
-                                            wire::EncodeLabelNamesRequest(request), false));
-  return From(*transport_, wire::DecodeLabelNamesResponse(codec::AsText(answer.bytes())));
+  return BeginLabelNames(context, request).Await();
 }
 
 Result<LabelsResult> Channel::LabelValues(const CallContext& context, const std::string& label,
                                           const LabelsRequest& request) {
-  THANOS_ASSIGN_OR_RETURN(PinnedBytes answer,
-                          transport_->Unary(context, "/thanos.Store/LabelValues",
-                                            wire::EncodeLabelValuesRequest(label, request), false));
-  return From(*transport_, wire::DecodeLabelValuesResponse(codec::AsText(answer.bytes())));
+  return BeginLabelValues(context, label, request).Await();
 }
 
 Result<wire::InfoResponse> Channel::Info(const CallContext& context, bool wait_for_ready) {
@@ -75,11 +69,12 @@ Result<wire::InfoResponse> Channel::Info(const CallContext& context, bool wait_f
 template <typename Response>
 PendingAnswer<Response>::PendingAnswer(std::unique_ptr<FrameReader> reader,
                                        std::shared_ptr<Budget> budget, std::string name,
-                                       size_t bytes_max)
+                                       size_t bytes_max, AddFrame add)
     : reader_(std::move(reader)),
       budget_(std::move(budget)),
       name_(std::move(name)),
-      bytes_max_(bytes_max) {}
+      bytes_max_(bytes_max),
+      add_(add) {}
 
 template <typename Response>
 Result<Response> PendingAnswer<Response>::Await() {
@@ -93,7 +88,7 @@ Result<Response> PendingAnswer<Response>::Await() {
       return ResourceExhaustedError("answer of " + name_ + " is above " +
                                     std::to_string(bytes_max_) + " bytes");
     }
-    if (Status status = wire::AddFrame(codec::AsText(frame->bytes()), &response); !status.ok()) {
+    if (Status status = add_(codec::AsText(frame->bytes()), &response); !status.ok()) {
       return status.WithContext(name_);
     }
   }
@@ -104,23 +99,27 @@ template class PendingAnswer<wire::TargetsResponse>;
 template class PendingAnswer<wire::MetadataResponse>;
 template class PendingAnswer<wire::ExemplarsResponse>;
 template class PendingAnswer<wire::TsdbStatisticsResponse>;
+template class PendingAnswer<LabelsResult>;
 
-template <typename Response, typename Request>
+template <typename Response>
 PendingAnswer<Response> Channel::BeginCall(const CallContext& context, const std::string& method,
-                                           const Request& request,
-                                           std::chrono::nanoseconds silence) {
+                                           CallType type, std::string request,
+                                           std::chrono::nanoseconds silence,
+                                           typename PendingAnswer<Response>::AddFrame add) {
   StreamOptions options;
   options.window_bytes = kAnswerWindowBytes;
   options.frame_timeout = silence;
-  return PendingAnswer<Response>(
-      transport_->Stream(context, method, wire::Encode(request), options), context.budget(),
-      transport_->target() + " to " + method, options_.answer_bytes_max);
+  options.type = type;
+  return PendingAnswer<Response>(transport_->Stream(context, method, std::move(request), options),
+                                 context.budget(), transport_->target() + " to " + method,
+                                 options_.answer_bytes_max, add);
 }
 
 PendingAnswer<wire::RulesResponse> Channel::Begin(const CallContext& context,
                                                   const wire::RulesRequest& request,
                                                   std::chrono::nanoseconds silence) {
-  return BeginCall<wire::RulesResponse>(context, "/thanos.Rules/Rules", request, silence);
+  return BeginCall<wire::RulesResponse>(context, "/thanos.Rules/Rules", CallType::kServerStream,
+                                        wire::Encode(request), silence, wire::AddFrame);
 }
 
 Result<wire::RulesResponse> Channel::Rules(const CallContext& context,
@@ -131,7 +130,9 @@ Result<wire::RulesResponse> Channel::Rules(const CallContext& context,
 PendingAnswer<wire::TargetsResponse> Channel::Begin(const CallContext& context,
                                                     const wire::TargetsRequest& request,
                                                     std::chrono::nanoseconds silence) {
-  return BeginCall<wire::TargetsResponse>(context, "/thanos.Targets/Targets", request, silence);
+  return BeginCall<wire::TargetsResponse>(context, "/thanos.Targets/Targets",
+                                          CallType::kServerStream, wire::Encode(request), silence,
+                                          wire::AddFrame);
 }
 
 Result<wire::TargetsResponse> Channel::Targets(const CallContext& context,
@@ -142,8 +143,9 @@ Result<wire::TargetsResponse> Channel::Targets(const CallContext& context,
 PendingAnswer<wire::MetadataResponse> Channel::Begin(const CallContext& context,
                                                      const wire::MetadataRequest& request,
                                                      std::chrono::nanoseconds silence) {
-  return BeginCall<wire::MetadataResponse>(context, "/thanos.Metadata/MetricMetadata", request,
-                                           silence);
+  return BeginCall<wire::MetadataResponse>(context, "/thanos.Metadata/MetricMetadata",
+                                           CallType::kServerStream, wire::Encode(request), silence,
+                                           wire::AddFrame);
 }
 
 Result<wire::MetadataResponse> Channel::MetricMetadata(const CallContext& context,
@@ -154,8 +156,9 @@ Result<wire::MetadataResponse> Channel::MetricMetadata(const CallContext& contex
 PendingAnswer<wire::ExemplarsResponse> Channel::Begin(const CallContext& context,
                                                       const wire::ExemplarsRequest& request,
                                                       std::chrono::nanoseconds silence) {
-  return BeginCall<wire::ExemplarsResponse>(context, "/thanos.Exemplars/Exemplars", request,
-                                            silence);
+  return BeginCall<wire::ExemplarsResponse>(context, "/thanos.Exemplars/Exemplars",
+                                            CallType::kServerStream, wire::Encode(request), silence,
+                                            wire::AddFrame);
 }
 
 Result<wire::ExemplarsResponse> Channel::Exemplars(const CallContext& context,
@@ -166,13 +169,38 @@ Result<wire::ExemplarsResponse> Channel::Exemplars(const CallContext& context,
 PendingAnswer<wire::TsdbStatisticsResponse> Channel::Begin(
     const CallContext& context, const wire::TsdbStatisticsRequest& request,
     std::chrono::nanoseconds silence) {
-  return BeginCall<wire::TsdbStatisticsResponse>(context, "/thanos.Status/TSDBStatistics", request,
-                                                 silence);
+  return BeginCall<wire::TsdbStatisticsResponse>(context, "/thanos.Status/TSDBStatistics",
+                                                 CallType::kServerStream, wire::Encode(request),
+                                                 silence, wire::AddFrame);
 }
 
 Result<wire::TsdbStatisticsResponse> Channel::TsdbStatistics(
     const CallContext& context, const wire::TsdbStatisticsRequest& request) {
   return Begin(context, request).Await();
+}
+
+PendingAnswer<LabelsResult> Channel::BeginLabelNames(const CallContext& context,
+                                                     const LabelsRequest& request,
+                                                     std::chrono::nanoseconds silence) {
+  return BeginCall<LabelsResult>(
+      context, "/thanos.Store/LabelNames", CallType::kUnary, wire::EncodeLabelNamesRequest(request),
+      silence, [](std::string_view bytes, LabelsResult* out) -> Status {
+        THANOS_ASSIGN_OR_RETURN(*out, wire::DecodeLabelNamesResponse(bytes));
+        return OkStatus();
+      });
+}
+
+PendingAnswer<LabelsResult> Channel::BeginLabelValues(const CallContext& context,
+                                                      const std::string& label,
+                                                      const LabelsRequest& request,
+                                                      std::chrono::nanoseconds silence) {
+  return BeginCall<LabelsResult>(context, "/thanos.Store/LabelValues", CallType::kUnary,
+                                 wire::EncodeLabelValuesRequest(label, request), silence,
+                                 [](std::string_view bytes, LabelsResult* out) -> Status {
+                                   THANOS_ASSIGN_OR_RETURN(*out,
+                                                           wire::DecodeLabelValuesResponse(bytes));
+                                   return OkStatus();
+                                 });
 }
 
 std::unique_ptr<FrameReader> Channel::Query(const CallContext& context,

@@ -25,6 +25,8 @@ struct StreamOptions {
   /// Longest silence of the stream, before the first frame and between frames, while there is room
   /// in the window; 0 is none. It runs whether or not Next() waits.
   std::chrono::nanoseconds frame_timeout{0};
+  /// kUnary: the method answers with one message.
+  CallType type = CallType::kServerStream;
 };
 
 /// A stream of messages, read ahead on the transport's own threads. One thread at a time calls
@@ -73,8 +75,10 @@ struct ChannelOptions {
 template <typename Response>
 class PendingAnswer {
  public:
+  /// Takes one frame into the answer.
+  using AddFrame = Status (*)(std::string_view, Response*);
   PendingAnswer(std::unique_ptr<FrameReader> reader, std::shared_ptr<Budget> budget,
-                std::string name, size_t bytes_max);
+                std::string name, size_t bytes_max, AddFrame add);
   /// Blocks until the answer is whole or an error; call it once. The bytes received stay charged to
   /// the context's budget as long as this lives.
   Result<Response> Await();
@@ -84,6 +88,7 @@ class PendingAnswer {
   std::shared_ptr<Budget> budget_;
   std::string name_;  // "peer to method", for errors.
   size_t bytes_max_;
+  AddFrame add_;
   BudgetLease lease_;
 };
 
@@ -133,6 +138,12 @@ class Channel {
   PendingAnswer<wire::TsdbStatisticsResponse> Begin(const CallContext& context,
                                                     const wire::TsdbStatisticsRequest& request,
                                                     std::chrono::nanoseconds silence = {});
+  PendingAnswer<LabelsResult> BeginLabelNames(const CallContext& context,
+                                              const LabelsRequest& request,
+                                              std::chrono::nanoseconds silence = {});
+  PendingAnswer<LabelsResult> BeginLabelValues(const CallContext& context, const std::string& label,
+                                               const LabelsRequest& request,
+                                               std::chrono::nanoseconds silence = {});
   /// Frames of wire/query_messages.h.
   std::unique_ptr<FrameReader> Query(const CallContext& context, const wire::QueryRequest& request,
                                      const StreamOptions& options);
@@ -143,9 +154,11 @@ class Channel {
   Result<bool> Healthy(const CallContext& context);
 
  private:
-  template <typename Response, typename Request>
+  template <typename Response>
   PendingAnswer<Response> BeginCall(const CallContext& context, const std::string& method,
-                                    const Request& request, std::chrono::nanoseconds silence);
+                                    CallType type, std::string request,
+                                    std::chrono::nanoseconds silence,
+                                    typename PendingAnswer<Response>::AddFrame add);
 
   std::shared_ptr<Transport> transport_;
   ChannelOptions options_;

@@ -100,7 +100,7 @@ class StreamCall : public grpc::ClientReadReactor<grpc::ByteBuffer>,
         options_(options),
         target_(std::move(target)),
         path_(std::move(path)),
-        method_(MethodOf(path_, CallType::kServerStream)),
+        method_(MethodOf(path_, options.type)),
         observer_(std::move(observer)),
         dialer_(std::move(dialer)) {}
 

@@ -80,9 +80,14 @@ class MemoryStream : public std::enable_shared_from_this<MemoryStream> {
 };
 
 void MemoryStream::Open() {
-  auto stream = method_->stream
-                    ? method_->stream(serving_, request_)
-                    : Result<std::unique_ptr<FrameStream>>(UnimplementedError("not a stream"));
+  Result<std::unique_ptr<FrameStream>> stream = UnimplementedError("not a stream");
+  if (method_->stream) {
+    stream = method_->stream(serving_, request_);
+  } else if (options_.type == CallType::kUnary) {
+    Result<PinnedBytes> answer = method_->unary(serving_, request_);
+    if (!answer.ok()) return End(answer.status());
+    stream = MakeListStream({std::string(codec::AsText(answer->bytes()))});
+  }
   if (!stream.ok()) return End(stream.status());
   stream_ = std::move(*stream);
   Produce();

@@ -98,11 +98,10 @@ TEST(Admission, FortyTwoSidedQueriesFinishOnAStoreWithTwoSlots) {
   endpoint->Check(CallContext());
   ASSERT_TRUE(endpoint->queryable()) << endpoint->state()->last_error;
 
-  base::Executor io("io", 4), cpu("cpu", 2);
+  base::Executor cpu("cpu", 2);
   auto source = std::make_shared<fanout::FanoutSource>(
       fanout::FanoutOptions(),
-      [endpoint] { return std::vector<std::shared_ptr<fanout::Endpoint>>{endpoint}; }, &io,
-      &registry);
+      [endpoint] { return std::vector<std::shared_ptr<fanout::Endpoint>>{endpoint}; }, &registry);
   query::DriverOptions options;
   options.concurrent_max = kQueries;
   options.engine.executor = &cpu;

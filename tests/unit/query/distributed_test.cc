@@ -6,7 +6,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/executor.h"
 #include "base/number_text.h"
 #include "fanout/fanout_source.h"
 #include "leaf.h"
@@ -96,8 +95,7 @@ class DistributedTest : public ::testing::Test {
     std::vector<std::shared_ptr<fanout::Endpoint>> endpoints;
     for (const auto& leaf : leaves_) endpoints.push_back(leaf->endpoint);
     const auto all = [endpoints] { return endpoints; };
-    source_ =
-        std::make_shared<fanout::FanoutSource>(fanout::FanoutOptions(), all, &io_, &registry_);
+    source_ = std::make_shared<fanout::FanoutSource>(fanout::FanoutOptions(), all, &registry_);
     local_ = std::make_unique<Driver>(DriverOptions(), source_, &local_registry_);
     DriverOptions options;
     options.distributed = DistributedOptions{all, partition_labels_, {}};
@@ -198,7 +196,6 @@ class DistributedTest : public ::testing::Test {
   }
 
   metrics::Registry registry_, local_registry_;
-  base::Executor io_{"io", 4};
   std::vector<std::unique_ptr<Leaf>> leaves_;
   std::vector<std::string> partition_labels_;
   bool dedup_ = false;
