@@ -51,18 +51,6 @@ size_t LastExtreme(bool maximum, std::span<const double> v) {
   return best;
 }
 
-double Smoothed(std::span<const double> v, double smoothing, double trend) {
-  double level = v[0];
-  double before = 0;
-  double slope = v[1] - v[0];
-  for (size_t i = 1; i < v.size(); ++i) {
-    if (i > 1) slope = trend * (level - before) + (1 - trend) * slope;
-    before = level;
-    level = smoothing * v[i] + (1 - smoothing) * (level + slope);
-  }
-  return level;
-}
-
 }  // namespace
 
 size_t WindowScratch::held_bytes() const {
@@ -236,7 +224,9 @@ void WindowFunction::EvaluateFloats(std::span<const int64_t> t, std::span<const 
   const FunctionId id = spec_.id;
   const WindowGeometry& geometry = scratch->cache.Find(t, IsRateLike(id));
   scratch->visited += geometry.visited;
-  const bool pairs = IsRateLike(id) || id == FunctionId::kDeriv || id == FunctionId::kPredictLinear;
+  const bool pairs = IsRateLike(id) || id == FunctionId::kDeriv ||
+                     id == FunctionId::kPredictLinear ||
+                     id == FunctionId::kDoubleExponentialSmoothing;
   const std::vector<uint64_t>& valid = pairs ? geometry.two : geometry.any;
   switch (id) {
     case FunctionId::kRate:
@@ -260,11 +250,20 @@ void WindowFunction::EvaluateFloats(std::span<const int64_t> t, std::span<const 
       break;
     case FunctionId::kStddevOverTime:
     case FunctionId::kStdvarOverTime:
-      VarianceKernel(id == FunctionId::kStddevOverTime, geometry, v, out);
+      VarianceKernel(id == FunctionId::kStddevOverTime, geometry, v, &scratch->doubles, out);
       break;
     case FunctionId::kChanges:
     case FunctionId::kResets:
       PairCountKernel(id == FunctionId::kResets, geometry, v, &scratch->indices, out);
+      break;
+    case FunctionId::kDeriv:
+      RegressionKernel(spec_.window, geometry, v, {}, &scratch->doubles, out);
+      break;
+    case FunctionId::kPredictLinear:
+      RegressionKernel(spec_.window, geometry, v, spec_.param, &scratch->doubles, out);
+      break;
+    case FunctionId::kDoubleExponentialSmoothing:
+      SmoothKernel(geometry, v, spec_.param, spec_.second_param, &scratch->doubles, out);
       break;
     case FunctionId::kIrate:
     case FunctionId::kIdelta:
@@ -294,16 +293,10 @@ void WindowFunction::EvaluateInstantRate(const WindowGeometry& geometry, std::sp
 void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
                                        std::span<const double> v, double* out,
                                        uint64_t* present) const {
-  const bool regression = spec_.id == FunctionId::kDeriv ||
-                          spec_.id == FunctionId::kPredictLinear ||
-                          spec_.id == FunctionId::kDoubleExponentialSmoothing;
-  const std::vector<uint64_t>& valid = regression ? geometry.two : geometry.any;
-  ForEachBit(valid.data(), valid.size(), [&](size_t i) {
+  ForEachBit(geometry.any.data(), geometry.any.size(), [&](size_t i) {
     const uint32_t begin = geometry.begin[i];
     const uint32_t n = geometry.end[i] - begin;
     SetBit(present, i);
-    double slope = 0;
-    double intercept = 0;
     switch (spec_.id) {
       case FunctionId::kCountOverTime:
         out[i] = n;
@@ -313,15 +306,6 @@ void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span
         break;
       case FunctionId::kLastOverTime:
         out[i] = v[begin + n - 1];
-        break;
-      case FunctionId::kDeriv:
-        LinearRegression(t.subspan(begin, n), v.subspan(begin, n), t[begin], &slope, &intercept);
-        out[i] = slope;
-        break;
-      case FunctionId::kPredictLinear:
-        LinearRegression(t.subspan(begin, n), v.subspan(begin, n), spec_.window.grid.At(i), &slope,
-                         &intercept);
-        out[i] = slope * spec_.param[i] + intercept;
         break;
       case FunctionId::kMadOverTime:
         out[i] = MedianDeviation(v.subspan(begin, n));
@@ -339,9 +323,6 @@ void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span
         out[i] = static_cast<double>(t[begin + at]) / 1000;
         break;
       }
-      case FunctionId::kDoubleExponentialSmoothing:
-        out[i] = Smoothed(v.subspan(begin, n), spec_.param[i], spec_.second_param[i]);
-        break;
       default:
         out[i] = 1;
         break;  // present_over_time, absent_over_time.

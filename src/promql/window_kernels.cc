@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "promql/numerics.h"
+#include "promql/window_lanes.h"
 
 namespace thanos::promql {
 namespace {
@@ -111,80 +111,30 @@ double KahanAverage(const double* v, size_t n) {
   return sum / count + c / count;
 }
 
-// Windows are computed a few at a time: each is one chain of dependent additions, and together they
-// keep the machine busy. The order of additions within a window does not change.
-constexpr size_t kLanes = 4;
-
-struct Lanes {
-  double sum[kLanes] = {};
-  double c[kLanes] = {};
-
-  // KahanAdd() for every lane, with selects for branches.
-  void Add(const double* x) {
-    for (size_t l = 0; l < kLanes; ++l) {
-      const double s = sum[l];
-      const double t = s + x[l];
-      const bool keep = std::fabs(s) >= std::fabs(x[l]);
-      const double big = keep ? s : x[l];
-      const double small = keep ? x[l] : s;
-      const double next = c[l] + ((big - t) + small);
-      c[l] = std::fabs(t) > std::numeric_limits<double>::max() ? 0 : next;
-      sum[l] = t;
-    }
-  }
-};
-
-// The number of samples that windows i to i + kLanes - 1 have alike; 0 when they differ.
-size_t CommonLength(const WindowGeometry& geometry, size_t i) {
-  if (i + kLanes > geometry.begin.size()) return 0;
-  const uint32_t n = geometry.end[i] - geometry.begin[i];
-  for (size_t l = 1; l < kLanes; ++l) {
-    if (geometry.end[i + l] - geometry.begin[i + l] != n) return 0;
-  }
-  return n;
-}
-
-// False: a lane needs the scalar path, for sums that are not finite.
-bool SumLanes(bool average, const WindowGeometry& geometry, const double* v, size_t i, size_t n,
-              double* out) {
-  Lanes lanes;
-  const uint32_t* begin = geometry.begin.data() + i;
-  for (size_t k = 0; k < n; ++k) {
-    double x[kLanes];
-    for (size_t l = 0; l < kLanes; ++l) x[l] = v[begin[l] + k];
-    lanes.Add(x);
-  }
+// Sums of kLanes windows that lie side by side. False: window by window.
+bool SumSideBySide(bool average, const LaneLayout& layout, size_t i, double* out) {
+  const size_t n = layout.CommonLength(i, 1);
+  double compensations[kLanes];
+  if (n == 0 || !SumLanes(layout.Begin(i), n, out + i, compensations)) return false;
   const double count = static_cast<double>(n);
-  bool finite = true;
-  for (size_t l = 0; l < kLanes; ++l) {
-    finite &= std::isfinite(lanes.sum[l]);
-    out[i + l] = average ? lanes.sum[l] / count + lanes.c[l] / count : lanes.sum[l] + lanes.c[l];
+  for (size_t l = i; l < i + kLanes; ++l) {
+    const double c = compensations[l - i];
+    out[l] = average ? out[l] / count + c / count : out[l] + c;
   }
-  return finite;
+  return true;
 }
 
-void VarianceLanes(bool root, const WindowGeometry& geometry, const double* v, size_t i, size_t n,
-                   double* out) {
-  Lanes mean, squares;
-  const uint32_t* begin = geometry.begin.data() + i;
-  for (size_t k = 0; k < n; ++k) {
-    const double count = static_cast<double>(k + 1);
-    double x[kLanes], delta[kLanes], term[kLanes];
-    for (size_t l = 0; l < kLanes; ++l) {
-      x[l] = v[begin[l] + k];
-      delta[l] = x[l] - (mean.sum[l] + mean.c[l]);
-      term[l] = delta[l] / count;
-    }
-    mean.Add(term);
-    for (size_t l = 0; l < kLanes; ++l) {
-      term[l] = delta[l] * (x[l] - (mean.sum[l] + mean.c[l]));
-    }
-    squares.Add(term);
+double VarianceOf(std::span<const double> window) {
+  double count = 0;
+  double mean = 0, mean_c = 0;
+  double squares = 0, squares_c = 0;
+  for (const double x : window) {
+    ++count;
+    const double delta = x - (mean + mean_c);
+    KahanAdd(delta / count, mean, mean_c);
+    KahanAdd(delta * (x - (mean + mean_c)), squares, squares_c);
   }
-  for (size_t l = 0; l < kLanes; ++l) {
-    const double variance = (squares.sum[l] + squares.c[l]) / static_cast<double>(n);
-    out[i + l] = root ? std::sqrt(variance) : variance;
-  }
+  return (squares + squares_c) / count;
 }
 
 }  // namespace
@@ -201,20 +151,20 @@ void RateKernel(RateKind kind, const WindowGeometry& geometry, std::span<const d
 }
 
 void SumKernel(bool average, const WindowGeometry& geometry, std::span<const double> v,
-               std::vector<double>* prefix, double* out) {
+               std::vector<double>* scratch, double* out) {
   const size_t steps = geometry.begin.size();
   // Sums of integers are exact, whatever their order.
-  if (geometry.visited > 2 * v.size() && PrefixSums(v, prefix)) {
-    const double* sums = prefix->data();
+  if (geometry.visited > 2 * v.size() && PrefixSums(v, scratch)) {
+    const double* sums = scratch->data();
     for (size_t i = 0; i < steps; ++i) {
       out[i] = sums[geometry.end[i]] - sums[geometry.begin[i]];
       if (average) out[i] /= static_cast<double>(geometry.end[i] - geometry.begin[i]);
     }
     return;
   }
+  const LaneLayout layout(geometry, v, scratch);
   for (size_t i = 0; i < steps; ++i) {
-    if (const size_t n = CommonLength(geometry, i);
-        n > 0 && SumLanes(average, geometry, v.data(), i, n, out)) {
+    if (SumSideBySide(average, layout, i, out)) {
       i += kLanes - 1;
       continue;
     }
@@ -243,44 +193,53 @@ void ExtremeKernel(bool maximum, const WindowGeometry& geometry, std::span<const
   }
 }
 
-void QuantileKernel(const WindowGeometry& geometry, std::span<const double> v,
-                    std::span<const double> q, std::vector<double>* sorted, double* out) {
-  sorted->clear();
-  uint32_t begin = 0;
-  uint32_t end = 0;
-  const auto place = [sorted](double x) {
-    return std::lower_bound(sorted->begin(), sorted->end(), x, NanFirstLess);
-  };
-  for (size_t i = 0; i < geometry.begin.size(); ++i) {
-    if (geometry.begin[i] >= end) {  // Nothing is left of the last window.
-      sorted->clear();
-      begin = end = geometry.begin[i];
-    }
-    for (; begin < geometry.begin[i]; ++begin) sorted->erase(place(v[begin]));
-    for (; end < geometry.end[i]; ++end) sorted->insert(place(v[end]), v[end]);
-    if (!sorted->empty()) out[i] = QuantileOfSorted(q[i], *sorted);
-  }
-}
-
 void VarianceKernel(bool root, const WindowGeometry& geometry, std::span<const double> v,
-                    double* out) {
-  for (size_t i = 0; i < geometry.begin.size(); ++i) {
-    if (const size_t n = CommonLength(geometry, i); n > 0) {
-      VarianceLanes(root, geometry, v.data(), i, n, out);
-      i += kLanes - 1;
+                    std::vector<double>* scratch, double* out) {
+  constexpr size_t kGroups = 4;
+  const LaneLayout layout(geometry, v, scratch);
+  const size_t steps = geometry.begin.size();
+  for (size_t i = 0; i < steps;) {
+    const size_t n = layout.CommonLength(i, kGroups);
+    if (n > 0 && VarianceLanes(layout.Begin(i), n, out + i)) {
+      i += kGroups * kLanes;
       continue;
     }
-    double count = 0;
-    double mean = 0, mean_c = 0;
-    double squares = 0, squares_c = 0;
-    for (uint32_t k = geometry.begin[i]; k < geometry.end[i]; ++k) {
-      ++count;
-      const double delta = v[k] - (mean + mean_c);
-      KahanAdd(delta / count, mean, mean_c);
-      KahanAdd(delta * (v[k] - (mean + mean_c)), squares, squares_c);
+    out[i] = VarianceOf(v.subspan(geometry.begin[i], geometry.end[i] - geometry.begin[i]));
+    ++i;
+  }
+  for (size_t i = 0; root && i < steps; ++i) out[i] = std::sqrt(out[i]);
+}
+
+namespace {
+
+double Smoothed(std::span<const double> v, double smoothing, double trend) {
+  double level = v[0];
+  double before = 0;
+  double slope = v[1] - v[0];
+  for (size_t i = 1; i < v.size(); ++i) {
+    if (i > 1) slope = trend * (level - before) + (1 - trend) * slope;
+    before = level;
+    level = smoothing * v[i] + (1 - smoothing) * (level + slope);
+  }
+  return level;
+}
+
+}  // namespace
+
+void SmoothKernel(const WindowGeometry& geometry, std::span<const double> v,
+                  std::span<const double> smoothing, std::span<const double> trend,
+                  std::vector<double>* scratch, double* out) {
+  constexpr size_t kGroups = 4;
+  const LaneLayout layout(geometry, v, scratch);
+  for (size_t i = 0; i < geometry.begin.size();) {
+    if (const size_t n = layout.CommonLength(i, kGroups); n >= 2) {
+      SmoothLanes(layout.Begin(i), n, smoothing.data() + i, trend.data() + i, out + i);
+      i += kGroups * kLanes;
+      continue;
     }
-    const double variance = (squares + squares_c) / count;
-    out[i] = root ? std::sqrt(variance) : variance;
+    const size_t n = geometry.end[i] - geometry.begin[i];
+    if (n >= 2) out[i] = Smoothed(v.subspan(geometry.begin[i], n), smoothing[i], trend[i]);
+    ++i;
   }
 }
 
@@ -299,35 +258,6 @@ void PairCountKernel(bool resets, const WindowGeometry& geometry, std::span<cons
     if (geometry.end[i] <= geometry.begin[i]) continue;
     out[i] = static_cast<double>(counts[geometry.end[i] - 1] - counts[geometry.begin[i]]);
   }
-}
-
-void LinearRegression(std::span<const int64_t> t, std::span<const double> v, int64_t origin_ms,
-                      double* slope, double* intercept) {
-  double n = 0;
-  double x_sum = 0, x_c = 0, y_sum = 0, y_c = 0, xy_sum = 0, xy_c = 0, xx_sum = 0, xx_c = 0;
-  bool constant = true;
-  for (size_t i = 0; i < v.size(); ++i) {
-    if (v[i] != v[0]) constant = false;
-    ++n;
-    const double x = static_cast<double>(t[i] - origin_ms) / 1000;
-    KahanAdd(x, x_sum, x_c);
-    KahanAdd(v[i], y_sum, y_c);
-    KahanAdd(x * v[i], xy_sum, xy_c);
-    KahanAdd(x * x, xx_sum, xx_c);
-  }
-  if (constant) {
-    *slope = std::isinf(v[0]) ? kNaN : 0;
-    *intercept = std::isinf(v[0]) ? kNaN : v[0];
-    return;
-  }
-  x_sum += x_c;
-  y_sum += y_c;
-  xy_sum += xy_c;
-  xx_sum += xx_c;
-  const double covariance = xy_sum - x_sum * y_sum / n;
-  const double variance = xx_sum - x_sum * x_sum / n;
-  *slope = covariance / variance;
-  *intercept = y_sum / n - *slope * x_sum / n;
 }
 
 }  // namespace thanos::promql

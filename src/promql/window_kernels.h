@@ -18,7 +18,7 @@ void RateKernel(RateKind kind, const WindowGeometry& geometry, std::span<const d
 
 /// Kahan-Neumaier sums (or averages) of every window, in the reference's order.
 void SumKernel(bool average, const WindowGeometry& geometry, std::span<const double> v,
-               std::vector<double>* prefix, double* out);
+               std::vector<double>* scratch, double* out);
 
 /// Minimum or maximum of every window: NaN only when all are, the earliest of equals.
 void ExtremeKernel(bool maximum, const WindowGeometry& geometry, std::span<const double> v,
@@ -26,18 +26,25 @@ void ExtremeKernel(bool maximum, const WindowGeometry& geometry, std::span<const
 
 /// out[i] = q[i]-quantile of window i.
 void QuantileKernel(const WindowGeometry& geometry, std::span<const double> v,
-                    std::span<const double> q, std::vector<double>* sorted, double* out);
+                    std::span<const double> q, std::vector<double>* scratch, double* out);
 
 /// Population variance, or its root.
 void VarianceKernel(bool root, const WindowGeometry& geometry, std::span<const double> v,
-                    double* out);
+                    std::vector<double>* scratch, double* out);
+
+/// Double exponential smoothing of each window that has two samples; factors one a step.
+void SmoothKernel(const WindowGeometry& geometry, std::span<const double> v,
+                  std::span<const double> smoothing, std::span<const double> trend,
+                  std::vector<double>* scratch, double* out);
 
 /// Number of neighbours in the window whose pair counts: value changes, or counter resets.
 void PairCountKernel(bool resets, const WindowGeometry& geometry, std::span<const double> v,
                      std::vector<uint32_t>* prefix, double* out);
 
-/// Least squares over the samples of one window. `origin_ms` is where the intercept lies.
-void LinearRegression(std::span<const int64_t> t, std::span<const double> v, int64_t origin_ms,
-                      double* slope, double* intercept);
+/// Least squares over the samples of each window that has two: the slope, or with `ahead` (seconds,
+/// one a step) the value that far behind the step.
+void RegressionKernel(const WindowSpec& spec, const WindowGeometry& geometry,
+                      std::span<const double> v, std::span<const double> ahead,
+                      std::vector<double>* scratch, double* out);
 
 }  // namespace thanos::promql

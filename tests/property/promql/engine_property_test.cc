@@ -158,7 +158,7 @@ TEST(Execution, GivesAtEachStepWhatAnInstantQueryGives) {
 struct Window {
   std::vector<int64_t> t;
   std::vector<double> v;
-  int64_t start_ms, end_ms;
+  int64_t start_ms, end_ms, step_ms;  // step: the evaluation time, without the offset.
 };
 using Plain = std::function<std::optional<double>(const Window&)>;
 
@@ -316,6 +316,12 @@ std::vector<std::pair<std::string, Plain>> PlainFunctions() {
          if (w.v.size() < 2) return std::nullopt;
          return PlainSlope(w, w.t.front()).first;
        }},
+      {"predict_linear(m[R], 600)",
+       [](const Window& w) -> std::optional<double> {
+         if (w.v.size() < 2) return std::nullopt;
+         const auto [slope, intercept] = PlainSlope(w, w.step_ms);
+         return slope * 600 + intercept;
+       }},
       {"present_over_time(m[R])", some([](const Window&) { return 1.0; })},
       {"stddev_over_time(m[R])", some([](const Window& w) { return std::sqrt(PlainVariance(w)); })},
       {"mad_over_time(m[R])", some([](const Window& w) {
@@ -353,18 +359,23 @@ TEST(Windows, GiveWhatAPlainScanGives) {
   size_t windows = 0;
   ParserOptions parser;
   parser.experimental_functions = true;
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= 120; ++seed) {
     Random random(seed);
     testing::MemorySource source;
     testing::MemorySource::Samples& samples = source.At(Labels::Of({{"__name__", "m"}}));
     const int flavour = static_cast<int>(random() % 4);
+    const bool regular = seed % 2 == 0;
     double value = 0;
     int64_t t = static_cast<int64_t>(random() % 100000);
     for (int i = 0; i < 150; ++i) {
       value = RandomValue(random, flavour, std::isfinite(value) ? value : 0);
       samples.t.push_back(t);
-      samples.v.push_back(random() % 30 == 0 ? std::bit_cast<double>(model::kStaleNanBits) : value);
-      t += random() % 7 == 0 ? 90000 : 1000 + static_cast<int64_t>(random() % 20000);
+      const bool stale = random() % 30 == 0 && seed % 4 != 0;
+      samples.v.push_back(stale ? std::bit_cast<double>(model::kStaleNanBits) : value);
+      // Regular scrapes take other paths than irregular ones, as long as nothing is missing.
+      t += regular             ? 15000
+           : random() % 7 == 0 ? 90000
+                               : 1000 + static_cast<int64_t>(random() % 20000);
     }
     const int64_t range = 1000 * (1 + static_cast<int64_t>(random() % 400));
     const int64_t offset = 1000 * static_cast<int64_t>(random() % 100);
@@ -376,7 +387,8 @@ TEST(Windows, GiveWhatAPlainScanGives) {
           "[" + std::to_string(range) + "ms] offset " + std::to_string(offset) + "ms");
       params.start_ms = static_cast<int64_t>(random() % 50000);
       params.end_ms = params.start_ms + 1500000;
-      params.step_ms = 1000 + static_cast<int64_t>(random() % 60000);
+      params.step_ms = regular ? 15000 * (1 + static_cast<int64_t>(random() % 3))
+                               : 1000 + static_cast<int64_t>(random() % 60000);
       const Engine engine(EngineOptions{.parser = parser});
       THANOS_ASSERT_OK_AND_ASSIGN(auto query, engine.Prepare(params));
       THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult result, query->Run(CallContext(), source));
@@ -385,6 +397,7 @@ TEST(Windows, GiveWhatAPlainScanGives) {
         Window window;
         window.end_ms = result.grid.At(i) - offset;
         window.start_ms = window.end_ms - range;
+        window.step_ms = result.grid.At(i);
         for (size_t k = 0; k < samples.t.size(); ++k) {
           if (samples.t[k] <= window.start_ms || samples.t[k] > window.end_ms) continue;
           if (model::IsStaleNan(samples.v[k])) continue;
