@@ -55,6 +55,8 @@ class BudgetLease {
 
   /// Charges `bytes` more.
   Status Grow(size_t bytes);
+  /// Gives back `bytes` of them, or all.
+  void Shrink(size_t bytes);
   void Reset();
   size_t bytes() const { return bytes_; }
 

@@ -69,6 +69,13 @@ Status BudgetLease::Grow(size_t bytes) {
   return OkStatus();
 }
 
+void BudgetLease::Shrink(size_t bytes) {
+  if (!budget_) return;
+  bytes = std::min(bytes, bytes_);
+  budget_->Release(bytes);
+  bytes_ -= bytes;
+}
+
 void BudgetLease::Reset() {
   if (budget_ && bytes_ != 0) budget_->Release(bytes_);
   bytes_ = 0;

@@ -35,6 +35,16 @@ TEST(Budget, LeavesNothingChargedWhenAnAncestorRefuses) {
   EXPECT_EQ(process->used_bytes(), 0u);
 }
 
+TEST(BudgetLease, GivesBackAPart) {
+  const auto budget = Budget::Make("role", 10);
+  THANOS_ASSERT_OK_AND_ASSIGN(BudgetLease lease, BudgetLease::Take(budget, 8));
+  lease.Shrink(3);
+  EXPECT_EQ(lease.bytes(), 5u);
+  EXPECT_EQ(budget->used_bytes(), 5u);
+  lease.Shrink(100);
+  EXPECT_EQ(budget->used_bytes(), 0u);
+}
+
 TEST(BudgetLease, GivesBackWhenItGoesAway) {
   auto budget = Budget::Make("b", 10);
   {
