@@ -261,7 +261,7 @@ void AppendResult(const promql::QueryResult& result, std::string* out) {
   *out += "{\"resultType\":\"matrix\",\"result\":";
   std::vector<int64_t> grid_times(result.grid.count);
   for (size_t i = 0; i < grid_times.size(); ++i) grid_times[i] = result.grid.At(i);
-  promapi::MatrixWriter writer(out);
+  promapi::MatrixWriter writer(out, result.series.size());
   for (const promql::ResultSeries& series : result.series) {
     const bool own_times = !series.times.empty() || !series.histogram_times.empty();
     writer.AddSeries(series.labels, own_times ? series.times : std::span<const int64_t>(grid_times),

@@ -166,12 +166,20 @@ void AppendVectorHistogramJson(LabelsView labels, int64_t ms,
   *out += "]}";
 }
 
+// What the first series took tells about the rest.
+void MatrixWriter::MakeRoom() {
+  constexpr size_t kSeen = 64;
+  if (written_ != kSeen || series_ <= kSeen) return;
+  const size_t expected = (out_->size() - begin_) / kSeen * series_;
+  out_->reserve(begin_ + expected + expected / 16);
+}
+
 void MatrixWriter::AddSeries(LabelsView labels, std::span<const int64_t> times,
                              std::span<const double> values, const uint64_t* present,
                              std::span<const int64_t> histogram_times, Histograms histograms) {
   RenderTimes(times);
-  if (!first_) *out_ += ',';
-  first_ = false;
+  MakeRoom();
+  if (written_++ > 0) *out_ += ',';
   *out_ += "{\"metric\":";
   AppendLabelsJson(labels, out_);
   bool any = false;

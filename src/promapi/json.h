@@ -37,7 +37,11 @@ void AppendHistogramJson(const model::FloatHistogram& histogram, std::string* ou
 /// The points of a series of a matrix. Times that recur in every series are rendered once.
 class MatrixWriter {
  public:
-  explicit MatrixWriter(std::string* out) : out_(out) { *out_ += '['; }
+  /// `series`, when known, spares the text its last doubling: it may be large.
+  explicit MatrixWriter(std::string* out, size_t series = 0) : out_(out), series_(series) {
+    *out_ += '[';
+    begin_ = out_->size();
+  }
   using Histograms = std::span<const std::shared_ptr<const model::FloatHistogram>>;
   /// Points i with present bit i (null: all); times[i] is its time. Histograms, one per time of
   /// theirs, may be null.
@@ -48,8 +52,10 @@ class MatrixWriter {
 
  private:
   void RenderTimes(std::span<const int64_t> times);
+  void MakeRoom();
   std::string* out_;
-  bool first_ = true;
+  const size_t series_;
+  size_t begin_ = 0, written_ = 0;
   std::vector<int64_t> rendered_for_;
   std::string time_text_;  // `[<time>,"` for each time, back to back.
   std::vector<uint32_t> time_ends_;

@@ -36,6 +36,13 @@ Status GrowingLease::Grow(size_t bytes) {
   return OkStatus();
 }
 
+void GrowingLease::Shrink(size_t bytes) {
+  held_ -= std::min<uint64_t>(bytes, held_);
+  const size_t waiting = std::min(bytes, pending_);
+  pending_ -= waiting;
+  lease_.Shrink(bytes - waiting);
+}
+
 OperatorTraits AggregateTraits(const AggregateSpec& spec, double bytes_per_group_step) {
   OperatorTraits traits;
   traits.name = spec.text;
@@ -282,21 +289,29 @@ class Reduce final : public Operator {
       builder.Add({builder.CopyLabels(index_.labels(emitted_)), index_.drop_name(emitted_), values,
                    bits, builder.CopyHistograms(cells_.column())});
       group = Group();
+      lease_.Shrink(GroupBytes());
     }
     return builder.Finish();
   }
   uint64_t held_bytes() const override { return lease_.held_bytes(); }
 
  private:
+  // What every group takes to the end, beside its labels.
+  static constexpr size_t kGroupBytes = 128;
+
+  // What goes when the group is handed over.
+  size_t GroupBytes() const {
+    return static_cast<size_t>(reducer_->bytes_per_group_step() * static_cast<double>(grid_.count));
+  }
+
   Status Add(const Row& row) {
     const size_t number = index_.Find(row);
     if (number == groups_.size()) {
       Group& group = groups_.emplace_back();
       reducer_->Begin(&group);
       group.seen.assign(grid_.words(), 0);
-      THANOS_RETURN_IF_ERROR(lease_.Grow(index_.labels(number).encoded().size() + 128 +
-                                         static_cast<size_t>(reducer_->bytes_per_group_step() *
-                                                             static_cast<double>(grid_.count))));
+      THANOS_RETURN_IF_ERROR(
+          lease_.Grow(GroupBytes() + kGroupBytes + index_.labels(number).encoded().size()));
     }
     Group& group = groups_[number];
     for (size_t w = 0; w < grid_.words(); ++w) group.seen[w] |= row.present[w];

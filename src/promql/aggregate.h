@@ -68,7 +68,9 @@ class GrowingLease {
  public:
   explicit GrowingLease(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {}
   Status Grow(size_t bytes);
-  /// All that was asked for, whether there is a budget or not.
+  /// What was asked for and is gone.
+  void Shrink(size_t bytes);
+  /// All that is held, whether there is a budget or not.
   uint64_t held_bytes() const { return held_; }
 
  private:

@@ -3,7 +3,8 @@
 //   step
 //                                   0: instant) and the expression, by tabs. Prints two lines a
 //                                   case:
-//                                   {"cpu":s,"samples":n,"held":bytes,"rss":bytes} and the result.
+//                                   {"cpu":s,"samples":n,"held":bytes,"rss":bytes,…} and the
+//                                   result.
 //   promqlblocks make DIR SERIES SAMPLES INTERVAL_MS    one block of counters and gauges.
 #include <algorithm>
 #include <cstdio>
@@ -55,7 +56,7 @@ std::string ResultJson(const promql::QueryResult& result) {
   }
   std::vector<int64_t> times(result.grid.count);
   for (size_t i = 0; i < times.size(); ++i) times[i] = result.grid.At(i);
-  promapi::MatrixWriter writer(&out);
+  promapi::MatrixWriter writer(&out, result.series.size());
   for (const promql::ResultSeries& series : result.series) {
     writer.AddSeries(series.labels, times, series.values, series.present, times, series.histograms);
   }
@@ -81,6 +82,7 @@ bool RunCase(const promql::Engine& engine, SeriesSource& source, const std::stri
   params.select.aggregates_by_function = false;
   std::string body;
   uint64_t samples = 0;
+  long rss = 0;  // Of the query, without the text.
   const auto budget = Budget::Make("bench", 0);
   const double before = CpuSeconds();
   for (int i = 0; i < repetitions; ++i) {
@@ -91,11 +93,13 @@ bool RunCase(const promql::Engine& engine, SeriesSource& source, const std::stri
       return std::fprintf(stderr, "%s\n", result.status().ToString().c_str()), false;
     }
     samples = result->stats.samples_decoded;
+    if (i == 0) rss = PeakRssBytes();
     body = ResultJson(*result);
   }
-  std::printf("{\"cpu\":%.9g,\"samples\":%llu,\"held\":%zu,\"rss\":%ld}\n%s\n",
-              (CpuSeconds() - before) / repetitions, static_cast<unsigned long long>(samples),
-              budget->peak_bytes(), PeakRssBytes(), body.c_str());
+  std::printf(
+      "{\"cpu\":%.9g,\"samples\":%llu,\"held\":%zu,\"rss\":%ld,\"rss_with_text\":%ld}\n%s\n",
+      (CpuSeconds() - before) / repetitions, static_cast<unsigned long long>(samples),
+      budget->peak_bytes(), rss, PeakRssBytes(), body.c_str());
   std::fflush(stdout);
   return true;
 }
