@@ -8,7 +8,7 @@
 #include "base/number_text.h"
 #include "base/time_text.h"
 #include "promapi/params.h"
-#include "query/annotations.h"
+#include "query/texts.h"
 
 namespace thanos::api {
 namespace {
@@ -210,7 +210,7 @@ net::HttpResponse AnswerFailure(const query::QueryFailure& failure) {
   if (code == StatusCode::kDeadlineExceeded) {
     return Failure(ErrorKind::kTimeout, "query timed out in expression evaluation");
   }
-  return Failure(ErrorKind::kExecution, status.message());
+  return Failure(ErrorKind::kExecution, query::SelectErrorText(status));
 }
 
 Warnings AllWarnings(const promql::QueryResult& result, const Warnings& notes) {

@@ -11,6 +11,7 @@
 #include "fanout/endpoint_set.h"
 #include "fanout/fanout_source.h"
 #include "fanout/federation.h"
+#include "fanout/limited_source.h"
 #include "fanout/store_server.h"
 #include "query/driver.h"
 #include "query/query_server.h"
@@ -140,9 +141,13 @@ class QueryRole : public Role {
   }
 
   void MakeDriver() {
-    source_ = std::make_shared<fanout::FanoutSource>(
+    const auto all = std::make_shared<fanout::FanoutSource>(
         fanout::FanoutOptions{.selector_labels = parts_.selector_labels},
         [this] { return endpoints_->All(); }, process_.registry);
+    source_ =
+        fanout::LimitSource(all, {flags_.series_max, flags_.samples_max, ""}, process_.registry);
+    grpc_source_ = fanout::LimitSource(
+        all, {flags_.series_max, flags_.samples_max, "send series response: "}, process_.registry);
     query::DriverOptions options;
     options.timeout = std::chrono::nanoseconds(flags_.timeout_ns);
     options.concurrent_max = static_cast<size_t>(std::max<int64_t>(flags_.concurrent_max, 1));
@@ -152,6 +157,9 @@ class QueryRole : public Role {
     options.dynamic_lookback = flags_.dynamic_lookback;
     options.lookback_ms = flags_.lookback_ns / 1000000;
     options.log = parts_.log;
+    if (!flags_.active_query_path.empty()) {
+      options.engine_queries_max = static_cast<double>(options.concurrent_max);
+    }
     options.engine.executor = &cpu_;
     options.engine.parser = ParserFlags();
     if (flags_.mode == "distributed") {
@@ -256,11 +264,7 @@ class QueryRole : public Role {
       }
     }
     rpc::Services services;
-    services.store = fanout::MakeStoreService(source_,
-                                              {.series_max = flags_.series_max,
-                                               .samples_max = flags_.samples_max,
-                                               .limit_text_prefix = "send series response: "},
-                                              process_.registry);
+    services.store = fanout::MakeStoreService(grpc_source_, {}, process_.registry);
     services.query = MakeQueryService();
     services.rules = federation_;
     services.targets = federation_;
@@ -289,7 +293,7 @@ class QueryRole : public Role {
   base::Executor cpu_;
   std::shared_ptr<rpc::CallObserver> call_metrics_;
   std::unique_ptr<fanout::EndpointSet> endpoints_;
-  std::shared_ptr<fanout::FanoutSource> source_;
+  std::shared_ptr<SeriesSource> source_, grpc_source_;
   std::shared_ptr<fanout::Federation> federation_;
   std::unique_ptr<query::Driver> driver_;
   std::unique_ptr<api::ApiRoutes> routes_;

@@ -6,6 +6,7 @@
 #include "base/time_text.h"
 #include "bucketblocks/shipper.h"
 #include "cmd/servers.h"
+#include "fanout/limited_source.h"
 #include "fanout/store_server.h"
 #include "net/http_client.h"
 #include "net/http_client_config.h"
@@ -196,12 +197,10 @@ class SidecarRole : public Role {
     rpc::Services services;
     const auto budget = servers_.budgets().Show(
         Budget::Make("all calls of the sidecar", flags_.memory_budget, "store.memory-budget"));
-    services.store = fanout::MakeStoreService(source_,
-                                              {.series_max = flags_.series_max,
-                                               .samples_max = flags_.samples_max,
-                                               .limit_text_prefix = "",
-                                               .budget = budget},
-                                              process_.registry);
+    const fanout::SelectLimits limits{flags_.series_max, flags_.samples_max, ""};
+    services.store =
+        fanout::MakeStoreService(fanout::LimitSource(source_, limits, process_.registry),
+                                 {.budget = budget}, process_.registry);
     services.info = fanout::MakeInfoService(source_,
                                             {.component = "sidecar",
                                              .rules = true,

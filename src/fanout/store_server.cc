@@ -10,7 +10,6 @@ namespace thanos::fanout {
 namespace {
 
 constexpr uint32_t kBatchSeriesMax = 10000;
-constexpr uint64_t kSamplesPerChunk = 120;
 // A frame is cut when its series pass this; one series may.
 constexpr size_t kFrameBytes = 1 << 20;
 
@@ -23,11 +22,9 @@ struct ServerMetrics {
 class SeriesStream : public rpc::FrameStream {
  public:
   SeriesStream(const CallContext& context, std::unique_ptr<SeriesCursor> cursor,
-               const SelectRequest& request, const StoreServerOptions& options,
-               const ServerMetrics& metrics)
+               const SelectRequest& request, const ServerMetrics& metrics)
       : context_(context),
         cursor_(std::move(cursor)),
-        options_(options),
         metrics_(metrics),
         frame_series_(std::clamp<uint32_t>(request.batch_series, 1, kBatchSeriesMax)),
         batched_(request.batch_series > 1),
@@ -60,7 +57,7 @@ class SeriesStream : public rpc::FrameStream {
       at_ = 0;
       ended_ = batch_ == nullptr;
       for (std::string& warning : cursor_->TakeWarnings()) warnings_.push_back(std::move(warning));
-      if (batch_) THANOS_RETURN_IF_ERROR(Count(*batch_));
+      if (batch_) Count(*batch_);
     }
   }
 
@@ -88,26 +85,13 @@ class SeriesStream : public rpc::FrameStream {
     return std::optional<base::PinnedBytes>(wire::EncodeHintsFrame(hints));
   }
 
-  Status Count(const SeriesBatch& batch) {
+  void Count(const SeriesBatch& batch) {
     series_ += batch.series().size();
     for (const SeriesView& series : batch.series()) chunks_ += series.chunks.size();
-    if (options_.series_max != 0 && series_ > options_.series_max) {
-      return UnknownError(options_.limit_text_prefix + "failed to send series: limit " +
-                          std::to_string(options_.series_max) + " violated (got " +
-                          std::to_string(series_) + ")");
-    }
-    const uint64_t samples = chunks_ * kSamplesPerChunk;
-    if (options_.samples_max != 0 && samples > options_.samples_max) {
-      return UnknownError(options_.limit_text_prefix + "failed to send samples: limit " +
-                          std::to_string(options_.samples_max) + " violated (got " +
-                          std::to_string(samples) + ")");
-    }
-    return OkStatus();
   }
 
   CallContext context_;
   std::unique_ptr<SeriesCursor> cursor_;
-  StoreServerOptions options_;
   ServerMetrics metrics_;
   const size_t frame_series_;
   const bool batched_, abort_;
@@ -145,7 +129,7 @@ class StoreServer : public rpc::StoreService {
                                  : context;
     THANOS_ASSIGN_OR_RETURN(std::unique_ptr<SeriesCursor> cursor, source_->Select(call, inner));
     return std::unique_ptr<rpc::FrameStream>(
-        std::make_unique<SeriesStream>(call, std::move(cursor), request, options_, metrics_));
+        std::make_unique<SeriesStream>(call, std::move(cursor), request, metrics_));
   }
   Result<LabelsResult> LabelNames(const CallContext& context,
                                   const LabelsRequest& request) override {

@@ -13,11 +13,6 @@
 namespace thanos::fanout {
 
 struct StoreServerOptions {
-  /// Of one Series call; 0 is none. Samples are counted as 120 a chunk.
-  uint64_t series_max = 0;
-  uint64_t samples_max = 0;
-  /// Where a source checks limits itself before it reads (the store gateway), these stay 0.
-  std::string limit_text_prefix = {};
   /// Parent of each call's budget; null is none.
   std::shared_ptr<Budget> budget = nullptr;
 };

@@ -13,7 +13,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-const metrics::LabelPairs kEngineLabels = {{"engine", "prometheus"}, {"mode", "local"}};
+double SecondsSince(Clock::time_point before) {
+  return std::chrono::duration<double>(Clock::now() - before).count();
+}
 
 promql::EngineOptions WithLookback(promql::EngineOptions engine, int64_t lookback_ms) {
   if (lookback_ms > 0) engine.lookback_ms = lookback_ms;
@@ -28,26 +30,15 @@ Driver::Driver(DriverOptions options, std::shared_ptr<SeriesSource> source,
       source_(std::move(source)),
       engine_(WithLookback(options_.engine, options_.lookback_ms)),
       gate_(options_.concurrent_max, registry, "thanos_query_concurrent_gate_queries"),
-      running_(registry->AddGauge("prometheus_engine_queries",
-                                  "The current number of queries being executed or waiting.",
-                                  kEngineLabels)),
-      samples_(registry->AddCounter("prometheus_engine_query_samples_total",
-                                    "The total number of samples loaded by all queries.",
-                                    kEngineLabels)),
+      metrics_(registry, options_.engine_queries_max, options_.distributed.has_value()),
+      selects_(registry),
+      counted_(selects_.Count(source_.get())),
       fragments_(registry->AddCounter(
           "thanos_query_distributed_fragments_total",
           "Parts of queries that other queriers evaluated in distributed mode.")),
       fallbacks_(registry->AddCounter(
           "thanos_query_distributed_fallbacks_total",
-          "Queries of distributed mode whose parts had to be evaluated here after all.")),
-      seconds_(registry->AddHistogramFamily("prometheus_engine_query_duration_histogram_seconds",
-                                            "Query timings",
-                                            metrics::ExponentialBounds(0.01, 2, 14))) {
-  registry
-      ->AddGauge("prometheus_engine_queries_concurrent_max",
-                 "The max number of concurrent queries.", kEngineLabels)
-      .Set(static_cast<double>(options_.concurrent_max));
-}
+          "Queries of distributed mode whose parts had to be evaluated here after all.")) {}
 
 // Coarse data has a point each 5 minutes or hour: an instant selector looks back at least as far.
 int64_t Driver::LookbackFor(const promql::QueryParams& params) const {
@@ -77,6 +68,7 @@ Result<promql::QueryResult> Driver::Run(const CallContext& context, promql::Quer
                                         const std::optional<LabelBinding>& binding) {
   params.lookback_ms = LookbackFor(params);
   const bool range = params.step_ms != 0;
+  const auto begin = Clock::now();
   Span step(context, range ? "range_query_create" : "instant_query_create");
   auto prepared = engine_.Prepare(params);
   step.Fail(prepared.status());
@@ -84,11 +76,13 @@ Result<promql::QueryResult> Driver::Run(const CallContext& context, promql::Quer
     *failure = {Phase::kPrepare, prepared.status()};
     return prepared.status();
   }
+  const double prepare_seconds = SecondsSince(begin);
   const CallContext request = RequestContext(context, timeout);
   QueryLog::Entry entry;
   if (options_.log) entry = options_.log->Begin(request, params);
   CallContext running = options_.log ? entry.context() : request;
   step = Span(context, "query_gate_ismyturn");
+  const auto queued = Clock::now();
   auto pass = gate_.Enter(running);
   step.Fail(pass.status());
   if (!pass.ok()) {
@@ -99,21 +93,18 @@ Result<promql::QueryResult> Driver::Run(const CallContext& context, promql::Quer
   step = Span(context, range ? "range_query_exec" : "instant_query_exec");
   running = step.Enter(running);
   std::unique_ptr<SeriesSource> bound;
-  if (binding) bound = BindSource(source_.get(), *binding);
-  SeriesSource& source = bound ? *bound : *source_;
-  running_.Add(1);
+  if (binding) bound = BindSource(counted_.get(), *binding);
+  SeriesSource& source = bound ? *bound : *counted_;
+  metrics_.Began(params.select.hints);
   const auto start = Clock::now();
   auto result = Evaluate(running, params, **prepared, source, binding);
-  running_.Add(-1);
   step.Fail(result.status());
-  seconds_.With({{"engine", "prometheus"}, {"mode", "local"}, {"slice", "inner_eval"}})
-      .Observe(std::chrono::duration<double>(Clock::now() - start).count());
-  entry.Finish(result.status(), result.ok() ? result->stats.samples_decoded : 0);
-  if (!result.ok()) {
-    *failure = {Phase::kRun, result.status()};
-    return result;
-  }
-  samples_.Add(static_cast<double>(result->stats.samples_decoded));
+  const uint64_t samples = result.ok() ? result->stats.samples_decoded : 0;
+  metrics_.Ended(params.select.hints, samples,
+                 std::chrono::duration<double>(start - queued).count(), prepare_seconds,
+                 SecondsSince(start));
+  entry.Finish(result.status(), samples);
+  if (!result.ok()) *failure = {Phase::kRun, result.status()};
   return result;
 }
 

@@ -13,6 +13,7 @@
 #include "metrics/registry.h"
 #include "promql/engine.h"
 #include "query/bound_source.h"
+#include "query/engine_metrics.h"
 #include "query/fair_gate.h"
 #include "query/query_log.h"
 #include "thanos/call_context.h"
@@ -36,7 +37,8 @@ struct DriverOptions {
   bool dynamic_lookback = true;
   int64_t lookback_ms = 0;  // 0: the engine's 5 minutes.
   std::optional<DistributedOptions> distributed = std::nullopt;
-  std::shared_ptr<QueryLog> log;  // May be null.
+  std::shared_ptr<QueryLog> log;   // May be null.
+  double engine_queries_max = -1;  // As a metric shows it: Prometheus' bound, which Thanos lacks.
 };
 
 /// What went wrong, where: the HTTP API answers by it.
@@ -80,9 +82,10 @@ class Driver {
   std::shared_ptr<SeriesSource> source_;
   promql::Engine engine_;
   FairGate gate_;
-  metrics::Gauge running_;
-  metrics::Counter samples_, fragments_, fallbacks_;
-  metrics::HistogramFamily seconds_;
+  const EngineMetrics metrics_;
+  const SelectCounter selects_;
+  const std::unique_ptr<SeriesSource> counted_;  // source_ with its selects counted.
+  metrics::Counter fragments_, fallbacks_;
 };
 
 }  // namespace thanos::query

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/time_text.h"
-#include "query/annotations.h"
+#include "query/texts.h"
 
 namespace thanos::query {
 namespace {
@@ -171,7 +171,7 @@ class QueryServer : public rpc::QueryService {
       return std::unique_ptr<rpc::FrameStream>(
           std::make_unique<ResultStream>(*std::move(result), request.batch_series));
     }
-    const std::string text(failure.status.message());
+    const std::string text = SelectErrorText(failure.status);
     if (failure.phase == Phase::kPrepare) return UnknownError(text);
     // The caller's own end needs no warning.
     THANOS_RETURN_IF_ERROR(context.Check());

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_peer.h"
+#include "fanout/limited_source.h"
 #include "series/batch_builder.h"
 #include "wire/series_frame.h"
 
@@ -100,7 +101,7 @@ class FanoutSourceTest : public ::testing::Test {
     Warnings warnings;
     bool partial = false;
   };
-  static Answer Select(FanoutSource& source, const CallContext& context,
+  static Answer Select(SeriesSource& source, const CallContext& context,
                        PartialStrategy partial = PartialStrategy::kWarn) {
     SelectRequest request;
     request.matchers = {model::Matcher::Equal("__name__", "m")};
@@ -227,6 +228,20 @@ TEST_F(FanoutSourceTest, TheCallersOwnMemoryLimitIsAnErrorNotAWarning) {
       CallContext().WithBudget(Budget::Make("query", 1000, "query.memory-limit"));
   EXPECT_THAT(Select(*source, context).status,
               StatusIs(StatusCode::kResourceExhausted, HasSubstr("query.memory-limit")));
+}
+
+TEST_F(FanoutSourceTest, LimitsHoldForWhoeverSelects) {
+  for (const char* name : {"a", "b", "c"}) Add(name);
+  std::shared_ptr<SeriesSource> all = Make();
+  EXPECT_EQ(Select(*LimitSource(all, {3, 0, "prefix: "}, &registry_), CallContext()).stores.size(),
+            3u);
+  const Answer answer = Select(*LimitSource(all, {2, 0, "prefix: "}, &registry_), CallContext());
+  EXPECT_THAT(answer.status, StatusIs(StatusCode::kUnknown,
+                                      "prefix: failed to send series: limit 2 violated (got 3)"));
+  EXPECT_THAT(
+      registry_.Render(metrics::Format::kText),
+      ::testing::AllOf(HasSubstr("thanos_store_selects_dropped_total{reason=\"series\"} 1"),
+                       HasSubstr("thanos_store_selects_dropped_total{reason=\"chunks\"} 0")));
 }
 
 }  // namespace

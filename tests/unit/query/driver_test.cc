@@ -200,5 +200,27 @@ TEST(Driver, ABindingHoldsEverySelector) {
   EXPECT_EQ(model::ToString(source->last_matchers), "{tenant_id=\"t1\"}");
 }
 
+TEST(Driver, QueriesCountForTheEngineTheyName) {
+  metrics::Registry registry;
+  auto source = std::make_shared<LeafSource>();
+  source->data.At(Labels::Of({{"__name__", "m"}})) = {{60'000}, {1}, {}, {}};
+  Driver driver({}, source, &registry);
+  promql::QueryParams params = Instant("m + m");
+  QueryFailure failure;
+  ASSERT_TRUE(driver.Run(CallContext(), params, {}, &failure).ok());
+  params.select.hints = promql::HintStyle::kThanos;
+  ASSERT_TRUE(driver.Run(CallContext(), params, {}, &failure).ok());
+  const std::string text = registry.Render(metrics::Format::kText);
+  for (const char* line :
+       {"prometheus_engine_queries{engine=\"prometheus\",mode=\"local\"} 0",
+        "prometheus_engine_query_samples_total{engine=\"prometheus\",mode=\"local\"} 4",
+        "thanos_engine_queries_total{engine=\"thanos\",mode=\"local\"} 1",
+        "thanos_engine_queries_total{engine=\"thanos\",mode=\"distributed\"} 0",
+        "thanos_query_concurrent_selects_gate_selects_total 4",
+        "thanos_query_concurrent_selects_gate_selects_in_flight 0"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
 }  // namespace
 }  // namespace thanos::query
