@@ -40,6 +40,8 @@ StreamRequest RequestFor(const BlockSelection& selection, const SelectRequest& r
   out.min_ms = request.min_ms;
   out.max_ms = request.max_ms;
   out.remove = request.without_labels;
+  out.limit = request.shard ? 0 : request.limit;  // A shard's share is not known beforehand.
+  out.skip_chunks = request.skip_chunks;
   if (external_labels) {
     LabelsBuilder builder(selection.block->external_labels().view());
     for (const std::string& name : request.without_labels) builder.Remove(name);

@@ -39,8 +39,10 @@ Status TakeChunk(const CallContext& context, base::RangeReader& segment,
     if (offset > segment.size() || chunk.stored_bytes > segment.size() - offset) {
       return DataLossError("chunk passes the end of its segment");
     }
-    if (options.limiter != nullptr) {
-      THANOS_RETURN_IF_ERROR(options.limiter->ReserveBytes(chunk.stored_bytes));
+    THANOS_RETURN_IF_ERROR(options.ReserveBytes(chunk.stored_bytes));
+    if (ReadStats* stats = options.stats()) {
+      stats->chunks.refetched.fetch_add(1, std::memory_order_relaxed);
+      stats->chunks.fetched_bytes.fetch_add(chunk.stored_bytes, std::memory_order_relaxed);
     }
     THANOS_ASSIGN_OR_RETURN(bytes, segment.Read(context, offset, chunk.stored_bytes));
     THANOS_ASSIGN_OR_RETURN(chunk, ReadStoredChunk(bytes.bytes()));
@@ -63,13 +65,11 @@ Status RunJob(const CallContext& context, std::span<ChunkTask> tasks, const File
     const uint64_t begin = tasks[i].wanted.meta.offset();
     spans.push_back({begin, begin + std::max<uint64_t>(tasks[i].wanted.bytes_guess, 16)});
   }
-  FetchOptions fetch;
-  fetch.gap_bytes_max = options.gap_bytes_max;
-  fetch.executor = options.executor;
-  if (options.limiter != nullptr) {
-    fetch.admit = [&](uint64_t bytes) { return options.limiter->ReserveBytes(bytes); };
-  }
-  THANOS_ASSIGN_OR_RETURN(auto fetched, FetchRanges(context, *segment, spans, fetch));
+  ReadStats* stats = options.stats();
+  const ReadTimer timer(stats == nullptr ? nullptr : &stats->chunks.fetch_ns);
+  THANOS_ASSIGN_OR_RETURN(
+      auto fetched, FetchRanges(context, *segment, spans, options.Fetch(&ReadStats::chunks)));
+  uint64_t bytes = 0;
   for (size_t i = 0; i < job.order.size(); ++i) {
     ChunkTask& task = tasks[job.order[i]];
     task.piece_bytes = fetched[i].piece_bytes;
@@ -78,6 +78,11 @@ Status RunJob(const CallContext& context, std::span<ChunkTask> tasks, const File
       task.encoding = ChunkEncoding::kNone;
       return ConcernsAll(status) ? status : status.WithContext(PlaceOf(task));
     }
+    bytes += task.data.size();
+  }
+  if (stats != nullptr) {
+    stats->chunks.Touch(job.order.size(), bytes);
+    stats->chunks.fetched.fetch_add(job.order.size(), std::memory_order_relaxed);
   }
   return OkStatus();
 }
@@ -123,6 +128,8 @@ std::vector<FileJob> JobsOf(std::span<const ChunkTask> tasks, std::vector<size_t
 Status LoadChunks(const CallContext& context, std::span<ChunkTask> tasks,
                   const BlockReadOptions& options, std::vector<StreamFailure>* failures) {
   if (tasks.empty()) return OkStatus();
+  ReadStats* stats = options.stats();
+  const ReadTimer timer(stats == nullptr ? nullptr : &stats->chunks_wall_ns);
   std::vector<size_t> order;
   const std::vector<FileJob> jobs = JobsOf(tasks, &order);
   std::mutex mutex;

@@ -39,6 +39,7 @@ Result<std::vector<Postings>> IndexPostingsFetcher::Fetch(const CallContext& con
     if (!list.ok()) {
       return list.status().WithContext(index_->name() + " at " + std::to_string(spans[i].begin));
     }
+    if (keep_) keep_(ranges[order[i]], fetched[i].bytes.bytes());
     out[order[i]] = std::move(*list);
   }
   return out;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -22,6 +23,10 @@ class IndexPostingsFetcher : public PostingsFetcher {
  public:
   IndexPostingsFetcher(base::RangeReader* index, FetchOptions options)
       : index_(index), options_(std::move(options)) {}
+  /// Told of each list that was read and found right, with its bytes as DecodePostingsList takes
+  /// them.
+  using Keep = std::function<void(const PostingsRange& range, std::span<const std::byte> bytes)>;
+  void set_keep(Keep keep) { keep_ = std::move(keep); }
   /// In the order asked for; ranges may come in any order.
   Result<std::vector<Postings>> Fetch(const CallContext& context,
                                       std::span<const PostingsRange> ranges) override;
@@ -29,6 +34,7 @@ class IndexPostingsFetcher : public PostingsFetcher {
  private:
   base::RangeReader* index_;
   FetchOptions options_;
+  Keep keep_;
 };
 
 }  // namespace thanos::block

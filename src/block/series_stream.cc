@@ -4,8 +4,8 @@
 #include <deque>
 #include <optional>
 
-#include "block/postings_list.h"
-#include "block/postings_plan.h"
+#include "block/postings_expand.h"
+#include "block/series_load.h"
 #include "thanos/trace.h"
 
 namespace thanos::block {
@@ -35,6 +35,7 @@ struct SeriesStream::State {
   StreamRequest request;
   BlockReadOptions options;
   bool opened = false;
+  bool reserves_by_batch = false;  // Series are limited as they are read, not all at first.
   enum { kPlain, kStacked, kSorted } order = kPlain;
 
   model::Matchers deferred;
@@ -59,17 +60,6 @@ struct SeriesStream::State {
   size_t next_sorted = 0;
   bool sorted_ready = false;
 
-  FetchOptions Fetch() const {
-    FetchOptions fetch;
-    fetch.gap_bytes_max = options.gap_bytes_max;
-    fetch.executor = options.executor;
-    if (options.limiter != nullptr) {
-      fetch.admit = [limiter = options.limiter](uint64_t bytes) {
-        return limiter->ReserveBytes(bytes);
-      };
-    }
-    return fetch;
-  }
   // Limits and cancellation concern the call, not the block.
   Status Context(const Status& status) const {
     switch (status.code()) {
@@ -82,9 +72,6 @@ struct SeriesStream::State {
     }
   }
 
-  std::vector<ByteSpan> EntrySpans(std::span<const uint32_t> batch_references) const;
-  Result<SeriesBytes> ReadEntry(uint64_t offset, const base::PinnedBytes& fetched,
-                                base::PinnedBytes* refetched) const;
   Status AddHead(uint32_t reference, const SeriesEntry& series, const ChunkMeta* next_chunk);
   bool KeepLabels(const SeriesEntry& series, Status* status);
   void SelectChunks(const SeriesEntry& series, const ChunkMeta* next_chunk, SeriesHead* head) const;
@@ -120,60 +107,30 @@ uint64_t SeriesStream::postings_count() const { return state_->references.size()
 Status SeriesStream::Open() {
   State& s = *state_;
   s.opened = true;
-  PlanOptions plan_options;
-  plan_options.series_bytes = s.options.plan_series_bytes;
-  PostingsPlan plan = PlanPostings(s.block->postings(), s.request.matchers, plan_options);
-  if (plan.empty) return OkStatus();
-  THANOS_ASSIGN_OR_RETURN(const auto lists_lease,
-                          BudgetLease::Take(s.context.budget(), 8 * plan.references));
-  IndexPostingsFetcher fetcher(&s.block->index(), s.Fetch());
   const Span span(s.context, "bucket_store_expanded_postings");
   if (span) span.Set("block.id", s.block->id());
-  THANOS_ASSIGN_OR_RETURN(s.references, ExecutePlan(span.Enter(s.context), plan, fetcher));
+  THANOS_ASSIGN_OR_RETURN(
+      ExpandedPostings expanded,
+      ExpandPostings(span.Enter(s.context), *s.block, s.request.matchers, s.options));
+  s.references = std::move(expanded.references);
+  s.deferred = std::move(expanded.deferred);
   THANOS_ASSIGN_OR_RETURN(s.references_lease,
                           BudgetLease::Take(s.context.budget(), 4 * s.references.size()));
-  s.deferred = std::move(plan.deferred);
-  if (s.options.limiter != nullptr && s.deferred.empty()) {
+  if (s.references.empty() && s.options.stats() != nullptr) ++s.options.stats()->empty_postings;
+  // A caller that wants few series does not touch the others.
+  if (s.request.limit != 0 && s.order != State::kSorted) {
+    // One at the front of the merge, one behind it to know the order by.
+    constexpr uint64_t kAhead = 2;
+    if (s.request.limit < s.batch_size) {
+      s.batch_size = static_cast<uint32_t>(std::min<uint64_t>(s.request.limit + kAhead,
+                                                              s.batch_size));
+    }
+    s.reserves_by_batch = true;
+  }
+  if (s.options.limiter != nullptr && s.deferred.empty() && !s.reserves_by_batch) {
     return s.options.limiter->ReserveSeries(s.references.size());
   }
   return OkStatus();
-}
-
-// An entry ends before the next one that is known begins.
-std::vector<ByteSpan> SeriesStream::State::EntrySpans(
-    std::span<const uint32_t> batch_references) const {
-  const uint64_t unit = block->reference_unit();
-  const uint64_t end = block->toc().series_end();
-  std::vector<ByteSpan> spans;
-  spans.reserve(batch_references.size());
-  for (size_t i = 0; i < batch_references.size(); ++i) {
-    const uint64_t begin = batch_references[i] * unit;
-    uint64_t stop = std::min(begin + options.series_bytes, end);
-    if (i + 1 < batch_references.size()) {
-      stop = std::min(stop, batch_references[i + 1] * unit);
-    }
-    spans.push_back({begin, std::max(begin, stop)});
-  }
-  return spans;
-}
-
-Result<SeriesBytes> SeriesStream::State::ReadEntry(uint64_t offset,
-                                                   const base::PinnedBytes& fetched,
-                                                   base::PinnedBytes* refetched) const {
-  const uint64_t end = block->toc().series_end();
-  if (offset < block->toc().series || offset >= end) {
-    return DataLossError("series reference lies outside the series");
-  }
-  THANOS_ASSIGN_OR_RETURN(SeriesBytes bytes, ReadSeriesBytes(fetched.bytes()));
-  if (!bytes.payload.empty()) return bytes;
-  if (bytes.entry_bytes > end - offset) {
-    return DataLossError("series entry passes the end of the series");
-  }
-  if (options.limiter != nullptr) {
-    THANOS_RETURN_IF_ERROR(options.limiter->ReserveBytes(bytes.entry_bytes));
-  }
-  THANOS_ASSIGN_OR_RETURN(*refetched, block->index().Read(context, offset, bytes.entry_bytes));
-  return ReadSeriesBytes(refetched->bytes());
 }
 
 Status SeriesStream::LoadBatch() {
@@ -181,11 +138,12 @@ Status SeriesStream::LoadBatch() {
   THANOS_RETURN_IF_ERROR(s.context.Check());
   const size_t count = std::min<size_t>(s.batch_size, s.references.size() - s.next_reference);
   const auto references = std::span(s.references).subspan(s.next_reference, count);
-  const std::vector<ByteSpan> spans = s.EntrySpans(references);
-  uint64_t span_bytes = 0;
-  for (const ByteSpan& span : spans) span_bytes += span.end - span.begin;
-  THANOS_ASSIGN_OR_RETURN(const auto entries_lease,
-                          BudgetLease::Take(s.context.budget(), span_bytes));
+  if (s.options.limiter != nullptr && s.deferred.empty() && s.reserves_by_batch) {
+    THANOS_RETURN_IF_ERROR(s.options.limiter->ReserveSeries(count));
+  }
+  THANOS_ASSIGN_OR_RETURN(
+      const auto entries_lease,
+      BudgetLease::Take(s.context.budget(), EntryBytesBound(*s.block, references, s.options)));
   if (s.batch.empty()) {
     THANOS_ASSIGN_OR_RETURN(s.batch_lease, BudgetLease::Take(s.context.budget(), 0));
   }
@@ -193,24 +151,25 @@ Status SeriesStream::LoadBatch() {
   const Span span(s.context, "bucket_store_load_series");
   if (span) span.Set("block.id", s.block->id());
   span.Set("series", static_cast<int64_t>(count));
-  THANOS_ASSIGN_OR_RETURN(const auto fetched,
-                          FetchRanges(span.Enter(s.context), s.block->index(), spans, s.Fetch()));
+  THANOS_ASSIGN_OR_RETURN(const std::vector<LoadedEntry> entries,
+                          LoadEntries(span.Enter(s.context), *s.block, references, s.options));
   // One entry ahead: its first chunk bounds the last chunk of the one before.
   for (size_t i = 0; i <= count; ++i) {
     if (i < count) {
-      base::PinnedBytes longer;
-      const auto bytes = s.ReadEntry(spans[i].begin, fetched[i].bytes, &longer);
-      Status status = bytes.status();
-      if (status.ok()) status = DecodeSeries(bytes->payload, &s.following);
+      const Status status = DecodeSeries(entries[i].payload, &s.following);
       if (!status.ok()) {
         return status.WithContext(s.block->index().name() + " at " +
-                                  std::to_string(spans[i].begin));
+                                  std::to_string(references[i] * s.block->reference_unit()));
       }
     }
     if (i > 0) {
       const bool has_next = i < count && !s.following.chunks.empty();
+      const size_t kept = s.batch.size();
       THANOS_RETURN_IF_ERROR(
           s.AddHead(references[i - 1], s.entry, has_next ? &s.following.chunks[0] : nullptr));
+      if (!s.deferred.empty() && s.batch.size() == kept && s.options.stats() != nullptr) {
+        s.options.stats()->overfetched_bytes += entries[i - 1].payload.size();
+      }
     }
     std::swap(s.entry, s.following);
   }
@@ -255,7 +214,9 @@ Status SeriesStream::State::AddHead(uint32_t reference, const SeriesEntry& serie
   if (!KeepLabels(series, &status)) return status;
   if (options.limiter != nullptr) {
     if (!deferred.empty()) THANOS_RETURN_IF_ERROR(options.limiter->ReserveSeries(1));
-    THANOS_RETURN_IF_ERROR(options.limiter->ReserveChunks(head.chunks.size()));
+    if (!request.skip_chunks) {
+      THANOS_RETURN_IF_ERROR(options.limiter->ReserveChunks(head.chunks.size()));
+    }
   }
   if (order != kSorted) {
     head.labels = labels_scratch;

@@ -9,39 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "base/executor.h"
 #include "block/block.h"
-#include "block/range_fetch.h"
+#include "block/read_options.h"
 #include "block/series_entry.h"
 #include "model/matcher.h"
 #include "thanos/call_context.h"
 #include "thanos/status.h"
 
 namespace thanos::block {
-
-/// What a select may use up, over all its blocks. Thread-safe; kResourceExhausted refuses.
-class ReadLimiter {
- public:
-  virtual ~ReadLimiter() = default;
-  virtual Status ReserveSeries(uint64_t count) = 0;
-  virtual Status ReserveChunks(uint64_t count) = 0;
-  virtual Status ReserveBytes(uint64_t bytes) = 0;
-};
-
-/// How the bytes of blocks are fetched.
-struct BlockReadOptions {
-  uint64_t gap_bytes_max = 64 << 10;
-  /// Read-ahead for entries and chunks whose length is not known.
-  uint64_t series_bytes = 4096;
-  uint64_t chunk_bytes = 16000;
-  /// Weight of a series when lists are weighed against it.
-  uint64_t plan_series_bytes = 256;
-  /// Entries fetched at once: the first time, then growing to the most.
-  uint32_t batch_first = 256;
-  uint32_t batch_max = 4096;
-  base::Executor* executor = nullptr;  // For parallel fetches; null: one by one.
-  ReadLimiter* limiter = nullptr;      // Null: no limits.
-};
 
 /// A chunk that is to be loaded.
 struct WantedChunk {
@@ -61,6 +36,8 @@ struct StreamRequest {
   int64_t min_ms = 0, max_ms = 0;   // Both inclusive.
   Labels add;                       // External labels: they win over the series' own.
   std::vector<std::string> remove;  // Names taken out of the series' own labels.
+  uint64_t limit = 0;               // Series that the caller takes at most; 0: all.
+  bool skip_chunks = false;         // Chunks are looked at, not loaded: no limit counts them.
 };
 
 /// One thread. Holds the list of matching series, one or two batches of entries, and what the
