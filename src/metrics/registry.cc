@@ -29,6 +29,10 @@ void Histogram::Observe(double value) const {
   if (histogram_) histogram_->Observe(value);
 }
 
+void Histogram::ObserveCounts(const std::vector<double>& counts, double sum) const {
+  if (histogram_) histogram_->ObserveMultiple(counts, sum);
+}
+
 Counter CounterFamily::With(const LabelPairs& labels) const {
   return family_ ? Counter(&family_->Add(labels)) : Counter();
 }

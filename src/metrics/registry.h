@@ -51,6 +51,8 @@ class Histogram {
   Histogram() = default;
   explicit Histogram(prometheus::Histogram* histogram) : histogram_(histogram) {}
   void Observe(double value) const;
+  /// Many at once: `counts` has one number a bucket, that of the last, unbounded one included.
+  void ObserveCounts(const std::vector<double>& counts, double sum) const;
 
  private:
   prometheus::Histogram* histogram_ = nullptr;
