@@ -66,6 +66,7 @@ class BlockCursor : public SeriesCursor {
         batch_series_(std::max(request.batch_series, 1u)),
         window_bytes_(std::max<size_t>(request.window_bytes, 1)) {
     options_.read.limiter = limiter_.get();
+    failure_ = options_.already_failed;
     options_.fill_series = std::max(options_.fill_series, batch_series_);
     // Entries held are a share of each block in what one would hold alone.
     const auto share =
@@ -113,6 +114,7 @@ class BlockCursor : public SeriesCursor {
   void LoadAhead();
   Status Advance(Input& input);
   Status Fail(Input& input, const Status& status);
+  Status CheckAnswered() const;
   Result<bool> CollectSeries(std::vector<Pending>* pending, std::vector<ChunkTask>* tasks,
                              size_t* bytes);
   Status Build(std::span<const Pending> pending, std::span<ChunkTask> tasks);
@@ -133,6 +135,7 @@ class BlockCursor : public SeriesCursor {
   std::vector<Input> inputs_;
   bool begun_ = false, ended_ = false;
   Status status_;
+  Status failure_;  // The last that was told in a warning only.
   std::deque<SeriesBatchRef> ready_;
   Warnings warnings_;
   SelectEnd end_;
@@ -151,6 +154,7 @@ Status BlockCursor::Fail(Input& input, const Status& status) {
   if (input.failed) return OkStatus();
   input.failed = true;
   if (!options_.on_failure || !options_.on_failure(input.stream->block(), status)) return status;
+  failure_ = status;
   warnings_.emplace_back(status.message());
   end_.partial = true;
   return OkStatus();
@@ -246,6 +250,7 @@ Status BlockCursor::Fill() {
         break;
       }
     }
+    if (ended_) THANOS_RETURN_IF_ERROR(CheckAnswered());
     if (pending.empty()) break;
     // The reads are charged while they are held beside the batches that copy from them.
     THANOS_ASSIGN_OR_RETURN(const auto lease, BudgetLease::Take(context_.budget(), bytes));
@@ -257,8 +262,19 @@ Status BlockCursor::Fill() {
       THANOS_RETURN_IF_ERROR(Fail(inputs_[failure.stream], failure.status));
     }
     THANOS_RETURN_IF_ERROR(Build(pending, tasks));
+    if (ended_) THANOS_RETURN_IF_ERROR(CheckAnswered());
   }
   return OkStatus();
+}
+
+// Where every block that has such series failed, warnings alone would look like an answer that
+// knows there is nothing.
+Status BlockCursor::CheckAnswered() const {
+  if (failure_.ok()) return OkStatus();
+  const bool answered = std::any_of(inputs_.begin(), inputs_.end(), [](const Input& input) {
+    return !input.failed && input.stream->postings_count() > 0;
+  });
+  return answered ? OkStatus() : failure_;
 }
 
 // Deleted samples are taken out, new encodings rewritten; the result is the batch's own.

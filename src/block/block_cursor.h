@@ -27,6 +27,10 @@ struct BlockCursorOptions {
   /// Told of a block whose bytes cannot be had or are wrong. True: go on without it, with a
   /// warning; false: the select fails. Null: false.
   std::function<bool(const Block& block, const Status& status)> on_failure;
+  /// Not OK: of a block that could not even be opened and was told in a warning. Where no other
+  /// block has series that match, the select fails with it, as it does with what on_failure let
+  /// pass.
+  Status already_failed;
 };
 
 /// `request` gives times, aggregates, skip_chunks, limit, shard, without_labels, batch size and

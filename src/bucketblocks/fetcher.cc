@@ -177,7 +177,9 @@ Status MetaFetcher::LoadDeletionMark(const CallContext& context, const base::Uli
   }
   auto mark = ParseDeletionMark(*text);
   if (!mark.ok()) {
-    if (mark.status().code() == StatusCode::kDataLoss) {
+    // A version that is not known yet is no reason to serve nothing at all.
+    const StatusCode code = mark.status().code();
+    if (code == StatusCode::kDataLoss || code == StatusCode::kFailedPrecondition) {
       logger_.Warn("deletion mark cannot be read and counts as absent",
                    {{"block", ulid.ToString()}, {"err", mark.status()}});
       return OkStatus();

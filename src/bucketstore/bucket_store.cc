@@ -68,8 +68,9 @@ class BucketStore::Cursor : public SeriesCursor {
  public:
   using Open = std::function<Result<std::unique_ptr<SeriesCursor>>(const CallContext& context,
                                                                    Warnings* warnings)>;
+  using AtEnd = std::function<void(const SelectEnd& end, const CallObservations& call)>;
   Cursor(const CallContext& context, base::Executor* executor, std::shared_ptr<InFlight> in_flight,
-         Open open, std::function<void(const SelectEnd&)> at_end)
+         Open open, AtEnd at_end)
       : executor_(executor),
         in_flight_(std::move(in_flight)),
         state_(std::make_shared<State>()),
@@ -95,7 +96,7 @@ class BucketStore::Cursor : public SeriesCursor {
       finished_ = batch;
       if (state_->inner) end_ = state_->inner->end();
       end_.partial |= state_->partial;
-      at_end_(end_);
+      at_end_(end_, state_->observed);
     }
     lock.unlock();
     if (!last) Ask();
@@ -119,7 +120,17 @@ class BucketStore::Cursor : public SeriesCursor {
     Warnings warnings;                            // Guarded by mutex.
     bool partial = false;                         // Guarded by mutex.
     std::unique_ptr<SeriesCursor> inner;
+    CallObservations observed;
 
+    // The first read opens the blocks.
+    Result<SeriesBatchRef> ReadTimed(Warnings* found) {
+      double& seconds = inner ? observed.merge_seconds : observed.get_all_seconds;
+      const auto begin = std::chrono::steady_clock::now();
+      auto batch = Read(found);
+      seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      if (batch.ok() && *batch) observed.Take(**batch);
+      return batch;
+    }
     Result<SeriesBatchRef> Read(Warnings* found) {
       if (!inner) {
         auto opened = open(context, found);
@@ -133,7 +144,7 @@ class BucketStore::Cursor : public SeriesCursor {
     }
     void Run() {
       Warnings found;
-      auto batch = Read(&found);
+      auto batch = ReadTimed(&found);
       std::lock_guard lock(mutex);
       partial |= !found.empty();
       std::move(found.begin(), found.end(), std::back_inserter(warnings));
@@ -164,7 +175,7 @@ class BucketStore::Cursor : public SeriesCursor {
   base::Executor* executor_;
   std::shared_ptr<InFlight> in_flight_;
   std::shared_ptr<State> state_;
-  std::function<void(const SelectEnd&)> at_end_;
+  AtEnd at_end_;
   std::optional<Result<SeriesBatchRef>> finished_;
   SelectEnd end_;
 };
@@ -174,23 +185,8 @@ BucketStore::BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Exe
     : in_flight_(std::make_shared<InFlight>()),
       blocks_(blocks),
       options_(std::move(options)),
-      executor_(executor) {
-  if (registry == nullptr) return;
-  dropped_ = registry->AddCounterFamily("thanos_bucket_store_queries_dropped_total",
-                                        "Number of queries that were dropped due to the limit.");
-  blocks_queried_ = registry->AddHistogramFamily(
-      "thanos_bucket_store_series_blocks_queried",
-      "Number of blocks in a bucket store that were touched to satisfy a query.",
-      metrics::ExponentialBounds(1, 2, 10));
-  result_series_ =
-      registry->AddHistogramFamily("thanos_bucket_store_series_result_series",
-                                   "Number of series observed in the final result of a query.",
-                                   metrics::ExponentialBounds(1, 2, 15));
-  fetched_bytes_ = registry->AddHistogramFamily(
-      "thanos_bucket_store_series_data_size_fetched_bytes",
-      "Size of all items of a data type in a block were fetched for a single series request.",
-      metrics::ExponentialBounds(1024, 2, 15));
-}
+      executor_(executor),
+      metrics_(registry) {}
 
 BucketStore::~BucketStore() { in_flight_->Wait(); }
 
@@ -201,7 +197,11 @@ void BucketStore::Clip(int64_t* min_ms, int64_t* max_ms) const {
 
 SourceInfo BucketStore::Info() const {
   const ServingBlocks serving = blocks_->Serving();
-  SourceInfo info = block::InfoOfBlocks(options_.name, CandidatesOf(*serving));
+  std::vector<block::BlockCandidate> usable;
+  for (const ServingBlock& block : *serving) {
+    if (!block.quarantined) usable.push_back({block.meta.get(), block.labels.view()});
+  }
+  SourceInfo info = block::InfoOfBlocks(options_.name, usable);
   Clip(&info.min_ms, &info.max_ms);
   return info;
 }
@@ -237,14 +237,14 @@ block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) co
   options.read.batch_first = std::min<uint32_t>(1024, options_.series_batch_max);
   options.read.batch_max = options_.series_batch_max;
   options.read.executor = executor_;
+  options.read.index_cache = options_.index_cache;
   options.transcode = options_.transcode;
   options.copy_chunks = true;  // Gaps of half a megabyte must not stay alive with a batch.
   options.fill_series = kFillSeries;
   options.on_failure = [blocks = blocks_, partial](const block::Block& block,
                                                    const Status& status) {
-    // Wrong bytes, or objects deleted under us: not asked again before the next sync.
     if (status.code() == StatusCode::kDataLoss || status.code() == StatusCode::kNotFound) {
-      blocks->Quarantine(block.meta().ulid, status);
+      blocks->ReportDamage(block.meta().ulid, status);
     }
     return partial == PartialStrategy::kWarn;
   };
@@ -254,7 +254,7 @@ block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) co
 Status BucketStore::OpenChosen(const CallContext& context, std::vector<Choice> choices,
                                PartialStrategy partial,
                                std::vector<block::BlockSelection>* selections,
-                               Warnings* warnings) const {
+                               Warnings* warnings, Status* told) const {
   std::vector<Result<block::BlockRef>> opened(choices.size(), block::BlockRef());
   const auto open = [&](size_t i) -> Status {
     opened[i] = blocks_->Open(context, choices[i].id);
@@ -265,6 +265,7 @@ Status BucketStore::OpenChosen(const CallContext& context, std::vector<Choice> c
   } else {
     for (size_t i = 0; i < choices.size(); ++i) THANOS_RETURN_IF_ERROR(open(i));
   }
+  Status failed;
   for (size_t i = 0; i < choices.size(); ++i) {
     if (opened[i].ok()) {
       selections->push_back({std::move(*opened[i]), std::move(choices[i].matchers)});
@@ -273,7 +274,11 @@ Status BucketStore::OpenChosen(const CallContext& context, std::vector<Choice> c
     const Status& status = opened[i].status();
     if (ConcernsAll(status) || partial == PartialStrategy::kAbort) return status;
     warnings->emplace_back(status.message());
+    failed = status;
   }
+  // An answer of warnings alone would look like one that knows there is nothing.
+  if (selections->empty()) return failed;
+  if (told != nullptr) *told = failed;
   return OkStatus();
 }
 
@@ -285,26 +290,27 @@ Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContex
   }
   std::vector<Choice> choices = Choose(request.matchers, request.min_ms, request.max_ms,
                                        request.max_resolution_ms, more.block_matchers);
-  const metrics::LabelPairs tenant = {{"tenant", context.tenant()}};
-  blocks_queried_.With(tenant).Observe(static_cast<double>(choices.size()));
-  auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
+  metrics_.BlocksQueried(context.tenant(), choices.size());
+  auto limiter = std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
   SelectRequest clipped = request;
   Clip(&clipped.min_ms, &clipped.max_ms);
   auto open = [this, choices = std::move(choices), clipped, limiter](
                   const CallContext& call,
                   Warnings* warnings) -> Result<std::unique_ptr<SeriesCursor>> {
     std::vector<block::BlockSelection> selections;
+    Status told;
     const Span span(call, "bucket_store_open_blocks");
     span.Set("blocks", static_cast<int64_t>(choices.size()));
     THANOS_RETURN_IF_ERROR(
-        OpenChosen(span.Enter(call), choices, clipped.partial, &selections, warnings));
-    return block::MakeBlockCursor(call, std::move(selections), clipped,
-                                  CursorOptions(clipped.partial), limiter);
+        OpenChosen(span.Enter(call), choices, clipped.partial, &selections, warnings, &told));
+    block::BlockCursorOptions options = CursorOptions(clipped.partial);
+    options.already_failed = told;
+    return block::MakeBlockCursor(call, std::move(selections), clipped, options, limiter);
   };
-  auto at_end = [this, tenant, limiter](const SelectEnd& end) {
-    result_series_.With(tenant).Observe(static_cast<double>(end.series));
-    fetched_bytes_.With({{"tenant", tenant.at("tenant")}, {"data_type", "all"}})
-        .Observe(static_cast<double>(limiter->bytes()));
+  metrics_.Follow(context.tenant(), &limiter->stats());
+  auto at_end = [this, tenant = context.tenant(), limiter](const SelectEnd& end,
+                                                           const CallObservations& call) {
+    metrics_.Finish(tenant, limiter->stats(), call, end.series);
   };
   return std::unique_ptr<SeriesCursor>(
       std::make_unique<Cursor>(context, executor_, in_flight_, std::move(open), std::move(at_end)));
@@ -321,7 +327,7 @@ Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,
       context,
       Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
       request.partial, &selections, &warnings));
-  auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
+  auto limiter = std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
   THANOS_ASSIGN_OR_RETURN(LabelsResult out,
                           block::BlockLabelNames(context, std::move(selections), clipped,
                                                  CursorOptions(request.partial), limiter));
@@ -341,7 +347,7 @@ Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context, cons
       context,
       Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
       request.partial, &selections, &warnings));
-  auto limiter = std::make_shared<CallLimiter>(options_.limits, dropped_, context.tenant());
+  auto limiter = std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
   THANOS_ASSIGN_OR_RETURN(LabelsResult out,
                           block::BlockLabelValues(context, std::move(selections), name, clipped,
                                                   CursorOptions(request.partial), limiter));

@@ -12,6 +12,7 @@
 #include "block/block_cursor.h"
 #include "bucketstore/block_set.h"
 #include "bucketstore/limits.h"
+#include "bucketstore/store_metrics.h"
 #include "metrics/registry.h"
 #include "thanos/series.h"
 
@@ -28,6 +29,8 @@ struct BucketStoreOptions {
   uint32_t series_batch_max = 10000;  // Entries of one block fetched at once.
   /// Encodings 4 to 6 are rewritten, since Go queriers cannot read them.
   bool transcode = true;
+  /// Keeps bytes of indexes between calls; null: none. Outlives the store.
+  block::IndexCache* index_cache = nullptr;
 };
 
 /// What a request may carry beside a SelectRequest.
@@ -37,8 +40,8 @@ struct StoreSelect {
 };
 
 /// Thread-safe. `blocks` and `executor` outlive it, it outlives its cursors. In
-/// PartialStrategy::kWarn a block that fails is named in a warning and the others answer; one whose
-/// bytes are wrong is quarantined in either case.
+/// PartialStrategy::kWarn a block that fails is named in a warning and the others answer; when none is
+/// left that could, and in kAbort, the call fails.
 class BucketStore : public SeriesSource {
  public:
   BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Executor* executor,
@@ -84,14 +87,13 @@ class BucketStore : public SeriesSource {
   block::BlockCursorOptions CursorOptions(PartialStrategy partial) const;
   Status OpenChosen(const CallContext& context, std::vector<Choice> choices,
                     PartialStrategy partial, std::vector<block::BlockSelection>* selections,
-                    Warnings* warnings) const;
+                    Warnings* warnings, Status* told = nullptr) const;
 
   std::shared_ptr<InFlight> in_flight_;
   BlockSet* const blocks_;
   const BucketStoreOptions options_;
   base::Executor* const executor_;
-  metrics::CounterFamily dropped_;
-  metrics::HistogramFamily blocks_queried_, result_series_, fetched_bytes_;
+  const StoreMetrics metrics_;
 };
 
 }  // namespace thanos::bucketstore

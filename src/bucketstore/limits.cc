@@ -1,11 +1,16 @@
 #include "bucketstore/limits.h"
 
+#include <algorithm>
+
 namespace thanos::bucketstore {
 
 CallLimiter::CallLimiter(const StoreLimits& limits, metrics::CounterFamily dropped,
                          std::string tenant)
     : series_{"series", limits.series},
-      chunks_{"chunks", limits.samples / kSamplesPerChunk},
+      // A limit below one chunk is a limit still.
+      chunks_{"chunks", limits.samples == 0
+                            ? 0
+                            : std::max<uint64_t>(limits.samples / kSamplesPerChunk, 1)},
       bytes_{"bytes", limits.bytes},
       dropped_(dropped),
       tenant_(std::move(tenant)) {}

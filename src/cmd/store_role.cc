@@ -22,13 +22,13 @@ struct StoreFlags {
   GrpcFlags grpc;
   std::string data_dir, bucket_config, bucket_source, discovery, header_download;
   std::string external_prefix, prefix_header;
-  bool cache_header = true, web_disabled = false, cors_disabled = false;
+  bool cache_header = true, lazy_reader = false, web_disabled = false, cors_disabled = false;
   uint64_t chunk_pool_bytes = 0, series_max = 0, samples_max = 0, downloaded_bytes_max = 0;
   uint64_t old_series_max = 0, old_samples_max = 0;
   uint64_t memory_budget = 0, estimated_series_bytes = 0, estimated_chunk_bytes = 0;
   int64_t sync_interval_ns = 0, sync_concurrency = 0, fetch_concurrency = 0;
   int64_t concurrency_max = 0, batch_series = 0, sampling = 0;
-  int64_t consistency_delay_ns = 0, ignore_marks_ns = 0;
+  int64_t header_idle_ns = 0, consistency_delay_ns = 0, ignore_marks_ns = 0;
   config::TimeOrDuration min_time, max_time;
 };
 
@@ -61,6 +61,18 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
   flags->Enum("store.index-header-lazy-download-strategy",
               "Whether index-headers are made when a block is found or when it is first asked.",
               {"eager", "lazy"}, "eager", &f->header_download);
+  flags->Bool("store.enable-index-header-lazy-reader",
+              "Index-headers are opened at first use and let go when they are idle.", false,
+              &f->lazy_reader);
+  flags
+      ->GoDuration("store.index-header-lazy-reader-idle-timeout",
+                   "How long an index-header stays open unused, with the lazy reader.", "5m",
+                   &f->header_idle_ns)
+      .Hidden();
+  flags->Enum("block-discovery-strategy",
+              "How blocks are found. Both values list the bucket's root once and look at each block "
+              "at the same time as at the others: no bucket is faster with another order here.",
+              {"concurrent", "recursive"}, "concurrent", &f->discovery);
   flags
       ->Int("store.index-header-posting-offsets-in-mem-sampling",
             "One in so many posting offsets is kept in memory.", 32, &f->sampling)
@@ -119,13 +131,6 @@ void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
   flags->WithoutEffect("index-cache-size", ValueKind::kBytes, kNoCache, "250MB");
   flags->WithoutEffect("chunk-pool-size", ValueKind::kBytes,
                        "Memory of chunks is charged to --store.memory-budget.", "2GB");
-  flags->WithoutEffect("block-discovery-strategy", false,
-                       "One listing and one look a block are used always.", "concurrent");
-  flags->WithoutEffect("store.enable-index-header-lazy-reader", true,
-                       "Index-headers keep little in memory; they are always read on demand.");
-  flags->WithoutEffect("store.index-header-lazy-reader-idle-timeout", ValueKind::kGoDuration,
-                       "Index-headers keep little in memory; they are always read on demand.",
-                       "5m");
   flags->WithoutEffect("store.enable-lazy-expanded-postings", true,
                        "What to fetch is always chosen by cost.");
   flags->WithoutEffect("store.posting-group-max-key-series-ratio", ValueKind::kFloat,
@@ -170,7 +175,9 @@ class StoreRole : public Role {
         bucket_.get(),
         bucketstore::BlockSetOptions{
             .data_dir = directory,
-            .postings_sampling = static_cast<uint32_t>(std::max<int64_t>(flags.sampling, 1))},
+            .postings_sampling = static_cast<uint32_t>(std::max<int64_t>(flags.sampling, 1)),
+            .lazy_reader = flags.lazy_reader,
+            .idle_ms = std::max<int64_t>(flags.header_idle_ns / 1000000, 1)},
         process.logger, process.registry);
     MakeSource();
     if (!flags.web_disabled) {
@@ -197,6 +204,7 @@ class StoreRole : public Role {
     context_.Cancel();
     if (starter_.joinable()) starter_.join();
     sync_loop_.reset();
+    unload_loop_.reset();
     servers_.Stop();
   }
 
@@ -256,6 +264,11 @@ class StoreRole : public Role {
           }
         },
         /*run_at_once=*/false);
+    if (!flags_.lazy_reader) return;
+    const int64_t idle_ns = std::max<int64_t>(flags_.header_idle_ns, 1000000);
+    unload_loop_ = std::make_unique<base::PeriodicTask>(
+        "header-unload", std::chrono::nanoseconds(std::max<int64_t>(idle_ns / 10, 100'000'000)),
+        [this] { blocks_->UnloadIdle(); }, /*run_at_once=*/false);
   }
 
   Status SyncOnce() {
@@ -277,7 +290,7 @@ class StoreRole : public Role {
   std::unique_ptr<bucketstore::BucketStore> store_;
   std::shared_ptr<bucketstore::Gateway> gateway_;
   std::unique_ptr<api::ApiRoutes> routes_;
-  std::unique_ptr<base::PeriodicTask> sync_loop_;
+  std::unique_ptr<base::PeriodicTask> sync_loop_, unload_loop_;
   std::thread starter_;
 };
 

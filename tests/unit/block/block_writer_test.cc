@@ -181,7 +181,16 @@ TEST_F(BlockWriterTest, AFlippedBitOfAChunkNamesBlockSegmentAndOffset) {
                                        ::testing::HasSubstr(id.ToString() + ", segment 000001")));
   BlockCursorOptions options;
   options.on_failure = [](const Block&, const Status&) { return true; };
-  BlockSource tolerant("tolerant", {block}, options);
+  // No block is left that could answer: a failure, not an empty answer with a warning.
+  BlockSource alone("alone", {block}, options);
+  THANOS_ASSERT_OK_AND_ASSIGN(const auto failed, alone.Select(CallContext(), request));
+  EXPECT_THAT(failed->Next(), StatusIs(StatusCode::kDataLoss));
+  const base::Ulid healthy_id = base::Ulid::Make(kBegin + 1);
+  ASSERT_THAT(WriteBlock(healthy_id), IsOk());
+  THANOS_ASSERT_OK_AND_ASSIGN(
+      const BlockRef healthy,
+      Block::OpenDirectory(CallContext(), directory_ + "/" + healthy_id.ToString()));
+  BlockSource tolerant("tolerant", {block, healthy}, options);
   THANOS_ASSERT_OK_AND_ASSIGN(const auto partial, tolerant.Select(CallContext(), request));
   THANOS_ASSERT_OK(partial->Next());
   EXPECT_TRUE(partial->end().partial);
