@@ -67,8 +67,8 @@ Status RunJob(const CallContext& context, std::span<ChunkTask> tasks, const File
   }
   ReadStats* stats = options.stats();
   const ReadTimer timer(stats == nullptr ? nullptr : &stats->chunks.fetch_ns);
-  THANOS_ASSIGN_OR_RETURN(
-      auto fetched, FetchRanges(context, *segment, spans, options.Fetch(&ReadStats::chunks)));
+  THANOS_ASSIGN_OR_RETURN(auto fetched,
+                          FetchRanges(context, *segment, spans, options.Fetch(&ReadStats::chunks)));
   uint64_t bytes = 0;
   for (size_t i = 0; i < job.order.size(); ++i) {
     ChunkTask& task = tasks[job.order[i]];

@@ -129,8 +129,7 @@ Result<ExpandedPostings> PlanAndFetch(const CallContext& context, const Block& b
 std::optional<ExpandedPostings> FromCache(const CallContext& context, const Block& block,
                                           const model::Matchers& sorted, const std::string& name,
                                           const BlockReadOptions& options) {
-  const base::PinnedBytes kept =
-      options.index_cache->FetchExpanded(context, block.id(), name);
+  const base::PinnedBytes kept = options.index_cache->FetchExpanded(context, block.id(), name);
   if (!kept.owner()) return std::nullopt;
   auto decoded = DecodeExpanded(kept.bytes(), sorted.size());
   if (!decoded.ok()) return std::nullopt;
@@ -154,9 +153,8 @@ Result<ExpandedPostings> ExpandPostings(const CallContext& context, const Block&
     return out;
   }
   model::Matchers sorted(matchers.begin(), matchers.end());
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return NameOf(a) < NameOf(b);
-  });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& a, const auto& b) { return NameOf(a) < NameOf(b); });
   const std::string name = NameOfAll(sorted);
   if (auto kept = FromCache(context, block, sorted, name, options)) {
     const uint64_t bytes = 4 * kept->references.size();

@@ -44,7 +44,7 @@ struct BlockReadOptions {
     return limiter == nullptr ? OkStatus() : limiter->ReserveBytes(bytes);
   }
   /// Bytes read are counted among `kind` and limited.
-  FetchOptions Fetch(ReadCounts ReadStats::*kind) const {
+  FetchOptions Fetch(ReadCounts ReadStats::* kind) const {
     FetchOptions fetch;
     fetch.gap_bytes_max = gap_bytes_max;
     fetch.executor = executor;

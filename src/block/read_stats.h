@@ -25,11 +25,11 @@ struct ReadCounts {
 /// Of one call, over all its blocks. Thread-safe.
 struct ReadStats {
   ReadCounts postings, series, chunks;
-  std::atomic<uint64_t> chunks_wall_ns{0};    // Waited for chunks.
-  std::atomic<uint64_t> empty_postings{0};    // Blocks in which nothing matched.
-  std::atomic<uint64_t> deferred_streams{0};  // Blocks where matchers were checked on series.
-  std::atomic<uint64_t> deferred_groups{0};   // Such matchers.
-  std::atomic<uint64_t> deferred_bytes{0};    // Lists not read because of that.
+  std::atomic<uint64_t> chunks_wall_ns{0};     // Waited for chunks.
+  std::atomic<uint64_t> empty_postings{0};     // Blocks in which nothing matched.
+  std::atomic<uint64_t> deferred_streams{0};   // Blocks where matchers were checked on series.
+  std::atomic<uint64_t> deferred_groups{0};    // Such matchers.
+  std::atomic<uint64_t> deferred_bytes{0};     // Lists not read because of that.
   std::atomic<uint64_t> overfetched_bytes{0};  // Entries read and thrown away because of that.
   /// Told of each batch of entries. Set before reading begins.
   std::function<void(double seconds)> on_series_batch;

@@ -72,9 +72,8 @@ class Loader {
     for (const size_t i : missing_) {
       spans.push_back(SpanOf(block_, references_, i, options_.series_bytes));
     }
-    THANOS_ASSIGN_OR_RETURN(
-        auto fetched,
-        FetchRanges(context_, block_.index(), spans, options_.Fetch(&ReadStats::series)));
+    THANOS_ASSIGN_OR_RETURN(auto fetched, FetchRanges(context_, block_.index(), spans,
+                                                      options_.Fetch(&ReadStats::series)));
     for (size_t i = 0; i < missing_.size(); ++i) {
       Status status = TakeEntry(spans[i].begin, std::move(fetched[i].bytes), missing_[i]);
       if (!status.ok()) {

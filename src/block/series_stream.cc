@@ -109,9 +109,8 @@ Status SeriesStream::Open() {
   s.opened = true;
   const Span span(s.context, "bucket_store_expanded_postings");
   if (span) span.Set("block.id", s.block->id());
-  THANOS_ASSIGN_OR_RETURN(
-      ExpandedPostings expanded,
-      ExpandPostings(span.Enter(s.context), *s.block, s.request.matchers, s.options));
+  THANOS_ASSIGN_OR_RETURN(ExpandedPostings expanded, ExpandPostings(span.Enter(s.context), *s.block,
+                                                                    s.request.matchers, s.options));
   s.references = std::move(expanded.references);
   s.deferred = std::move(expanded.deferred);
   THANOS_ASSIGN_OR_RETURN(s.references_lease,
@@ -122,8 +121,8 @@ Status SeriesStream::Open() {
     // One at the front of the merge, one behind it to know the order by.
     constexpr uint64_t kAhead = 2;
     if (s.request.limit < s.batch_size) {
-      s.batch_size = static_cast<uint32_t>(std::min<uint64_t>(s.request.limit + kAhead,
-                                                              s.batch_size));
+      s.batch_size =
+          static_cast<uint32_t>(std::min<uint64_t>(s.request.limit + kAhead, s.batch_size));
     }
     s.reserves_by_batch = true;
   }

@@ -138,15 +138,15 @@ void BlockSet::AddHeaderMetrics(metrics::Registry* registry) {
                            "Total number of failed index-header lazy unload operations.");
   const std::vector<double> fast = {0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1,  2,
                                     5,    15,   30,   60,  90,  120, 300};
-  lazy_load_seconds_ = registry->AddHistogram(
-      prefix + "lazy_load_duration_seconds",
-      "Duration of the index-header lazy loading in seconds.", fast);
+  lazy_load_seconds_ =
+      registry->AddHistogram(prefix + "lazy_load_duration_seconds",
+                             "Duration of the index-header lazy loading in seconds.", fast);
   header_load_seconds_ = registry->AddHistogram(
       prefix + "load_duration_seconds", "Duration of the index-header loading in seconds.", fast);
-  header_download_seconds_ = registry->AddHistogram(
-      prefix + "download_duration_seconds",
-      "Duration of the index-header download from objstore in seconds.",
-      {0.1, 0.2, 0.5, 1, 2, 5, 15, 30, 60, 90, 120, 300});
+  header_download_seconds_ =
+      registry->AddHistogram(prefix + "download_duration_seconds",
+                             "Duration of the index-header download from objstore in seconds.",
+                             {0.1, 0.2, 0.5, 1, 2, 5, 15, 30, 60, 90, 120, 300});
 }
 
 BlockSet::~BlockSet() = default;

@@ -253,8 +253,8 @@ block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) co
 
 Status BucketStore::OpenChosen(const CallContext& context, std::vector<Choice> choices,
                                PartialStrategy partial,
-                               std::vector<block::BlockSelection>* selections,
-                               Warnings* warnings, Status* told) const {
+                               std::vector<block::BlockSelection>* selections, Warnings* warnings,
+                               Status* told) const {
   std::vector<Result<block::BlockRef>> opened(choices.size(), block::BlockRef());
   const auto open = [&](size_t i) -> Status {
     opened[i] = blocks_->Open(context, choices[i].id);
@@ -291,7 +291,8 @@ Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContex
   std::vector<Choice> choices = Choose(request.matchers, request.min_ms, request.max_ms,
                                        request.max_resolution_ms, more.block_matchers);
   metrics_.BlocksQueried(context.tenant(), choices.size());
-  auto limiter = std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
+  auto limiter =
+      std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
   SelectRequest clipped = request;
   Clip(&clipped.min_ms, &clipped.max_ms);
   auto open = [this, choices = std::move(choices), clipped, limiter](
@@ -327,7 +328,8 @@ Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,
       context,
       Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
       request.partial, &selections, &warnings));
-  auto limiter = std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
+  auto limiter =
+      std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
   THANOS_ASSIGN_OR_RETURN(LabelsResult out,
                           block::BlockLabelNames(context, std::move(selections), clipped,
                                                  CursorOptions(request.partial), limiter));
@@ -347,7 +349,8 @@ Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context, cons
       context,
       Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
       request.partial, &selections, &warnings));
-  auto limiter = std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
+  auto limiter =
+      std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
   THANOS_ASSIGN_OR_RETURN(LabelsResult out,
                           block::BlockLabelValues(context, std::move(selections), name, clipped,
                                                   CursorOptions(request.partial), limiter));

@@ -40,8 +40,8 @@ struct StoreSelect {
 };
 
 /// Thread-safe. `blocks` and `executor` outlive it, it outlives its cursors. In
-/// PartialStrategy::kWarn a block that fails is named in a warning and the others answer; when none is
-/// left that could, and in kAbort, the call fails.
+/// PartialStrategy::kWarn a block that fails is named in a warning and the others answer; when none
+/// is left that could, and in kAbort, the call fails.
 class BucketStore : public SeriesSource {
  public:
   BucketStore(BlockSet* blocks, BucketStoreOptions options, base::Executor* executor,

@@ -8,9 +8,8 @@ CallLimiter::CallLimiter(const StoreLimits& limits, metrics::CounterFamily dropp
                          std::string tenant)
     : series_{"series", limits.series},
       // A limit below one chunk is a limit still.
-      chunks_{"chunks", limits.samples == 0
-                            ? 0
-                            : std::max<uint64_t>(limits.samples / kSamplesPerChunk, 1)},
+      chunks_{"chunks",
+              limits.samples == 0 ? 0 : std::max<uint64_t>(limits.samples / kSamplesPerChunk, 1)},
       bytes_{"bytes", limits.bytes},
       dropped_(dropped),
       tenant_(std::move(tenant)) {}

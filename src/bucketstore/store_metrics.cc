@@ -9,9 +9,8 @@ namespace thanos::bucketstore {
 namespace {
 
 constexpr double kKiB = 1024, kMiB = 1024 * 1024;
-constexpr std::array kChunkSizes = {32.0,        256.0,       512.0,     kKiB,
-                                    32 * kKiB,   256 * kKiB,  512 * kKiB, kMiB,
-                                    32 * kMiB,   256 * kMiB,  512 * kMiB};
+constexpr std::array kChunkSizes = {32.0,       256.0, 512.0,     kKiB,       32 * kKiB, 256 * kKiB,
+                                    512 * kKiB, kMiB,  32 * kMiB, 256 * kMiB, 512 * kMiB};
 const std::string kPrefix = "thanos_bucket_store_";
 constexpr const char* kDataTypes[] = {"postings", "series", "chunks"};
 
@@ -79,9 +78,9 @@ void StoreMetrics::AddCallFamilies(metrics::Registry* registry) {
                         metrics::ExponentialBounds(1, 2, 10));
   result_series_ = add("series_result_series", "Number of series in the result of a query.",
                        metrics::ExponentialBounds(100, 2, 15));
-  get_all_ = add("series_get_all_duration_seconds",
-                 "Time until the blocks of a query are open and their first series are read.",
-                 seconds);
+  get_all_ =
+      add("series_get_all_duration_seconds",
+          "Time until the blocks of a query are open and their first series are read.", seconds);
   merge_ = add("series_merge_duration_seconds",
                "Time to read and merge the rest of a query's series.", seconds);
   chunk_size_ = add("sent_chunk_size_bytes", "Size of the chunks of a single series that is sent.",
@@ -93,16 +92,16 @@ void StoreMetrics::AddCallFamilies(metrics::Registry* registry) {
                         "Time to get the postings of a call, from caches and the bucket, summed "
                         "over its blocks.",
                         seconds);
-  series_fetch_ = add("series_fetch_duration_seconds",
-                      "Time to get one batch of series entries, from caches and the bucket.",
-                      seconds);
-  series_fetch_sum_ = add("series_fetch_duration_sum_seconds",
-                          "Time to get the series entries of a call, summed over its batches.",
-                          seconds);
+  series_fetch_ =
+      add("series_fetch_duration_seconds",
+          "Time to get one batch of series entries, from caches and the bucket.", seconds);
+  series_fetch_sum_ =
+      add("series_fetch_duration_sum_seconds",
+          "Time to get the series entries of a call, summed over its batches.", seconds);
   chunks_fetch_ = add("chunks_fetch_duration_seconds", "Time a call waited for chunks.", seconds);
-  chunks_fetch_sum_ = add("chunks_fetch_duration_sum_seconds",
-                          "Time of all reads of chunks of a call, which run side by side.",
-                          seconds);
+  chunks_fetch_sum_ =
+      add("chunks_fetch_duration_sum_seconds",
+          "Time of all reads of chunks of a call, which run side by side.", seconds);
 }
 
 void StoreMetrics::AddLazyFamilies(metrics::Registry* registry) {
@@ -112,9 +111,9 @@ void StoreMetrics::AddLazyFamilies(metrics::Registry* registry) {
   lazy_groups_ = registry->AddCounter(kPrefix + "lazy_expanded_posting_groups_total",
                                       "Matchers that were checked on the series instead.",
                                       {{"reason", "postings_size"}});
-  lazy_bytes_ = registry->AddCounter(
-      kPrefix + "lazy_expanded_posting_size_bytes_total",
-      "Size of the postings that were not read because of that, at most.");
+  lazy_bytes_ =
+      registry->AddCounter(kPrefix + "lazy_expanded_posting_size_bytes_total",
+                           "Size of the postings that were not read because of that, at most.");
   lazy_overfetched_bytes_ = registry->AddCounter(
       kPrefix + "lazy_expanded_posting_series_overfetched_size_bytes_total",
       "Size of the series entries that were read and thrown away because of that.");

@@ -69,10 +69,11 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
                    "How long an index-header stays open unused, with the lazy reader.", "5m",
                    &f->header_idle_ns)
       .Hidden();
-  flags->Enum("block-discovery-strategy",
-              "How blocks are found. Both values list the bucket's root once and look at each block "
-              "at the same time as at the others: no bucket is faster with another order here.",
-              {"concurrent", "recursive"}, "concurrent", &f->discovery);
+  flags->Enum(
+      "block-discovery-strategy",
+      "How blocks are found. Both values list the bucket's root once and look at each block "
+      "at the same time as at the others: no bucket is faster with another order here.",
+      {"concurrent", "recursive"}, "concurrent", &f->discovery);
   flags
       ->Int("store.index-header-posting-offsets-in-mem-sampling",
             "One in so many posting offsets is kept in memory.", 32, &f->sampling)

@@ -251,7 +251,8 @@ TEST_F(BucketStoreTest, ABlockWithWrongBytesIsNamedAndTheOthersAnswer) {
     strict.partial = PartialStrategy::kAbort;
     EXPECT_THAT(Dump(*store_, strict), StatusIs(StatusCode::kDataLoss));
     SelectRequest alone = Everything();
-    alone.matchers = {Matcher::Equal("replica", metas_.begin()->second->thanos.labels.at("replica"))};
+    alone.matchers = {
+        Matcher::Equal("replica", metas_.begin()->second->thanos.labels.at("replica"))};
     EXPECT_THAT(Dump(*store_, alone), StatusIs(StatusCode::kDataLoss));
     bucket_.Put(id + file, good);
     blocks_->Sync(metas_, true);

@@ -133,9 +133,8 @@ TEST_F(ReloaderTest, ALaterMistakeIsCountedAndNothingIsWritten) {
   Start();
   ASSERT_TRUE(Eventually([&] { return Reloads() == 1; }));
   Write("in.yml", "a: $(RELOADER_TEST_UNSET)\n");
-  ASSERT_TRUE(Eventually([&] {
-    return Metric("thanos_sidecar_reloader_config_apply_operations_failed_total") > 0;
-  }));
+  ASSERT_TRUE(Eventually(
+      [&] { return Metric("thanos_sidecar_reloader_config_apply_operations_failed_total") > 0; }));
   EXPECT_EQ(Read("out.yml"), "a: 1\n");
   EXPECT_EQ(Metric("thanos_sidecar_reloader_config_environment_variable_expansion_errors"), 1);
   EXPECT_TRUE(fatal().ok());
