@@ -70,8 +70,7 @@ int CompareTargets(const wire::ActiveTarget& a, const wire::ActiveTarget& b) {
 // Sorted, and of each run of equal ones the best.
 template <typename T, typename CompareFunction>
 void SortAndKeepBest(CompareFunction compare, std::vector<T>* list) {
-  std::stable_sort(list->begin(), list->end(),
-                   [&](const T& a, const T& b) { return compare(a, b) < 0; });
+  std::sort(list->begin(), list->end(), [&](const T& a, const T& b) { return compare(a, b) < 0; });
   std::vector<T> kept;
   for (T& one : *list) {
     if (kept.empty() || compare(kept.back(), one) != 0) {

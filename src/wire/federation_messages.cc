@@ -215,8 +215,9 @@ void MergeStatistics(const std::vector<Statistic>& from, Joined how, std::vector
   }
   into->clear();
   for (auto& [name, value] : values) into->push_back({name, value});
-  std::stable_sort(into->begin(), into->end(),
-                   [](const Statistic& a, const Statistic& b) { return a.value > b.value; });
+  std::sort(into->begin(), into->end(), [](const Statistic& a, const Statistic& b) {
+    return a.value != b.value ? a.value > b.value : a.name < b.name;
+  });
 }
 
 // Warnings go first, so that a reader that stops early has them.
