@@ -219,6 +219,12 @@ SourceInfo FanoutSource::Info() const {
       sets.insert(builder.Build());
     }
     info.tsdbs.insert(info.tsdbs.end(), one.tsdbs.begin(), one.tsdbs.end());
+    if (!one.tsdbs.empty()) continue;
+    // Whoever asks must not take what we know of for all there is.
+    for (const Labels& labels : one.label_sets) {
+      info.tsdbs.push_back({labels, one.min_ms, one.max_ms});
+    }
+    if (one.label_sets.empty()) info.tsdbs.push_back({Labels(), one.min_ms, one.max_ms});
   }
   if (sets.empty() && !options_.selector_labels.empty()) sets.insert(options_.selector_labels);
   info.label_sets.assign(sets.begin(), sets.end());

@@ -257,12 +257,23 @@ bool Distributor::Keeps(const Shape& shape, std::string_view name) const {
   });
 }
 
+// What a peer announces is what its TSDBs hold: without one for each set, some hold what is
+// unknown.
+bool IsCovered(const Peer& peer) {
+  return std::all_of(peer.announced.begin(), peer.announced.end(), [&](const Labels& set) {
+    return std::any_of(peer.tsdbs.begin(), peer.tsdbs.end(), [&](const Labels& tsdb) {
+      return std::all_of(tsdb.begin(), tsdb.end(),
+                         [&](const Label& label) { return set.Get(label.name) == label.value; });
+    });
+  });
+}
+
 // The labels that all sets of all peers have, and that are kept, tell any two peers apart.
 bool Distributor::AreDisjoint(const std::vector<size_t>& peers, const Shape& shape) const {
   if (peers.size() == 1) return true;
   std::optional<std::set<std::string>> common;
   for (const size_t i : peers) {
-    if (peers_[i].tsdbs.empty()) return false;
+    if (peers_[i].tsdbs.empty() || !IsCovered(peers_[i])) return false;
     for (const Labels& set : peers_[i].tsdbs) {
       std::set<std::string> names;
       for (const Label& label : set) {
@@ -366,6 +377,8 @@ bool Distributor::RewriteAggregate(ExprPtr* expr) {
 }
 
 void Distributor::RewriteBelow(Expr* expr) {
+  const bool is_function = expr->kind == ExprKind::kCall || expr->kind == ExprKind::kAggregate;
+  if (is_function && options_.downsampled) return;
   switch (expr->kind) {
     case ExprKind::kCall: {
       auto& call = As<Call>(*expr);

@@ -49,6 +49,9 @@ struct DistributeOptions {
   int64_t start_ms = 0, end_ms = 0;
   int64_t lookback_ms = 0;
   int64_t subquery_step_ms = 60000;
+  /// Downsampled data may be read. Which of its aggregates a selector wants depends on the
+  /// functions around it: only parts that have none around them are given away then.
+  bool downsampled = false;
 };
 
 struct DistributedQuery {

@@ -158,6 +158,7 @@ Result<std::optional<promql::QueryResult>> Driver::EvaluateDistributed(
   options.start_ms = params.start_ms;
   options.end_ms = params.step_ms == 0 ? params.start_ms : params.end_ms;
   options.lookback_ms = lookback_ms;
+  options.downsampled = select.max_resolution_ms > 0;
   options.subquery_step_ms = engine_.options().default_subquery_step_ms;
   const DistributedQuery query = Distribute(std::move(expr), peers, options);
   if (query.fragments.empty()) return none;

@@ -351,7 +351,9 @@ class Asking {
     };
     for (auto& [labels, values] : series) {
       MarkGaps(steps_, &values);
-      THANOS_RETURN_IF_ERROR(encoder.Add(labels, values));
+      if (Status status = encoder.Add(labels, values); !status.ok()) {
+        return status.WithContext("remote query result " + labels.ToString());
+      }
       if (builder.series_count() >= kBatchSeries) THANOS_RETURN_IF_ERROR(flush());
     }
     return builder.series_count() > 0 ? flush() : OkStatus();

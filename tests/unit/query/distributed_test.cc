@@ -267,6 +267,31 @@ TEST_F(DistributedTest, SetsThatTellNothingApartAreEvaluatedHere) {
   EXPECT_EQ(fragments(), 0);
 }
 
+TEST_F(DistributedTest, ASetWithoutItsTsdbProvesNothing) {
+  Fill(Labels::Of({{"region", "eu"}}), kStart, 1, &AddLeaf());
+  Fill(Labels::Of({{"region", "us"}}), kStart, 2, &AddLeaf());
+  leaves_[1]->source->info.label_sets.push_back(Labels::Of({{"region", "ap"}}));
+  leaves_[0]->Serve("a:1", true);
+  leaves_[1]->Serve("b:1", true);
+  Start();
+  ExpectSame({"sum(m)"});
+  EXPECT_EQ(fragments(), 0);
+}
+
+TEST_F(DistributedTest, WithDownsampledDataOnlyPartsWithoutFunctionsAroundThem) {
+  Fill(Labels::Of({{"region", "eu"}}), kStart, 1, &AddLeaf());
+  leaves_[0]->Serve("eu:1", true);
+  Start();
+  promql::QueryParams params = Params("max(m * on (pod, region) c_total)", true);
+  params.select.max_resolution_ms = 300'000;
+  QueryFailure failure;
+  EXPECT_TRUE(distributed_->Run(CallContext(), params, {}, &failure).ok());
+  EXPECT_EQ(fragments(), 0);
+  params.text = "max(m) * 2 + on () min(c_total)";
+  EXPECT_TRUE(distributed_->Run(CallContext(), params, {}, &failure).ok());
+  EXPECT_EQ(fragments(), 2);
+}
+
 TEST_F(DistributedTest, PartitionLabelsDecideWhatCounts) {
   partition_labels_ = {"region"};
   Fill(Labels::Of({{"region", "eu"}, {"zone", "1"}}), kStart, 1, &AddLeaf());
