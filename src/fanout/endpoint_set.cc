@@ -8,7 +8,7 @@ namespace thanos::fanout {
 namespace {
 
 constexpr size_t kCheckerThreads = 64;
-constexpr std::chrono::milliseconds kTick{500};
+constexpr std::chrono::milliseconds kTick{250};
 constexpr char kUnknownComponent[] = "unknown-store-api";
 
 std::string JoinLabelSets(const std::vector<Labels>& sets) {

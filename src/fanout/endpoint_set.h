@@ -35,7 +35,7 @@ struct EndpointSetOptions {
   std::chrono::nanoseconds unhealthy_timeout = std::chrono::minutes(5);
   std::chrono::nanoseconds response_timeout{0};  // Silence of a Series stream.
   /// Failing endpoints are asked again after this: a peer that comes up is used soon.
-  std::chrono::nanoseconds failing_period = std::chrono::seconds(1);
+  std::chrono::nanoseconds failing_period = std::chrono::milliseconds(500);
   /// Labels of thanos_store_nodes_grpc_connections: external_labels, store_type, ip_port.
   std::vector<std::string> connection_labels = {"external_labels", "store_type"};
   std::shared_ptr<net::Resolver> resolver;  // Null: the system's.

@@ -25,7 +25,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kReconnectFirstMs = 500;
 // A peer that comes up is found within about a second, however long it was away.
-constexpr int kReconnectMaxMs = 1'000;
+constexpr int kReconnectMaxMs = 500;
 
 int Milliseconds(std::chrono::nanoseconds time) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
