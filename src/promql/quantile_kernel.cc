@@ -27,7 +27,7 @@ class SortedWindow {
   /// Takes out `old` and puts in `fresh`: one by one, or all in one pass when there are many.
   void Move(std::span<const double> old, std::span<const double> fresh) {
     // A search and a move of bytes cost about as much as passing this many values.
-    constexpr size_t kValuesPerChange = 32;
+    constexpr size_t kValuesPerChange = 10;
     const size_t changes = old.size() + fresh.size();
     if (changes > 2 && values_.size() < kValuesPerChange * changes) return Merge(old, fresh);
     for (const double x : old) values_.erase(Place(x));

@@ -105,7 +105,7 @@ void RegressionKernel(const WindowSpec& spec, const WindowGeometry& geometry,
   const size_t steps = geometry.begin.size();
   const bool predicts = !ahead.empty();
   const LaneLayout layout(geometry, v, scratch);
-  const bool repeat = SharedTimes::Repeat(spec, geometry);
+  const bool repeat = layout.useful() && SharedTimes::Repeat(spec, geometry);
   SharedTimes times;
   const auto finish = [&](size_t i, const Sums& sums) {
     double slope = 0;

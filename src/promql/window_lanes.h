@@ -22,6 +22,7 @@ class LaneLayout {
   /// are in several windows that laying them out would cost more than it saves.
   LaneLayout(const WindowGeometry& geometry, std::span<const double> v, std::vector<double>* room);
 
+  bool useful() const { return stride_ != 0; }
   /// The number of samples that windows i to i + kLanes * groups - 1 have alike when each begins
   /// one stride behind the last; 0 when they do not.
   size_t CommonLength(size_t i, size_t groups) const;
