@@ -11,17 +11,33 @@
 
 namespace thanos::promql {
 
-GroupIndex::GroupIndex(const AggregateSpec& spec) : keyer_(spec.grouping, !spec.without) {}
+GroupIndex::GroupIndex(const AggregateSpec& spec)
+    : keyer_(spec.grouping, !spec.without), places_(16) {}
 
 size_t GroupIndex::Find(const Row& row) {
   keyer_.KeyOf(row.labels, &key_);
-  const auto [at, added] = groups_.try_emplace(key_, labels_.size());
-  if (added) {
-    labels_.push_back(&at->first);
-    drop_.push_back(false);
+  const uint64_t hash = std::hash<std::string_view>()(key_);
+  size_t place = hash & (places_.size() - 1);
+  for (; places_[place] != 0; place = (place + 1) & (places_.size() - 1)) {
+    Group& group = groups_[places_[place] - 1];
+    if (group.hash != hash || KeyOf(group) != key_) continue;
+    group.drop_name |= row.drop_name;
+    return places_[place] - 1;
   }
-  if (row.drop_name) drop_[at->second] = true;
-  return at->second;
+  groups_.push_back({hash, text_.size(), static_cast<uint32_t>(key_.size()), row.drop_name});
+  text_ += key_;
+  places_[place] = static_cast<uint32_t>(groups_.size());
+  if (2 * groups_.size() > places_.size()) Spread();
+  return groups_.size() - 1;
+}
+
+void GroupIndex::Spread() {
+  places_.assign(2 * places_.size(), 0);
+  for (uint32_t group = 0; group < groups_.size(); ++group) {
+    size_t place = groups_[group].hash & (places_.size() - 1);
+    while (places_[place] != 0) place = (place + 1) & (places_.size() - 1);
+    places_[place] = group + 1;
+  }
 }
 
 Status GrowingLease::Grow(size_t bytes) {

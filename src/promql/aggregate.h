@@ -47,16 +47,29 @@ class GroupIndex {
   GroupIndex(const AggregateSpec& spec);
   /// The row's group; it is new when the number is that of size() before.
   size_t Find(const Row& row);
-  size_t size() const { return labels_.size(); }
-  LabelsView labels(size_t group) const { return LabelsView(*labels_[group]); }
+  size_t size() const { return groups_.size(); }
+  /// Valid until the next Find().
+  LabelsView labels(size_t group) const { return LabelsView(KeyOf(groups_[group])); }
   /// A member's name is to be dropped.
-  bool drop_name(size_t group) const { return drop_[group]; }
+  bool drop_name(size_t group) const { return groups_[group].drop_name; }
 
  private:
+  struct Group {
+    uint64_t hash;
+    size_t begin;  // Of its key in text_.
+    uint32_t size;
+    bool drop_name;
+  };
+  std::string_view KeyOf(const Group& group) const {
+    return std::string_view(text_).substr(group.begin, group.size);
+  }
+  void Spread();
+
   const LabelKeyer keyer_;
-  TextMap<size_t> groups_;
-  std::vector<const std::string*> labels_;  // Keys of groups_, which stay where they are.
-  std::vector<bool> drop_;
+  std::vector<Group> groups_;
+  // Open addressing: the number of a group and one, or 0. A power of two of places.
+  std::vector<uint32_t> places_;
+  std::string text_;  // Keys, back to back.
   std::string key_;
 };
 

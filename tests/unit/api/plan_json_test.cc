@@ -20,10 +20,9 @@ TEST(PlanJson, IsATreeOfNames) {
 TEST(AnalysisJson, TellsWhatWasMeasuredAndLeavesZerosOut) {
   std::string out;
   AppendAnalysisJson(Tree(), &out);
-  EXPECT_EQ(out,
-            R"({"name":"result","children":[{"name":"scan \"m\"","executionTime":"1.5ms",)"
-            R"("workerTime":"2ms","peakSamples":100,"totalSamples":500,"rows":3,"series":4,)"
-            R"("chunkBytes":6000,"peakBytes":800},{"name":"other"}]})");
+  EXPECT_EQ(out, R"({"name":"result","children":[{"name":"scan \"m\"","executionTime":"1.5ms",)"
+                 R"("workerTime":"2ms","peakSamples":100,"totalSamples":500,"rows":3,"series":4,)"
+                 R"("chunkBytes":6000,"peakBytes":800},{"name":"other"}]})");
 }
 
 }  // namespace
