@@ -39,7 +39,7 @@ enum class BlockState : uint8_t {
   kKnown,  // Its meta only; the header is built when it is asked for.
   kOpen,
   kDamaged,      // Some of its bytes are wrong or gone: what touches them fails, the rest serves.
-  kQuarantined,  // Its index is of no use: what touches it fails; tried again at the next Sync.
+  kQuarantined,  // Its index is of no use: answers without it say so; tried again at each Sync.
 };
 
 struct BlockStatus {

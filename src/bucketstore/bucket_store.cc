@@ -214,7 +214,8 @@ std::vector<BucketStore::Choice> BucketStore::Choose(
   std::vector<Choice> out;
   for (auto& chosen : block::ChooseBlocks(
            CandidatesOf(*serving), {matchers, min_ms, max_ms, max_resolution_ms, block_matchers})) {
-    out.push_back({(*serving)[chosen.index].meta->ulid, std::move(chosen.matchers)});
+    const ServingBlock& block = (*serving)[chosen.index];
+    out.push_back({block.meta->ulid, std::move(chosen.matchers), block.quarantined});
   }
   return out;
 }
@@ -274,7 +275,8 @@ Status BucketStore::OpenChosen(const CallContext& context, std::vector<Choice> c
     const Status& status = opened[i].status();
     if (ConcernsAll(status) || partial == PartialStrategy::kAbort) return status;
     warnings->emplace_back(status.message());
-    failed = status;
+    // What was put aside before is known to be missing; what fails now may be the whole answer.
+    if (!choices[i].quarantined) failed = status;
   }
   // An answer of warnings alone would look like one that knows there is nothing.
   if (selections->empty()) return failed;

@@ -77,6 +77,7 @@ class BucketStore : public SeriesSource {
   struct Choice {
     base::Ulid id;
     model::Matchers matchers;
+    bool quarantined = false;
   };
   class Cursor;
   struct InFlight;
