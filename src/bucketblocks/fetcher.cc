@@ -191,6 +191,15 @@ Status MetaFetcher::LoadDeletionMark(const CallContext& context, const base::Uli
   return OkStatus();
 }
 
+bool MetaFetcher::Selected(const block::BlockMeta& meta) const {
+  if (options_.selector.empty()) return true;
+  const Labels external = meta.ExternalLabels();
+  const std::string id = meta.ulid.ToString();
+  LabelsBuilder labels(external.view());
+  labels.Set("__block_id", id);
+  return options_.selector.Apply(labels.Build().view()).has_value();
+}
+
 void MetaFetcher::Filter(std::map<base::Ulid, Loaded>* loaded, FetchResult* result) {
   std::map<std::string_view, size_t> counts;
   const int64_t now_ms = base::NowMs();
@@ -208,6 +217,8 @@ void MetaFetcher::Filter(std::map<base::Ulid, Loaded>* loaded, FetchResult* resu
       ++result->partial_blocks;
     } else if (block.meta->max_ms < min_ms || block.meta->min_ms > max_ms) {
       state = "time-excluded";
+    } else if (!Selected(*block.meta)) {
+      state = "label-excluded";
     } else if (options_.consistency_delay_ms > 0 && !MadeByCompactor(*block.meta) &&
                now_ms - UploadMs(*block.meta) < options_.consistency_delay_ms) {
       state = "too-fresh";

@@ -14,6 +14,7 @@
 #include "base/ulid.h"
 #include "block/meta.h"
 #include "metrics/registry.h"
+#include "relabel/relabel.h"
 #include "thanos/bucket.h"
 
 namespace thanos::bucketblocks {
@@ -31,6 +32,8 @@ struct FetchOptions {
   std::function<int64_t()> min_ms, max_ms;
   /// Blocks all of whose sources another block of the group has are left out.
   bool drop_duplicates = true;
+  /// On the external labels and `__block_id`: what it drops is left out.
+  relabel::Rules selector;
 };
 
 struct FetchResult {
@@ -63,6 +66,7 @@ class MetaFetcher {
   Result<std::string> ReadMetaText(const CallContext& context, const base::Ulid& ulid,
                                    bool* from_cache);
   Status LoadDeletionMark(const CallContext& context, const base::Ulid& ulid, Loaded* loaded);
+  bool Selected(const block::BlockMeta& meta) const;
   void Filter(std::map<base::Ulid, Loaded>* loaded, FetchResult* result);
   void DropDuplicates(MetaMap* metas, size_t* dropped) const;
   void CleanCache(const std::vector<base::Ulid>& listed) const;
