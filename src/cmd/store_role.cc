@@ -3,6 +3,7 @@
 #include <mutex>
 #include <thread>
 
+#include "api/blocks_api.h"
 #include "api/landing_page.h"
 #include "base/executor.h"
 #include "base/time_text.h"
@@ -10,8 +11,10 @@
 #include "bucketstore/block_set.h"
 #include "bucketstore/bucket_store.h"
 #include "bucketstore/gateway.h"
+#include "bucketstore/index_cache.h"
 #include "cmd/servers.h"
 #include "fanout/store_server.h"
+#include "objstore/caching_bucket.h"
 #include "objstore/factory.h"
 
 namespace thanos::cmd {
@@ -21,11 +24,13 @@ struct StoreFlags {
   HttpFlags http;
   GrpcFlags grpc;
   std::string data_dir, bucket_config, bucket_source, discovery, header_download;
+  std::string caching_bucket_config, index_cache_config, selector_config, web_label;
   std::string external_prefix, prefix_header;
   bool cache_header = true, lazy_reader = false, web_disabled = false, cors_disabled = false;
   uint64_t chunk_pool_bytes = 0, series_max = 0, samples_max = 0, downloaded_bytes_max = 0;
   uint64_t old_series_max = 0, old_samples_max = 0;
-  uint64_t memory_budget = 0, estimated_series_bytes = 0, estimated_chunk_bytes = 0;
+  uint64_t index_cache_bytes = 0, memory_budget = 0, estimated_series_bytes = 0,
+           estimated_chunk_bytes = 0;
   int64_t sync_interval_ns = 0, sync_concurrency = 0, fetch_concurrency = 0;
   int64_t concurrency_max = 0, batch_series = 0, sampling = 0;
   int64_t header_idle_ns = 0, consistency_delay_ns = 0, ignore_marks_ns = 0;
@@ -61,6 +66,18 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
   flags->Enum("store.index-header-lazy-download-strategy",
               "Whether index-headers are made when a block is found or when it is first asked.",
               {"eager", "lazy"}, "eager", &f->header_download);
+  flags->PathOrContent("selector.relabel-config",
+                       "Relabelling rules in YAML that choose which blocks are served, by their "
+                       "external labels and __block_id: keep, drop and hashmod.",
+                       false, true, &f->selector_config);
+  flags->Bytes("index-cache-size",
+               "Size of the in-memory index cache, where --index-cache.config names no other.",
+               "250MB", &f->index_cache_bytes);
+  flags->PathOrContent("index-cache.config", "The index cache in YAML: type IN-MEMORY.", false,
+                       true, &f->index_cache_config);
+  flags->PathOrContent("store.caching-bucket.config",
+                       "What of the bucket is kept, in YAML: type IN-MEMORY.", false, true,
+                       &f->caching_bucket_config);
   flags->Bool("store.enable-index-header-lazy-reader",
               "Index-headers are opened at first use and let go when they are idle.", false,
               &f->lazy_reader);
@@ -120,6 +137,9 @@ void AddLimitFlags(config::FlagSet* flags, StoreFlags* f) {
 }
 
 void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
+  flags->String("bucket-web-label",
+                "External block label to use as group title in the bucket web UI.", "",
+                &f->web_label);
   flags->Bool("web.disable", "Disable the web API.", false, &f->web_disabled);
   flags->String("web.external-prefix", "Static prefix of the web API.", "", &f->external_prefix);
   flags->String("web.prefix-header",
@@ -127,9 +147,7 @@ void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
                 "", &f->prefix_header);
   flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
               &f->cors_disabled);
-  constexpr char kNoCache[] = "This version reads the bucket without an index cache.";
   using config::ValueKind;
-  flags->WithoutEffect("index-cache-size", ValueKind::kBytes, kNoCache, "250MB");
   flags->WithoutEffect("chunk-pool-size", ValueKind::kBytes,
                        "Memory of chunks is charged to --store.memory-budget.", "2GB");
   flags->WithoutEffect("store.enable-lazy-expanded-postings", true,
@@ -138,11 +156,7 @@ void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
                        "What to fetch is always chosen by cost.", "100");
   flags->WithoutEffect("matcher-cache-size", ValueKind::kInt,
                        "Matchers are compiled once a request.", "0");
-  for (const char* name :
-       {"index-cache.config", "index-cache.config-file", "store.caching-bucket.config",
-        "store.caching-bucket.config-file", "objstore-parquet.config",
-        "objstore-parquet.config-file", "selector.relabel-config", "selector.relabel-config-file",
-        "bucket-web-label"}) {
+  for (const char* name : {"objstore-parquet.config", "objstore-parquet.config-file"}) {
     flags->NotBuilt(name, false);
   }
   flags->WithoutEffect("disable-admin-operations", true,
@@ -154,10 +168,12 @@ uint64_t LowerLimit(uint64_t a, uint64_t b) { return a == 0 || b == 0 ? a + b : 
 
 class StoreRole : public Role {
  public:
-  StoreRole(const StoreFlags& flags, const Process& process, std::unique_ptr<Bucket> bucket)
+  StoreRole(const StoreFlags& flags, const Process& process, std::unique_ptr<Bucket> bucket,
+            std::unique_ptr<block::IndexCache> index_cache, relabel::Rules selector)
       : flags_(flags),
         process_(process),
         bucket_(std::move(bucket)),
+        index_cache_(std::move(index_cache)),
         servers_(process, "store", flags.http, flags.grpc),
         fetch_io_("meta", static_cast<size_t>(std::max<int64_t>(flags.fetch_concurrency, 1))),
         sync_io_("sync", static_cast<size_t>(std::max<int64_t>(flags.sync_concurrency, 1))),
@@ -170,7 +186,8 @@ class StoreRole : public Role {
             .consistency_delay_ms = flags.consistency_delay_ns / 1000000,
             .ignore_deletion_marks_delay_ms = flags.ignore_marks_ns / 1000000,
             .min_ms = [this] { return MinMs(); },
-            .max_ms = [this] { return MaxMs(); }},
+            .max_ms = [this] { return MaxMs(); },
+            .selector = std::move(selector)},
         &fetch_io_, process.logger, process.registry);
     blocks_ = std::make_unique<bucketstore::BlockSet>(
         bucket_.get(),
@@ -185,6 +202,7 @@ class StoreRole : public Role {
       routes_ = std::make_unique<api::ApiRoutes>(
           &servers_.http(), NormalisePrefix(flags.external_prefix), !flags.cors_disabled);
       api::AddStatusApi(routes_.get(), process.flag_values);
+      api::AddBlocksApi(routes_.get(), flags.web_label, [this] { return ShowBlocks(); });
       api::AddLandingPage(&servers_.http(),
                           {.role = "store",
                            .route_prefix = NormalisePrefix(flags.external_prefix),
@@ -217,6 +235,7 @@ class StoreRole : public Role {
     bucketstore::BucketStoreOptions options;
     options.min_ms = [this] { return MinMs(); };
     options.max_ms = [this] { return MaxMs(); };
+    options.index_cache = index_cache_.get();
     options.limits = {LowerLimit(flags_.series_max, flags_.old_series_max),
                       LowerLimit(flags_.samples_max, flags_.old_samples_max),
                       flags_.downloaded_bytes_max};
@@ -273,6 +292,13 @@ class StoreRole : public Role {
   }
 
   Status SyncOnce() {
+    const Status status = Sync();
+    std::lock_guard lock(sync_mutex_);
+    if (status.ok()) synced_ms_ = base::NowMs();
+    sync_error_ = status.ok() ? "" : status.ToString();
+    return status;
+  }
+  Status Sync() {
     auto fetched = fetcher_->Fetch(context_);
     if (!fetched.ok()) return fetched.status();
     blocks_->Sync(fetched->metas, fetched->incomplete.ok());
@@ -280,12 +306,31 @@ class StoreRole : public Role {
     return fetched->incomplete;
   }
 
+  api::BlocksView ShowBlocks() const {
+    api::BlocksView view;
+    for (const bucketstore::BlockStatus& block : blocks_->Snapshot()) {
+      const bool aside = block.state == bucketstore::BlockState::kQuarantined;
+      if (!aside) view.metas.push_back(block::WriteMeta(*block.meta));
+      if (!aside && block.state != bucketstore::BlockState::kDamaged) continue;
+      view.troubled.push_back(
+          {block.meta->ulid.ToString(), aside ? "quarantined" : "damaged", block.reason});
+    }
+    std::lock_guard lock(sync_mutex_);
+    view.refreshed_ms = synced_ms_;
+    view.error = sync_error_;
+    return view;
+  }
+
   const StoreFlags& flags_;
   const Process& process_;
   std::unique_ptr<Bucket> bucket_;
+  std::unique_ptr<block::IndexCache> index_cache_;
   Servers servers_;
   base::Executor fetch_io_, sync_io_, read_io_;
-  CallContext context_;  // Of syncs; cancelled by Stop.
+  mutable std::mutex sync_mutex_;
+  int64_t synced_ms_ = 0;   // Guarded by sync_mutex_.
+  std::string sync_error_;  // Guarded by sync_mutex_.
+  CallContext context_;     // Of syncs; cancelled by Stop.
   std::unique_ptr<bucketblocks::MetaFetcher> fetcher_;
   std::unique_ptr<bucketstore::BlockSet> blocks_;
   std::unique_ptr<bucketstore::BucketStore> store_;
@@ -319,7 +364,18 @@ class StoreCommand : public Command {
     }
     auto bucket = objstore::MakeBucket(flags_.bucket_config, process.registry);
     if (!bucket.ok()) return bucket.status().WithContext(flags_.bucket_source);
-    return std::unique_ptr<Role>(std::make_unique<StoreRole>(flags_, process, std::move(*bucket)));
+    if (!flags_.caching_bucket_config.empty()) {
+      bucket = objstore::WithConfiguredCache(std::move(*bucket), flags_.caching_bucket_config,
+                                             process.registry);
+      if (!bucket.ok()) return bucket.status().WithContext("create caching bucket");
+    }
+    auto selector = relabel::Rules::Parse(flags_.selector_config, relabel::SelectorOptions());
+    if (!selector.ok()) return selector.status().WithContext("selector.relabel-config");
+    auto index_cache = bucketstore::MakeIndexCache(flags_.index_cache_config,
+                                                   flags_.index_cache_bytes, process.registry);
+    if (!index_cache.ok()) return index_cache.status().WithContext("create index cache");
+    return std::unique_ptr<Role>(std::make_unique<StoreRole>(
+        flags_, process, std::move(*bucket), std::move(*index_cache), std::move(*selector)));
   }
 
  private:

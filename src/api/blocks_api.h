@@ -1,0 +1,31 @@
+// /api/v1/blocks: which blocks a role serves, and which it had to put aside.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "api/answers.h"
+
+namespace thanos::api {
+
+struct TroubledBlock {
+  std::string ulid;
+  std::string state;  // "quarantined" or "damaged".
+  std::string reason;
+};
+
+struct BlocksView {
+  std::vector<std::string> metas;  // JSON, as meta.json has it.
+  std::vector<TroubledBlock> troubled;
+  int64_t refreshed_ms = 0;  // Of the last sync that worked; 0: none yet.
+  std::string error;         // Of the last sync; "" when it worked.
+};
+
+/// `?view=loaded` is what `loaded` says at that moment; the other view is of tools that show whole
+/// buckets, and empty here. `label` groups blocks on the page. `loaded` is called on handler
+/// threads and outlives the server.
+void AddBlocksApi(ApiRoutes* routes, std::string label, std::function<BlocksView()> loaded);
+
+}  // namespace thanos::api
