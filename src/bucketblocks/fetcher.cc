@@ -249,17 +249,25 @@ void MetaFetcher::DropDuplicates(MetaMap* metas, size_t* dropped) const {
       const size_t x = a->compaction.sources.size(), y = b->compaction.sources.size();
       return x != y ? x > y : a->ulid < b->ulid;
     });
-    std::vector<MetaRef> kept;
+    // Who has all sources has the first one: only the kept blocks that do are looked at.
+    std::map<base::Ulid, std::vector<MetaRef>> kept_with;
+    bool any_kept = false;
     for (const MetaRef& meta : group) {
-      const bool duplicate = std::any_of(kept.begin(), kept.end(), [&](const MetaRef& other) {
-        return ContainsAll(other->compaction.sources, meta->compaction.sources);
-      });
+      const std::vector<base::Ulid>& sources = meta->compaction.sources;
+      bool duplicate = sources.empty() && any_kept;
+      if (!sources.empty()) {
+        const std::vector<MetaRef>& candidates = kept_with[sources[0]];
+        duplicate = std::any_of(candidates.begin(), candidates.end(), [&](const MetaRef& other) {
+          return ContainsAll(other->compaction.sources, sources);
+        });
+      }
       if (duplicate) {
         metas->erase(meta->ulid);
         ++*dropped;
-      } else {
-        kept.push_back(meta);
+        continue;
       }
+      any_kept = true;
+      for (const base::Ulid& source : sources) kept_with[source].push_back(meta);
     }
   }
 }

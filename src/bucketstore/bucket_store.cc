@@ -1,6 +1,8 @@
 #include "bucketstore/bucket_store.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -69,14 +71,18 @@ class BucketStore::Cursor : public SeriesCursor {
   using Open = std::function<Result<std::unique_ptr<SeriesCursor>>(const CallContext& context,
                                                                    Warnings* warnings)>;
   using AtEnd = std::function<void(const SelectEnd& end, const CallObservations& call)>;
+  /// True when the blocks that are gone may have got successors: what was opened is then opened
+  /// anew, once.
+  using Renew = std::function<bool(const CallContext& context)>;
   Cursor(const CallContext& context, base::Executor* executor, std::shared_ptr<InFlight> in_flight,
-         Open open, AtEnd at_end)
+         Open open, Renew renew, AtEnd at_end)
       : executor_(executor),
         in_flight_(std::move(in_flight)),
         state_(std::make_shared<State>()),
         at_end_(std::move(at_end)) {
     state_->context = context.WithCancel();
     state_->open = std::move(open);
+    state_->renew = std::move(renew);
   }
   ~Cursor() override { state_->context.Cancel(); }
 
@@ -113,6 +119,7 @@ class BucketStore::Cursor : public SeriesCursor {
   struct State {
     CallContext context;
     Open open;
+    Renew renew;  // Null once the first batch is there.
     std::mutex mutex;
     std::condition_variable changed;
     bool running = false;                         // Guarded by mutex; the rest is the runner's.
@@ -132,6 +139,14 @@ class BucketStore::Cursor : public SeriesCursor {
       return batch;
     }
     Result<SeriesBatchRef> Read(Warnings* found) {
+      auto batch = ReadOnce(found);
+      const Renew again = std::exchange(renew, nullptr);
+      if (!again || !again(context)) return batch;
+      inner.reset();
+      found->clear();
+      return ReadOnce(found);
+    }
+    Result<SeriesBatchRef> ReadOnce(Warnings* found) {
       if (!inner) {
         auto opened = open(context, found);
         if (!opened.ok()) return opened.status();
@@ -284,39 +299,74 @@ Status BucketStore::OpenChosen(const CallContext& context, std::vector<Choice> c
   return OkStatus();
 }
 
+// What the reads of one call share. One thread at a time.
+struct BucketStore::Call {
+  SelectRequest request;  // Cut to the store's times.
+  StoreSelect more;
+  std::string tenant;
+  std::vector<Choice> choices;  // Of the next opening.
+  std::shared_ptr<CallLimiter> limiter;
+  std::atomic<bool> lost{false};  // An object of a block is gone.
+};
+
+Result<std::unique_ptr<SeriesCursor>> BucketStore::OpenCall(const CallContext& context,
+                                                            const std::shared_ptr<Call>& call,
+                                                            Warnings* warnings) const {
+  std::vector<block::BlockSelection> selections;
+  Status told;
+  const Span span(context, "bucket_store_open_blocks");
+  span.Set("blocks", static_cast<int64_t>(call->choices.size()));
+  const Status opened = OpenChosen(span.Enter(context), call->choices, call->request.partial,
+                                   &selections, warnings, &told);
+  if (opened.code() == StatusCode::kNotFound || told.code() == StatusCode::kNotFound) {
+    call->lost = true;
+  }
+  THANOS_RETURN_IF_ERROR(opened);
+  call->limiter = std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), call->tenant);
+  metrics_.Follow(call->tenant, &call->limiter->stats());
+  block::BlockCursorOptions options = CursorOptions(call->request.partial);
+  options.already_failed = told;
+  options.on_failure = [call, report = options.on_failure](const block::Block& block,
+                                                           const Status& status) {
+    if (status.code() == StatusCode::kNotFound) call->lost = true;
+    return report(block, status);
+  };
+  return block::MakeBlockCursor(context, std::move(selections), call->request, options,
+                                call->limiter);
+}
+
 Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContext& context,
                                                                 const SelectRequest& request,
                                                                 const StoreSelect& more) {
   if (request.min_ms > request.max_ms) {
     return series::EmptyCursor();
   }
-  std::vector<Choice> choices = Choose(request.matchers, request.min_ms, request.max_ms,
-                                       request.max_resolution_ms, more.block_matchers);
-  metrics_.BlocksQueried(context.tenant(), choices.size());
-  auto limiter =
-      std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
-  SelectRequest clipped = request;
-  Clip(&clipped.min_ms, &clipped.max_ms);
-  auto open = [this, choices = std::move(choices), clipped, limiter](
-                  const CallContext& call,
-                  Warnings* warnings) -> Result<std::unique_ptr<SeriesCursor>> {
-    std::vector<block::BlockSelection> selections;
-    Status told;
-    const Span span(call, "bucket_store_open_blocks");
-    span.Set("blocks", static_cast<int64_t>(choices.size()));
-    THANOS_RETURN_IF_ERROR(
-        OpenChosen(span.Enter(call), choices, clipped.partial, &selections, warnings, &told));
-    block::BlockCursorOptions options = CursorOptions(clipped.partial);
-    options.already_failed = told;
-    return block::MakeBlockCursor(call, std::move(selections), clipped, options, limiter);
+  auto call = std::make_shared<Call>();
+  const auto choose = [this](Call& of) {
+    of.choices = Choose(of.request.matchers, of.request.min_ms, of.request.max_ms,
+                        of.request.max_resolution_ms, of.more.block_matchers);
   };
-  metrics_.Follow(context.tenant(), &limiter->stats());
-  auto at_end = [this, tenant = context.tenant(), limiter](const SelectEnd& end,
-                                                           const CallObservations& call) {
-    metrics_.Finish(tenant, limiter->stats(), call, end.series);
+  call->request = request;
+  Clip(&call->request.min_ms, &call->request.max_ms);
+  call->more = more;
+  call->tenant = context.tenant();
+  call->limiter = std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), call->tenant);
+  choose(*call);
+  metrics_.BlocksQueried(call->tenant, call->choices.size());
+  auto open = [this, call](const CallContext& of, Warnings* warnings) {
+    return OpenCall(of, call, warnings);
   };
-  return std::unique_ptr<SeriesCursor>(
-      std::make_unique<Cursor>(context, executor_, in_flight_, std::move(open), std::move(at_end)));
+  auto renew = [this, call, choose](const CallContext& of) {
+    if (!call->lost || !options_.refresh) return false;
+    if (!options_.refresh(of).ok()) return false;
+    choose(*call);
+    return true;
+  };
+  auto at_end = [this, call](const SelectEnd& end, const CallObservations& observed) {
+    metrics_.Finish(call->tenant, call->limiter->stats(), observed, end.series);
+  };
+  return std::unique_ptr<SeriesCursor>(std::make_unique<Cursor>(
+      context, executor_, in_flight_, std::move(open), std::move(renew), std::move(at_end)));
 }
 
 Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,

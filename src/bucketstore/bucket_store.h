@@ -29,6 +29,9 @@ struct BucketStoreOptions {
   uint32_t series_batch_max = 10000;  // Entries of one block fetched at once.
   /// Encodings 4 to 6 are rewritten, since Go queriers cannot read them.
   bool transcode = true;
+  /// Looks anew which blocks there are. Called when an object of a block is gone before anything of
+  /// it was sent: its successor is then asked instead, once a call. Null: the call fails.
+  std::function<Status(const CallContext& context)> refresh;
   /// Keeps bytes of indexes between calls; null: none. Outlives the store.
   block::IndexCache* index_cache = nullptr;
 };
@@ -86,6 +89,10 @@ class BucketStore : public SeriesSource {
                              std::span<const model::Matcher> block_matchers) const;
   void Clip(int64_t* min_ms, int64_t* max_ms) const;
   block::BlockCursorOptions CursorOptions(PartialStrategy partial) const;
+  struct Call;
+  Result<std::unique_ptr<SeriesCursor>> OpenCall(const CallContext& context,
+                                                 const std::shared_ptr<Call>& call,
+                                                 Warnings* warnings) const;
   Status OpenChosen(const CallContext& context, std::vector<Choice> choices,
                     PartialStrategy partial, std::vector<block::BlockSelection>* selections,
                     Warnings* warnings, Status* told = nullptr) const;

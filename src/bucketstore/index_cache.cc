@@ -153,25 +153,26 @@ std::vector<cache::MemoryCacheCounters> CountersFor(const cache::MemoryCacheOpti
     const auto gauge = [&](const char* name, const char* help) {
       return registry->AddGaugeFamily(prefix + name, help).With(type);
     };
-    out[i].added = counter("items_added_total",
-                           "Total number of items that were added to the index cache.");
+    out[i].added =
+        counter("items_added_total", "Total number of items that were added to the index cache.");
     out[i].evicted = counter("items_evicted_total",
                              "Total number of items that were evicted from the index cache.");
-    out[i].overflowed = counter(
-        "items_overflowed_total",
-        "Total number of items that could not be added to the cache due to being too big.");
+    out[i].overflowed =
+        counter("items_overflowed_total",
+                "Total number of items that could not be added to the cache due to being too big.");
     out[i].items = gauge("items", "Current number of items in the index cache.");
     out[i].value_bytes =
         gauge("items_size_bytes", "Current byte size of items in the index cache.");
-    out[i].total_bytes =
-        gauge("total_size_bytes",
-              "Current byte size of items, their keys and what holding them costs.");
+    out[i].total_bytes = gauge(
+        "total_size_bytes", "Current byte size of items, their keys and what holding them costs.");
   }
-  registry->AddGauge(prefix + "max_size_bytes",
-                     "Maximum number of bytes to be held in the index cache.")
+  registry
+      ->AddGauge(prefix + "max_size_bytes",
+                 "Maximum number of bytes to be held in the index cache.")
       .Set(static_cast<double>(options.bytes_max));
-  registry->AddGauge(prefix + "max_item_size_bytes",
-                     "Maximum number of bytes for single entry to be held in the index cache.")
+  registry
+      ->AddGauge(prefix + "max_item_size_bytes",
+                 "Maximum number of bytes for single entry to be held in the index cache.")
       .Set(static_cast<double>(options.item_bytes_max));
   return out;
 }
@@ -239,8 +240,8 @@ Result<std::unique_ptr<block::IndexCache>> MakeIndexCache(std::string_view yaml,
     settings.memory.bytes_max = bytes_max;
     settings.memory.item_bytes_max = std::min<uint64_t>(bytes_max, 125 << 20);
   }
-  auto memory = std::make_unique<cache::MemoryCache>(settings.memory,
-                                                     CountersFor(settings.memory, registry));
+  auto memory =
+      std::make_unique<cache::MemoryCache>(settings.memory, CountersFor(settings.memory, registry));
   // In memory nothing grows old: blocks never change.
   return std::unique_ptr<block::IndexCache>(std::make_unique<BytesIndexCache>(
       std::move(memory), settings.keeps, settings.ttl_ns > 0 ? settings.ttl_ns / 1000000 : kDayMs,

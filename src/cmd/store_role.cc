@@ -1,6 +1,8 @@
 // thanos store: serves the blocks of a bucket.
 #include <algorithm>
+#include <chrono>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "api/blocks_api.h"
@@ -236,6 +238,7 @@ class StoreRole : public Role {
     options.min_ms = [this] { return MinMs(); };
     options.max_ms = [this] { return MaxMs(); };
     options.index_cache = index_cache_.get();
+    options.refresh = [this](const CallContext& context) { return SyncAfterLoss(context); };
     options.limits = {LowerLimit(flags_.series_max, flags_.old_series_max),
                       LowerLimit(flags_.samples_max, flags_.old_samples_max),
                       flags_.downloaded_bytes_max};
@@ -291,6 +294,19 @@ class StoreRole : public Role {
         [this] { blocks_->UnloadIdle(); }, /*run_at_once=*/false);
   }
 
+  // A query found an object gone. One sync serves all that find the same within some seconds: an
+  // object that stays away must not make every query list the bucket.
+  Status SyncAfterLoss(const CallContext& context) {
+    constexpr auto kRest = std::chrono::seconds(5);
+    std::lock_guard lock(loss_mutex_);
+    THANOS_RETURN_IF_ERROR(context.Check());
+    const auto now = std::chrono::steady_clock::now();
+    if (last_loss_ && now - *last_loss_ < kRest) return OkStatus();
+    const Status status = SyncOnce();
+    last_loss_ = std::chrono::steady_clock::now();
+    return status;
+  }
+
   Status SyncOnce() {
     const Status status = Sync();
     std::lock_guard lock(sync_mutex_);
@@ -327,6 +343,8 @@ class StoreRole : public Role {
   std::unique_ptr<block::IndexCache> index_cache_;
   Servers servers_;
   base::Executor fetch_io_, sync_io_, read_io_;
+  std::mutex loss_mutex_;
+  std::optional<std::chrono::steady_clock::time_point> last_loss_;  // Guarded by loss_mutex_.
   mutable std::mutex sync_mutex_;
   int64_t synced_ms_ = 0;   // Guarded by sync_mutex_.
   std::string sync_error_;  // Guarded by sync_mutex_.

@@ -1,8 +1,8 @@
 #include "objstore/caching_bucket.h"
 
 #include <algorithm>
-#include <optional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -257,10 +257,9 @@ class CachingBucket : public Bucket {
     get_range_.requests.Add();
     THANOS_ASSIGN_OR_RETURN(const ObjectAttributes attributes, ChunkAttributes(context, name));
     if (range.offset > attributes.size) {
-      return Status(StatusCode::kOutOfRange, std::string(name) + ": range at " +
-                                                 std::to_string(range.offset) +
-                                                 " begins behind the end at " +
-                                                 std::to_string(attributes.size));
+      return Status(StatusCode::kOutOfRange,
+                    std::string(name) + ": range at " + std::to_string(range.offset) +
+                        " begins behind the end at " + std::to_string(attributes.size));
     }
     const int64_t end = range.offset + std::min(range.length, attributes.size - range.offset);
     requested_bytes_.Add(static_cast<double>(end - range.offset));
@@ -318,8 +317,7 @@ class CachingBucket : public Bucket {
                  std::vector<base::PinnedBytes>* held) {
     const int64_t length = run.end - run.begin;
     THANOS_ASSIGN_OR_RETURN(const auto source, inner_->Open(context, name, {run.begin, length}));
-    THANOS_ASSIGN_OR_RETURN(std::string text,
-                            ReadAll(*source, name, static_cast<size_t>(length)));
+    THANOS_ASSIGN_OR_RETURN(std::string text, ReadAll(*source, name, static_cast<size_t>(length)));
     if (std::ssize(text) != length) {
       return DataLossError(std::string(name) + ": range at " + std::to_string(run.begin) +
                            " gave " + std::to_string(text.size()) + " of " +

@@ -15,7 +15,7 @@ namespace thanos::objstore {
 
 /// Times in milliseconds.
 struct CachingOptions {
-  int64_t subrange_bytes = 16000;  // 0 or less: chunks are not kept.
+  int64_t subrange_bytes = 16000;     // 0 or less: chunks are not kept.
   int64_t subrange_requests_max = 3;  // 0 or less: no limit.
   int64_t attributes_ttl_ms = 86'400'000, subrange_ttl_ms = 86'400'000;
   int64_t iter_ttl_ms = 300'000;

@@ -72,8 +72,8 @@ Status Check(const Rule& rule, bool has_sources) {
     return InvalidArgumentError("relabel configuration for " + name +
                                 " action requires 'target_label' value");
   }
-  if (IsAny(rule.action, {Action::kLowercase, Action::kUppercase, Action::kKeepEqual,
-                          Action::kDropEqual}) &&
+  if (IsAny(rule.action,
+            {Action::kLowercase, Action::kUppercase, Action::kKeepEqual, Action::kDropEqual}) &&
       rule.replacement != defaults.replacement) {
     return InvalidArgumentError("'replacement' can not be set for " + name + " action");
   }
@@ -83,8 +83,7 @@ Status Check(const Rule& rule, bool has_sources) {
     return InvalidArgumentError(name + " action requires only 'regex', and no other fields");
   }
   if (IsAny(rule.action, {Action::kKeepEqual, Action::kDropEqual}) &&
-      (rule.regex != defaults.regex || rule.modulus != 0 ||
-       rule.separator != defaults.separator)) {
+      (rule.regex != defaults.regex || rule.modulus != 0 || rule.separator != defaults.separator)) {
     return InvalidArgumentError(
         name + " action requires only 'source_labels' and `target_label`, and no other fields");
   }
@@ -108,8 +107,7 @@ Status ReadAction(const YamlNode& node, Rule* rule) {
 // Any number that is not negative; a fraction is cut, as Go's YAML does.
 Status ReadModulus(const YamlNode& node, Rule* rule) {
   const std::string& text = node.scalar;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), rule->modulus);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rule->modulus);
   if (node.kind == YamlNode::Kind::kScalar && !node.quoted && !text.empty()) {
     if (error == std::errc() && end == text.data() + text.size()) return OkStatus();
     double number = 0;

@@ -69,8 +69,7 @@ std::string Template::Expand(const std::vector<std::string_view>& groups) const 
 }
 
 std::vector<std::string_view> Rule::Match(std::string_view text) const {
-  std::vector<re2::StringPiece> found(
-      static_cast<size_t>(compiled->NumberOfCapturingGroups()) + 1);
+  std::vector<re2::StringPiece> found(static_cast<size_t>(compiled->NumberOfCapturingGroups()) + 1);
   if (!compiled->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(),
                        re2::RE2::ANCHOR_BOTH, found.data(), static_cast<int>(found.size()))) {
     return {};

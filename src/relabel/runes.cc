@@ -1,6 +1,7 @@
 #include "relabel/runes.h"
 
 #include <cwctype>
+
 #include <locale.h>
 #include <wctype.h>
 

@@ -8,6 +8,8 @@
 
 #include "block/block_source.h"
 #include "block/byte_sink.h"
+#include "bucketstore/gateway.h"
+#include "bucketstore/index_cache.h"
 #include "chunk/decode.h"
 #include "codec/byte_reader.h"
 #include "fakes/memory_bucket.h"
@@ -418,6 +420,125 @@ TEST_F(BucketStoreTest, ChunksAreReadWithLittleMoreThanTheirBytes) {
   // Postings, entries and chunks, one read each per block.
   EXPECT_LE(bucket_.opens(), 6u);
   EXPECT_LT(bucket_.opened_bytes(), end.bytes * 13 / 10);
+}
+
+TEST_F(BucketStoreTest, ABlockThatIsGoneIsReplacedByItsSuccessorOnce) {
+  Upload("two-replicas");
+  int refreshed = 0;
+  BucketStoreOptions options;
+  bucketblocks::MetaMap before = metas_;
+  // The successor: the same files under another name.
+  const std::string old_id = metas_.begin()->first.ToString();
+  const base::Ulid successor = base::Ulid::Make(1800000000000);
+  const auto move = [&] {
+    for (const std::string file : {"index", "chunks/000001"}) {
+      bucket_.Put(successor.ToString() + "/" + file, bucket_.Get(old_id + "/" + file));
+      ASSERT_THAT(bucket_.Delete(CallContext(), old_id + "/" + file), IsOk());
+    }
+    block::BlockMeta meta = *metas_.begin()->second;
+    meta.ulid = successor;
+    metas_.erase(metas_.begin());
+    metas_[successor] = std::make_shared<const block::BlockMeta>(meta);
+  };
+  options.refresh = [&](const CallContext&) -> Status {
+    ++refreshed;
+    blocks_->Sync(metas_, true);
+    return OkStatus();
+  };
+  for (const PartialStrategy partial : {PartialStrategy::kAbort, PartialStrategy::kWarn}) {
+    SCOPED_TRACE(static_cast<int>(partial));
+    metas_ = before;
+    Upload("two-replicas");
+    MakeStore(options);
+    SelectRequest request = Everything();
+    request.partial = partial;
+    THANOS_ASSERT_OK_AND_ASSIGN(const std::string whole, Dump(*store_, request));
+    move();
+    refreshed = 0;
+    Warnings warnings;
+    SelectEnd end;
+    THANOS_ASSERT_OK_AND_ASSIGN(const std::string again,
+                                Dump(*store_, request, CallContext(), &end, &warnings));
+    EXPECT_EQ(again, whole);
+    EXPECT_EQ(refreshed, 1);
+    EXPECT_TRUE(warnings.empty());
+    EXPECT_FALSE(end.partial);
+    // Without a successor it is looked for once, and told.
+    ASSERT_THAT(bucket_.Delete(CallContext(), successor.ToString() + "/chunks/000001"), IsOk());
+    refreshed = 0;
+    const auto failed = Dump(*store_, request, CallContext(), &end, &warnings);
+    EXPECT_EQ(refreshed, 1);
+    EXPECT_EQ(failed.ok(), partial == PartialStrategy::kWarn);
+    EXPECT_EQ(warnings.size(), partial == PartialStrategy::kWarn ? 1u : 0u);
+  }
+}
+
+TEST_F(BucketStoreTest, TwentyOfTheWorstQueriesStayInsideTheBudget) {
+  Upload("two-replicas");
+  MakeStore();
+  THANOS_ASSERT_OK_AND_ASSIGN(const std::string whole, Dump(*store_, Everything()));
+  // Enough for some of them, not for all; then for none.
+  for (const size_t limit : {size_t{4} << 20, size_t{20} << 10}) {
+    const auto budget = Budget::Make("all calls", limit, "store.memory-budget");
+    Gateway gateway(store_.get(), 20, budget, &registry_);
+    std::atomic<int> answered{0}, refused{0}, other{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 20; ++i) {
+      threads.emplace_back([&] {
+        const auto dump = Dump(gateway, Everything());
+        if (dump.ok() && *dump == whole) {
+          ++answered;
+        } else if (dump.status().code() == StatusCode::kResourceExhausted) {
+          ++refused;
+        } else {
+          ++other;
+        }
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(other, 0);
+    EXPECT_LE(budget->peak_bytes(), limit);
+    EXPECT_EQ(answered + refused, 20);
+    if (limit < (1 << 20)) {
+      EXPECT_EQ(refused, 20);
+    } else {
+      EXPECT_GT(answered, 0);
+    }
+    store_.reset();  // Waits for reads that were left behind.
+    EXPECT_EQ(budget->used_bytes(), 0u);
+    MakeStore();
+  }
+}
+
+// An index cache of the store's own making, kept over many queries.
+TEST_F(BucketStoreTest, WithAnIndexCacheAnswersAreTheSameAndTheIndexIsReadOnce) {
+  Upload("two-replicas");
+  THANOS_ASSERT_OK_AND_ASSIGN(const auto cache, MakeIndexCache("", 10 << 20, &registry_));
+  BucketStoreOptions options;
+  options.index_cache = cache.get();
+  MakeStore(options);
+  std::vector<model::Matchers> queries = {
+      {}, {Matcher::Equal("code", "200")}, {Matcher::NotEqual("code", "200")}};
+  for (const char* pattern : {"app_.*", ".*total", "", "app_metric_0(1|2)"}) {
+    auto matcher = Matcher::Make(MatchType::kRegex, "__name__", pattern);
+    ASSERT_THAT(matcher, IsOk());
+    queries.push_back({*matcher, Matcher::NotEqual("code", "404")});
+  }
+  for (const model::Matchers& matchers : queries) {
+    SelectRequest request = Everything();
+    request.matchers = matchers;
+    THANOS_ASSERT_OK_AND_ASSIGN(const std::string cold, Dump(*store_, request));
+    EXPECT_EQ(cold, LocalDump("two-replicas", request));
+    uint64_t index_reads = 0;
+    bucket_.before_open = [&](const CallContext&, std::string_view name) -> Status {
+      if (name.ends_with("/index")) ++index_reads;
+      return OkStatus();
+    };
+    THANOS_ASSERT_OK_AND_ASSIGN(const std::string warm, Dump(*store_, request));
+    bucket_.before_open = nullptr;
+    EXPECT_EQ(warm, cold);
+    EXPECT_EQ(index_reads, 0u);
+  }
 }
 
 }  // namespace

@@ -138,7 +138,8 @@ TEST(CacheConfigTest, ReadsTheVectorsOfInMemoryCaches) {
     if (error.find("index cache: ") == std::string::npos && !row["ok"].get<bool>()) continue;
     const config::YamlNode* node = yaml->Find("config");
     const auto options = ReadMemoryConfig(node == nullptr ? config::YamlNode() : *node);
-    EXPECT_EQ(options.ok(), row["ok"].get<bool>()) << row["id"] << " " << options.status().message();
+    EXPECT_EQ(options.ok(), row["ok"].get<bool>())
+        << row["id"] << " " << options.status().message();
     ++seen;
   }
   EXPECT_GT(seen, 8);

@@ -27,8 +27,7 @@ class CachingBucketTest : public ::testing::Test {
     inner_ = inner.get();
     bucket_ = WithCache(std::move(inner),
                         std::make_unique<cache::MemoryCache>(
-                            cache::MemoryCacheOptions{},
-                            std::vector<cache::MemoryCacheCounters>{}),
+                            cache::MemoryCacheOptions{}, std::vector<cache::MemoryCacheCounters>{}),
                         options, nullptr);
   }
   Result<std::string> Read(std::string_view name, int64_t offset, int64_t length) {
