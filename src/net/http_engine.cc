@@ -180,7 +180,10 @@ class Engine : public HttpEngine {
   Engine(const HttpServerOptions& options, EngineHooks hooks)
       : options_(options), hooks_(std::move(hooks)), work_(asio::make_work_guard(io_)) {
     for (size_t i = 0; i < std::max<size_t>(options_.io_threads, 1); ++i) {
-      threads_.emplace_back([this] { io_.run(); });
+      threads_.emplace_back([this] {
+        BlockSigpipe();
+        io_.run();
+      });
       pthread_setname_np(threads_.back().native_handle(), "http-io");
     }
   }

@@ -51,7 +51,10 @@ constexpr size_t kWaitingLookUpsMax = 4096;
 struct TlsBridge::Impl {
   Impl(size_t max, base::Logger given)
       : connections_max(max), logger(std::move(given)), work(asio::make_work_guard(io)) {
-    thread = std::thread([this] { io.run(); });
+    thread = std::thread([this] {
+      BlockSigpipe();
+      io.run();
+    });
     pthread_setname_np(thread.native_handle(), "tls-bridge");
   }
 

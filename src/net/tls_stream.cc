@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <csignal>
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -25,6 +26,13 @@ TlsStep StepOf(SSL* ssl, int result) {
 }
 
 }  // namespace
+
+void BlockSigpipe() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
 
 TlsStep TlsRead(SSL* ssl, void* data, size_t size, size_t* bytes) {
   ERR_clear_error();

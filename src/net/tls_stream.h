@@ -31,6 +31,10 @@ TlsStep TlsWrite(SSL* ssl, const void* data, size_t size, size_t* bytes);
 /// `*problem` says why a handshake failed; it is "http request" when the peer speaks no TLS.
 TlsStep TlsHandshake(SSL* ssl, std::string* problem);
 
+/// For threads that call these: OpenSSL writes to sockets in a way that may raise SIGPIPE, which is
+/// kept from them. The write fails all the same.
+void BlockSigpipe();
+
 template <typename Socket>
 class TlsStream {
  public:

@@ -15,7 +15,7 @@ HEAVY = {
                          r"conformance_|property_|faults_|promql",
     "yaml-cpp/": r"thanos_config|thanos_promclient",
     "spdlog/": r"$^",
-    "re2/re2.h": r"thanos_(model|promql)|promqltest",
+    "re2/re2.h": r"thanos_(model|promql|relabel)|promqltest",
     "curl/curl.h": r"thanos_net",
     "absl/": r"thanos_rpc|thanos_tracing|thanos_wire|bench_",
     "prometheus/registry.h": r"thanos_metrics",

@@ -91,8 +91,8 @@ class BitFlipTest : public ::testing::Test {
     blocks_ = std::make_unique<BlockSet>(&bucket_, options, base::Logger(), &registry_);
     blocks_->Sync(metas_, true);
     blocks_->OpenAll(CallContext(), executor_);
-    store_ = std::make_unique<BucketStore>(blocks_.get(), BucketStoreOptions(), &executor_,
-                                           &registry_);
+    store_ =
+        std::make_unique<BucketStore>(blocks_.get(), BucketStoreOptions(), &executor_, &registry_);
   }
 
   // True when the answer differs from the truth, which it then says.
