@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -157,7 +158,7 @@ class MemorySource : public SeriesSource {
 
   std::map<Labels, Samples> series_;
   std::vector<Encoded> encoded_;
-  size_t selects_ = 0;
+  std::atomic<size_t> selects_{0};
 };
 
 }  // namespace thanos::testing
