@@ -279,8 +279,8 @@ TEST_F(EngineTest, ExplainsItsOperators) {
 
 TEST_F(EngineTest, AnalyzesItsOperators) {
   params_.analyze = true;
+  base::Executor executor("test", 2);
   for (const bool workers : {false, true}) {
-    base::Executor executor("test", 2);
     options_.executor = workers ? &executor : nullptr;
     THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult result,
                                 Run("sum by (job) (rate(a_total[1m])) + scalar(b_total)", 60000));
@@ -307,6 +307,7 @@ TEST_F(EngineTest, AnalyzesItsOperators) {
     EXPECT_GT(scan.peak_bytes, 0u);
   }
   params_.analyze = false;
+  options_.executor = nullptr;
   THANOS_ASSERT_OK_AND_ASSIGN(const QueryResult plain, Run("sum(a_total)"));
   EXPECT_FALSE(plain.analysis);
 }
