@@ -4,9 +4,11 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <optional>
 #include <vector>
 
 #include "cache/cache_config.h"
+#include "cache/memcached.h"
 #include "cache/memory_cache.h"
 #include "codec/hash.h"
 #include "config/yaml.h"
@@ -180,6 +182,7 @@ std::vector<cache::MemoryCacheCounters> CountersFor(const cache::MemoryCacheOpti
 struct Settings {
   std::string type = "IN-MEMORY";
   cache::MemoryCacheOptions memory;
+  std::optional<cache::MemcachedOptions> memcached;
   std::array<bool, IndexCache::kItems> keeps = {true, true, true};
   int64_t ttl_ns = 0;
 };
@@ -216,8 +219,17 @@ Result<Settings> ReadSettings(std::string_view yaml) {
     return status.WithContext("parsing config YAML file");
   }
   const std::string type = cache::UpperType(out.type);
-  if (type == "MEMCACHED" || type == "REDIS") {
+  if (type == "REDIS") {
     return UnimplementedError("index cache of type " + type + " is not built yet");
+  }
+  THANOS_RETURN_IF_ERROR(ReadItems(items, &out));
+  if (type == "MEMCACHED") {
+    auto memcached = cache::ReadMemcachedConfig(inner);
+    if (!memcached.ok()) {
+      return memcached.status().WithContext("create " + out.type + " index cache");
+    }
+    out.memcached = std::move(*memcached);
+    return out;
   }
   if (type != "IN-MEMORY") {
     return InvalidArgumentError("index cache with type " + out.type + " is not supported");
@@ -225,7 +237,6 @@ Result<Settings> ReadSettings(std::string_view yaml) {
   auto memory = cache::ReadMemoryConfig(inner);
   if (!memory.ok()) return memory.status().WithContext("create " + out.type + " index cache");
   out.memory = *memory;
-  THANOS_RETURN_IF_ERROR(ReadItems(items, &out));
   return out;
 }
 
@@ -240,12 +251,17 @@ Result<std::unique_ptr<block::IndexCache>> MakeIndexCache(std::string_view yaml,
     settings.memory.bytes_max = bytes_max;
     settings.memory.item_bytes_max = std::min<uint64_t>(bytes_max, 125 << 20);
   }
-  auto memory =
-      std::make_unique<cache::MemoryCache>(settings.memory, CountersFor(settings.memory, registry));
-  // In memory nothing grows old: blocks never change.
-  return std::unique_ptr<block::IndexCache>(std::make_unique<BytesIndexCache>(
-      std::move(memory), settings.keeps, settings.ttl_ns > 0 ? settings.ttl_ns / 1000000 : kDayMs,
-      registry));
+  std::unique_ptr<cache::Cache> bytes;
+  if (settings.memcached) {
+    bytes = cache::MakeMemcached(std::move(*settings.memcached), "index-cache", registry);
+  } else {
+    bytes = std::make_unique<cache::MemoryCache>(settings.memory,
+                                                 CountersFor(settings.memory, registry));
+  }
+  // Blocks never change: only a server that others use too needs its items to grow old.
+  const int64_t ttl_ms = settings.ttl_ns > 0 ? settings.ttl_ns / 1'000'000 : kDayMs;
+  return std::unique_ptr<block::IndexCache>(
+      std::make_unique<BytesIndexCache>(std::move(bytes), settings.keeps, ttl_ms, registry));
 }
 
 }  // namespace thanos::bucketstore

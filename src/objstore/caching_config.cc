@@ -2,6 +2,7 @@
 
 #include "base/time_text.h"
 #include "cache/cache_config.h"
+#include "cache/memcached.h"
 #include "cache/memory_cache.h"
 #include "config/yaml.h"
 #include "objstore/caching_bucket.h"
@@ -83,7 +84,14 @@ Result<std::unique_ptr<Bucket>> WithConfiguredCache(std::unique_ptr<Bucket> inne
   auto settings = Read(yaml);
   if (!settings.ok()) return settings.status().WithContext("parsing config YAML file");
   const std::string type = cache::UpperType(settings->type);
-  if (type == "MEMCACHED" || type == "REDIS" || type == "GROUPCACHE") {
+  if (type == "MEMCACHED") {
+    auto memcached = cache::ReadMemcachedConfig(settings->cache);
+    if (!memcached.ok()) return memcached.status().WithContext("failed to create memcached client");
+    return WithCache(std::move(inner),
+                     cache::MakeMemcached(std::move(*memcached), "caching-bucket", registry),
+                     settings->options, registry);
+  }
+  if (type == "REDIS" || type == "GROUPCACHE") {
     return UnimplementedError("caching bucket of type " + type + " is not built yet");
   }
   if (type != "IN-MEMORY") {

@@ -1,0 +1,47 @@
+// A TCP connection to a cache server with a deadline for every wait.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "net/resolver.h"
+#include "thanos/call_context.h"
+#include "thanos/status.h"
+
+namespace thanos::cache {
+
+/// One thread. After an error it is of no use any more.
+class Stream {
+ public:
+  /// `address` is host:port; names are looked up.
+  static Result<std::unique_ptr<Stream>> Connect(const CallContext& context,
+                                                 net::Resolver& resolver,
+                                                 const std::string& address);
+  ~Stream();
+  Stream(const Stream&) = delete;
+
+  /// kDeadlineExceeded or kCancelled as the context says, kUnavailable when the peer is away.
+  Status Write(const CallContext& context, std::string_view bytes);
+  /// Up to "\r\n", which is left out. kDataLoss for a line longer than 8 KiB.
+  Result<std::string> ReadLine(const CallContext& context);
+  /// Exactly so many.
+  Result<std::string> ReadBytes(const CallContext& context, size_t count);
+  /// True while nothing unread is left over: the next answer belongs to the next request.
+  bool clean() const { return at_ == buffer_.size(); }
+
+ private:
+  explicit Stream(int fd) : fd_(fd) {}
+  static Result<std::unique_ptr<Stream>> ConnectTo(const CallContext& context,
+                                                   const std::string& numeric);
+  Status Wait(const CallContext& context, short events) const;
+  Status Fill(const CallContext& context);
+
+  const int fd_;
+  std::string buffer_;
+  size_t at_ = 0;  // In buffer_: what comes next.
+};
+
+}  // namespace thanos::cache
