@@ -21,7 +21,9 @@ using block::IndexCache;
 
 constexpr std::array<const char*, IndexCache::kItems> kNames = {"Postings", "ExpandedPostings",
                                                                 "Series"};
-constexpr std::array<std::string_view, IndexCache::kItems> kPrefixes = {"P:", "EP:", "S:"};
+// Not those of Go's stores ("P:", …), whose values look different: on one server neither reads what
+// the other wrote.
+constexpr std::array<std::string_view, IndexCache::kItems> kPrefixes = {"p:", "e:", "s:"};
 constexpr int64_t kDayMs = 86'400'000;
 
 size_t IndexOf(Item item) { return static_cast<size_t>(item); }
@@ -104,7 +106,7 @@ class BytesIndexCache : public IndexCache {
  private:
   // Matchers may be long: their digest stands for them.
   static std::string ExpandedKey(const std::string& block, std::string_view matchers) {
-    std::string key = "EP:" + block + ":";
+    std::string key = std::string(kPrefixes[IndexOf(Item::kExpandedPostings)]) + block + ":";
     for (const uint8_t byte : codec::Sha256(matchers)) {
       key += "0123456789abcdef"[byte >> 4];
       key += "0123456789abcdef"[byte & 15];
