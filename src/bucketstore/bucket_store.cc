@@ -7,6 +7,8 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "block/block_labels.h"
 #include "block/block_select.h"
@@ -230,9 +232,28 @@ std::vector<BucketStore::Choice> BucketStore::Choose(
   for (auto& chosen : block::ChooseBlocks(
            CandidatesOf(*serving), {matchers, min_ms, max_ms, max_resolution_ms, block_matchers})) {
     const ServingBlock& block = (*serving)[chosen.index];
-    out.push_back({block.meta->ulid, std::move(chosen.matchers), block.quarantined});
+    out.push_back({block.meta->ulid, block.meta, std::move(chosen.matchers), block.quarantined});
   }
   return out;
+}
+
+bool BucketStore::AreCovered(const std::vector<Choice>& before) const {
+  const ServingBlocks serving = blocks_->Serving();
+  std::set<base::Ulid> ids;
+  std::set<std::pair<int64_t, base::Ulid>> sources;  // A downsampled block is no successor.
+  for (const ServingBlock& block : *serving) {
+    ids.insert(block.meta->ulid);
+    for (const base::Ulid& source : block.meta->compaction.sources) {
+      sources.emplace(block.meta->thanos.resolution_ms, source);
+    }
+  }
+  return std::all_of(before.begin(), before.end(), [&](const Choice& choice) {
+    const auto& own = choice.meta->compaction.sources;
+    return ids.contains(choice.id) ||
+           (!own.empty() && std::all_of(own.begin(), own.end(), [&](const base::Ulid& source) {
+             return sources.contains({choice.meta->thanos.resolution_ms, source});
+           }));
+  });
 }
 
 std::vector<base::Ulid> BucketStore::BlocksOf(const SelectRequest& request,
@@ -359,6 +380,8 @@ Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContex
   auto renew = [this, call, choose](const CallContext& of) {
     if (!call->lost || !options_.refresh) return false;
     if (!options_.refresh(of).ok()) return false;
+    // A block that is gone for good must be told, not left out.
+    if (!AreCovered(call->choices)) return false;
     choose(*call);
     return true;
   };

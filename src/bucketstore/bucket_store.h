@@ -79,6 +79,7 @@ class BucketStore : public SeriesSource {
  private:
   struct Choice {
     base::Ulid id;
+    bucketblocks::MetaRef meta;
     model::Matchers matchers;
     bool quarantined = false;
   };
@@ -87,6 +88,8 @@ class BucketStore : public SeriesSource {
   std::vector<Choice> Choose(std::span<const model::Matcher> matchers, int64_t min_ms,
                              int64_t max_ms, int64_t max_resolution_ms,
                              std::span<const model::Matcher> block_matchers) const;
+  /// Whether each block of `before` is there still, or another block was made of its sources.
+  bool AreCovered(const std::vector<Choice>& before) const;
   void Clip(int64_t* min_ms, int64_t* max_ms) const;
   block::BlockCursorOptions CursorOptions(PartialStrategy partial) const;
   struct Call;

@@ -56,12 +56,12 @@ Operation MakeOperation(const std::string& operation, const std::string& name,
   out.skipped_size = with("operation_skipped_total", kSkipped, "max-item-size");
   out.skipped_busy = with("operation_skipped_total", kSkipped, "buffer-full");
   out.skipped_down = with("operation_skipped_total", kSkipped, "server-down");
-  out.seconds = registry
-                    ->AddHistogramFamily(prefix + "operation_duration_seconds",
-                                         "Duration of operations against memcached.",
-                                         {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 3, 6,
-                                          10})
-                    .With(labels);
+  out.seconds =
+      registry
+          ->AddHistogramFamily(prefix + "operation_duration_seconds",
+                               "Duration of operations against memcached.",
+                               {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 3, 6, 10})
+          .With(labels);
   return out;
 }
 
@@ -185,11 +185,10 @@ class Memcached : public Cache {
     }
     const CallContext timed = context.WithDeadline(Deadline());
     for (const auto& [server, indexes] : by_server) {
-      const size_t batch = options_.batch_max > 0 ? static_cast<size_t>(options_.batch_max)
-                                                  : indexes.size();
+      const size_t batch =
+          options_.batch_max > 0 ? static_cast<size_t>(options_.batch_max) : indexes.size();
       for (size_t at = 0; at < indexes.size(); at += batch) {
-        const auto part =
-            std::span(indexes).subspan(at, std::min(batch, indexes.size() - at));
+        const auto part = std::span(indexes).subspan(at, std::min(batch, indexes.size() - at));
         if (!FetchFrom(timed, *(*servers)[server], names, part, &out)) break;
       }
     }
@@ -212,8 +211,8 @@ class Memcached : public Cache {
       return set_.skipped_busy.Add();
     }
     const int64_t seconds = std::clamp<int64_t>(ttl_ms / 1000, 1, kTtlSecondsMax);
-    std::string request = "set " + name + " 0 " + std::to_string(seconds) + " " +
-                          std::to_string(bytes) + "\r\n";
+    std::string request =
+        "set " + name + " 0 " + std::to_string(seconds) + " " + std::to_string(bytes) + "\r\n";
     request.append(codec::AsText(value)).append("\r\n");
     const bool taken = workers_.TrySubmit([this, server, bytes, request = std::move(request)] {
       Set(*server, request);
@@ -254,18 +253,16 @@ class Memcached : public Cache {
       const auto at = std::find_if(known->begin(), known->end(), [&](const ServerRef& server) {
         return server->address() == address;
       });
-      next->push_back(at != known->end()
-                          ? *at
-                          : std::make_shared<Server>(address, options_, resolver_.get()));
+      next->push_back(
+          at != known->end() ? *at : std::make_shared<Server>(address, options_, resolver_.get()));
     }
     std::lock_guard lock(mutex_);
     servers_ = std::move(next);
   }
 
   // False: the server is of no use now.
-  bool FetchFrom(const CallContext& context, Server& server,
-                 const std::vector<std::string>& names, std::span<const size_t> indexes,
-                 std::vector<base::PinnedBytes>* out) {
+  bool FetchFrom(const CallContext& context, Server& server, const std::vector<std::string>& names,
+                 std::span<const size_t> indexes, std::vector<base::PinnedBytes>* out) {
     if (server.Resting()) {
       get_.skipped_down.Add();
       return false;
@@ -355,9 +352,9 @@ size_t ServerOf(std::string_view key, size_t servers) {
   while (next < static_cast<int64_t>(servers)) {
     last = next;
     hash = hash * 2862933555777941757ULL + 1;
-    next = static_cast<int64_t>(static_cast<double>(last + 1) *
-                                (static_cast<double>(int64_t{1} << 31) /
-                                 static_cast<double>((hash >> 33) + 1)));
+    next = static_cast<int64_t>(
+        static_cast<double>(last + 1) *
+        (static_cast<double>(int64_t{1} << 31) / static_cast<double>((hash >> 33) + 1)));
   }
   return static_cast<size_t>(std::max<int64_t>(last, 0));
 }

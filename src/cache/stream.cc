@@ -45,8 +45,7 @@ Result<std::unique_ptr<addrinfo, AddressesFree>> Numeric(const std::string& addr
 
 Stream::~Stream() { close(fd_); }
 
-Result<std::unique_ptr<Stream>> Stream::Connect(const CallContext& context,
-                                                net::Resolver& resolver,
+Result<std::unique_ptr<Stream>> Stream::Connect(const CallContext& context, net::Resolver& resolver,
                                                 const std::string& address) {
   if (Numeric(address).ok()) return ConnectTo(context, address);
   THANOS_ASSIGN_OR_RETURN(const auto found, resolver.Resolve(context, "dns+" + address));

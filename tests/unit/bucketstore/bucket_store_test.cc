@@ -473,6 +473,28 @@ TEST_F(BucketStoreTest, ABlockThatIsGoneIsReplacedByItsSuccessorOnce) {
   }
 }
 
+TEST_F(BucketStoreTest, ABlockThatIsGoneForGoodIsToldOnce) {
+  Upload("two-replicas");
+  BucketStoreOptions options;
+  options.refresh = [&](const CallContext&) -> Status {
+    blocks_->Sync(metas_, true);
+    return OkStatus();
+  };
+  MakeStore(options);
+  ASSERT_GT(metas_.size(), 1u);
+  const std::string id = metas_.begin()->first.ToString();
+  for (const std::string file : {"index", "chunks/000001"}) {
+    ASSERT_THAT(bucket_.Delete(CallContext(), id + "/" + file), IsOk());
+  }
+  metas_.erase(metas_.begin());
+  SelectRequest request = Everything();
+  request.partial = PartialStrategy::kAbort;
+  // Its data was announced and is not there: an answer without it would be wrong.
+  EXPECT_FALSE(Dump(*store_, request).ok());
+  // By the next call the set does not announce it any more.
+  EXPECT_TRUE(Dump(*store_, request).ok());
+}
+
 TEST_F(BucketStoreTest, TwentyOfTheWorstQueriesStayInsideTheBudget) {
   Upload("two-replicas");
   MakeStore();

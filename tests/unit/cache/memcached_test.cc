@@ -133,9 +133,8 @@ bool WaitFor(const std::function<bool()>& done) {
 
 TEST(MemcachedTest, GivesBackWhatWasStoredWhereverItLies) {
   FakeServer one, two;
-  const auto cache =
-      MakeMemcached({.addresses = {one.address(), two.address()}, .timeout_ms = 5000}, "t",
-                    nullptr);
+  const auto cache = MakeMemcached(
+      {.addresses = {one.address(), two.address()}, .timeout_ms = 5000}, "t", nullptr);
   std::vector<std::string> keys;
   for (int i = 0; i < 40; ++i) keys.push_back("S:01ARZ3NDEKTSV4RRFFQ69G5FAV:" + std::to_string(i));
   keys.push_back("with a space\n");
