@@ -165,7 +165,7 @@ class QueryRole : public Role {
     if (flags_.mode == "distributed") {
       options.distributed = query::DistributedOptions{
           [this] { return endpoints_->All(); }, SplitCommas(flags_.partition_labels),
-          std::chrono::nanoseconds(flags_.response_timeout_ns)};
+          parts_.selector_labels, std::chrono::nanoseconds(flags_.response_timeout_ns)};
     }
     options.engine.default_subquery_step_ms = flags_.evaluation_interval_ns / 1000000;
     driver_ = std::make_unique<query::Driver>(std::move(options), source_, process_.registry);

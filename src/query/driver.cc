@@ -151,6 +151,13 @@ Result<std::optional<promql::QueryResult>> Driver::EvaluateDistributed(
     endpoints.push_back(std::move(endpoint));
   }
   THANOS_ASSIGN_OR_RETURN(promql::ExprPtr expr, promql::Parse(params.text, options_.engine.parser));
+  bool own_labels = false;
+  VisitSelectors(*expr, [&](const promql::VectorSelector& selector) {
+    for (const model::Matcher& matcher : selector.matchers) {
+      own_labels |= options_.distributed->selector_labels.view().Find(matcher.name()).has_value();
+    }
+  });
+  if (own_labels) return none;
   if (binding) BindSelectors(binding->label, binding->value, expr.get());
   DistributeOptions options;
   options.replica_labels = select.replica_labels;

@@ -25,6 +25,7 @@ namespace thanos::query {
 struct DistributedOptions {
   std::function<std::vector<std::shared_ptr<fanout::Endpoint>>()> endpoints;
   std::vector<std::string> partition_labels;  // See DistributeOptions.
+  Labels selector_labels;                     // Of this querier: peers know nothing of them.
   std::chrono::nanoseconds silence{0};        // Longest of a peer's; 0 is none.
 };
 

@@ -98,7 +98,7 @@ class DistributedTest : public ::testing::Test {
     source_ = std::make_shared<fanout::FanoutSource>(fanout::FanoutOptions(), all, &registry_);
     local_ = std::make_unique<Driver>(DriverOptions(), source_, &local_registry_);
     DriverOptions options;
-    options.distributed = DistributedOptions{all, partition_labels_, {}};
+    options.distributed = DistributedOptions{all, partition_labels_, selector_labels_, {}};
     distributed_ = std::make_unique<Driver>(options, source_, &registry_);
   }
 
@@ -198,6 +198,7 @@ class DistributedTest : public ::testing::Test {
   metrics::Registry registry_, local_registry_;
   std::vector<std::unique_ptr<Leaf>> leaves_;
   std::vector<std::string> partition_labels_;
+  Labels selector_labels_;
   bool dedup_ = false;
   std::shared_ptr<fanout::FanoutSource> source_;
   std::unique_ptr<Driver> local_, distributed_;
@@ -265,6 +266,17 @@ TEST_F(DistributedTest, SetsThatTellNothingApartAreEvaluatedHere) {
   Start();
   ExpectSame({"sum(m)", "sum by (region) (m)", "m"});
   EXPECT_EQ(fragments(), 0);
+}
+
+TEST_F(DistributedTest, PeersAreNotAskedForLabelsOfThisQuerierAlone) {
+  selector_labels_ = Labels::Of({{"lab", "x"}});
+  Fill(Labels::Of({{"region", "eu"}}), kStart, 1, &AddLeaf());
+  leaves_[0]->Serve("a:1", true);
+  Start();
+  ExpectSame({"sum(m{lab=\"x\"})", "sum(m{lab=\"y\"})", "sum(m) + sum(m{lab=~\"x|z\"})"});
+  EXPECT_EQ(fragments(), 0);
+  ExpectSame({"sum(m)"});
+  EXPECT_EQ(fragments(), 2);
 }
 
 TEST_F(DistributedTest, ASetWithoutItsTsdbProvesNothing) {
