@@ -95,7 +95,8 @@ class DistributedTest : public ::testing::Test {
     std::vector<std::shared_ptr<fanout::Endpoint>> endpoints;
     for (const auto& leaf : leaves_) endpoints.push_back(leaf->endpoint);
     const auto all = [endpoints] { return endpoints; };
-    source_ = std::make_shared<fanout::FanoutSource>(fanout::FanoutOptions(), all, &registry_);
+    source_ = std::make_shared<fanout::FanoutSource>(
+        fanout::FanoutOptions{.selector_labels = selector_labels_}, all, &registry_);
     local_ = std::make_unique<Driver>(DriverOptions(), source_, &local_registry_);
     DriverOptions options;
     options.distributed = DistributedOptions{all, partition_labels_, selector_labels_, {}};
