@@ -9,6 +9,7 @@
 CPU is user + system time of the process, JSON encoding included on both sides. Values may differ by 1e-9 of
 themselves. Exit code 1 when a value differs or a bar is missed.
 """
+import atexit
 import http.client
 import json
 import math
@@ -78,6 +79,7 @@ class Prometheus:
              "--storage.tsdb.min-block-duration=10000h", "--storage.tsdb.max-block-duration=10000h",
              f"--web.listen-address=127.0.0.1:{port}", "--query.max-samples=2000000000", "--query.timeout=20m"],
             stdout=self.log, stderr=self.log)
+        atexit.register(self.stop)  # Also when a query fails.
         self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=1200)
         for _ in range(600):
             try:
@@ -129,6 +131,7 @@ class Prometheus:
         return (self.cpu() - before) / n, n, json.loads(body)["data"]["result"]
 
     def stop(self):
+        atexit.unregister(self.stop)
         self.process.terminate()
         self.process.wait()
         shutil.rmtree(self.dir)
@@ -150,6 +153,12 @@ class Engine:
     def stop(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+def temporary(prefix):
+    directory = Path(tempfile.mkdtemp(prefix=prefix))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 def points(result):
@@ -205,7 +214,7 @@ def shapes(exe, prometheus, blocks, only):
 
 
 def windows(exe, prometheus, only):
-    directory = Path(tempfile.mkdtemp(prefix="promql-windows-"))
+    directory = temporary("promql-windows-")
     subprocess.run([exe, "make", str(directory), "40", str(2 * 5760), "15000"], check=True)
     blocks = sorted(d for d in directory.iterdir() if (d / "meta.json").exists())
     peer, engine, bad = Prometheus(prometheus, blocks), Engine(exe, directory), []
@@ -237,13 +246,12 @@ def windows(exe, prometheus, only):
             bad.append(name)
     engine.stop()
     peer.stop()
-    shutil.rmtree(directory)
     print("missed: " + ", ".join(bad) if bad else "all bars held")
     return 1 if bad else 0
 
 
 def memory(exe, prometheus, only):
-    directory = Path(tempfile.mkdtemp(prefix="promql-memory-"))
+    directory = temporary("promql-memory-")
     subprocess.run([exe, "make", str(directory), "200000", "120", "60000"], check=True)
     blocks = sorted(d for d in directory.iterdir() if (d / "meta.json").exists())
     bad = []
@@ -267,7 +275,6 @@ def memory(exe, prometheus, only):
             bad.append(expr)
         engine.stop()
         peer.stop()
-    shutil.rmtree(directory)
     print("missed: " + ", ".join(bad) if bad else "all bars held")
     return 1 if bad else 0
 
