@@ -10,6 +10,7 @@
 #include "cache/cache_config.h"
 #include "cache/memcached.h"
 #include "cache/memory_cache.h"
+#include "cache/redis.h"
 #include "codec/hash.h"
 #include "config/yaml.h"
 
@@ -185,6 +186,7 @@ struct Settings {
   std::string type = "IN-MEMORY";
   cache::MemoryCacheOptions memory;
   std::optional<cache::MemcachedOptions> memcached;
+  std::optional<cache::RedisOptions> redis;
   std::array<bool, IndexCache::kItems> keeps = {true, true, true};
   int64_t ttl_ns = 0;
 };
@@ -221,10 +223,13 @@ Result<Settings> ReadSettings(std::string_view yaml) {
     return status.WithContext("parsing config YAML file");
   }
   const std::string type = cache::UpperType(out.type);
-  if (type == "REDIS") {
-    return UnimplementedError("index cache of type " + type + " is not built yet");
-  }
   THANOS_RETURN_IF_ERROR(ReadItems(items, &out));
+  if (type == "REDIS") {
+    auto redis = cache::ReadRedisConfig(inner);
+    if (!redis.ok()) return redis.status().WithContext("create " + out.type + " index cache");
+    out.redis = std::move(*redis);
+    return out;
+  }
   if (type == "MEMCACHED") {
     auto memcached = cache::ReadMemcachedConfig(inner);
     if (!memcached.ok()) {
@@ -256,6 +261,8 @@ Result<std::unique_ptr<block::IndexCache>> MakeIndexCache(std::string_view yaml,
   std::unique_ptr<cache::Cache> bytes;
   if (settings.memcached) {
     bytes = cache::MakeMemcached(std::move(*settings.memcached), "index-cache", registry);
+  } else if (settings.redis) {
+    bytes = cache::MakeRedis(std::move(*settings.redis), "index-cache", registry);
   } else {
     bytes = std::make_unique<cache::MemoryCache>(settings.memory,
                                                  CountersFor(settings.memory, registry));

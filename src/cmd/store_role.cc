@@ -76,11 +76,11 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
                "Size of the in-memory index cache, where --index-cache.config names no other.",
                "250MB", &f->index_cache_bytes);
   flags->PathOrContent("index-cache.config",
-                       "The index cache in YAML: type IN-MEMORY or MEMCACHED.", false, true,
+                       "The index cache in YAML: type IN-MEMORY, MEMCACHED or REDIS.", false, true,
                        &f->index_cache_config);
   flags->PathOrContent("store.caching-bucket.config",
-                       "What of the bucket is kept, in YAML: type IN-MEMORY or MEMCACHED.", false,
-                       true, &f->caching_bucket_config);
+                       "What of the bucket is kept, in YAML: type IN-MEMORY, MEMCACHED or REDIS.",
+                       false, true, &f->caching_bucket_config);
   flags->Bool("store.enable-index-header-lazy-reader",
               "Index-headers are opened at first use and let go when they are idle.", false,
               &f->lazy_reader);

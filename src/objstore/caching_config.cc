@@ -4,6 +4,7 @@
 #include "cache/cache_config.h"
 #include "cache/memcached.h"
 #include "cache/memory_cache.h"
+#include "cache/redis.h"
 #include "config/yaml.h"
 #include "objstore/caching_bucket.h"
 
@@ -91,7 +92,14 @@ Result<std::unique_ptr<Bucket>> WithConfiguredCache(std::unique_ptr<Bucket> inne
                      cache::MakeMemcached(std::move(*memcached), "caching-bucket", registry),
                      settings->options, registry);
   }
-  if (type == "REDIS" || type == "GROUPCACHE") {
+  if (type == "REDIS") {
+    auto redis = cache::ReadRedisConfig(settings->cache);
+    if (!redis.ok()) return redis.status().WithContext("failed to create redis client");
+    return WithCache(std::move(inner),
+                     cache::MakeRedis(std::move(*redis), "caching-bucket", registry),
+                     settings->options, registry);
+  }
+  if (type == "GROUPCACHE") {
     return UnimplementedError("caching bucket of type " + type + " is not built yet");
   }
   if (type != "IN-MEMORY") {
