@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 
 #include "cache/memcached.h"
 #include "net/resolver.h"
@@ -43,11 +42,12 @@ Status ReadOk(const CallContext& context, Stream& stream) {
   return line.ok() ? CheckOk(*line) : line.status();
 }
 
-// A bulk string; nothing for the null one.
-Result<std::optional<std::string>> ReadBulk(const CallContext& context, Stream& stream) {
+// A bulk string; "" and not present for the null one.
+Result<std::string> ReadBulk(const CallContext& context, Stream& stream, bool* present) {
   THANOS_ASSIGN_OR_RETURN(const std::string line, stream.ReadLine(context));
   THANOS_ASSIGN_OR_RETURN(const int64_t bytes, NumberOf(line, '$'));
-  if (bytes == -1) return std::optional<std::string>();
+  *present = bytes != -1;
+  if (!*present) return std::string();
   if (bytes < 0 || bytes > static_cast<int64_t>(kValueBytesMax)) {
     return DataLossError("redis: a value of impossible length");
   }
@@ -55,7 +55,7 @@ Result<std::optional<std::string>> ReadBulk(const CallContext& context, Stream& 
                           stream.ReadBytes(context, static_cast<size_t>(bytes) + 2));
   if (!value.ends_with("\r\n")) return DataLossError("redis: a value without its end");
   value.resize(value.size() - 2);
-  return std::optional<std::string>(std::move(value));
+  return value;
 }
 
 class RedisProtocol : public Protocol {
@@ -65,10 +65,9 @@ class RedisProtocol : public Protocol {
 
   Status Greet(const CallContext& context, Stream& stream) override {
     if (!options_.password.empty()) {
-      const std::string auth =
-          options_.username.empty()
-              ? Command({"AUTH", options_.password})
-              : Command({"AUTH", options_.username, options_.password});
+      const std::string auth = options_.username.empty()
+                                   ? Command({"AUTH", options_.password})
+                                   : Command({"AUTH", options_.username, options_.password});
       THANOS_RETURN_IF_ERROR(stream.Write(context, auth));
       THANOS_RETURN_IF_ERROR(ReadOk(context, stream));
     }
@@ -92,8 +91,9 @@ class RedisProtocol : public Protocol {
     THANOS_ASSIGN_OR_RETURN(const int64_t count, NumberOf(line, '*'));
     if (count != std::ssize(names)) return DataLossError("redis: not as many values as keys");
     for (const std::string_view name : names) {
-      THANOS_ASSIGN_OR_RETURN(std::optional<std::string> value, ReadBulk(context, stream));
-      if (value) THANOS_RETURN_IF_ERROR(take(name, std::move(*value)));
+      bool present = false;
+      THANOS_ASSIGN_OR_RETURN(std::string value, ReadBulk(context, stream, &present));
+      if (present) THANOS_RETURN_IF_ERROR(take(name, std::move(value)));
     }
     return OkStatus();
   }
@@ -179,8 +179,7 @@ Result<RedisOptions> ReadRedisConfig(const config::YamlNode& node) {
   }
   out.remote.addresses = {yaml.addr};
   // One deadline for a whole call: its connection, the request, the answer.
-  out.remote.timeout_ms =
-      std::max<int64_t>(std::max(yaml.read_ns, yaml.write_ns) / 1'000'000, 1);
+  out.remote.timeout_ms = std::max<int64_t>(std::max(yaml.read_ns, yaml.write_ns) / 1'000'000, 1);
   return out;
 }
 

@@ -46,16 +46,17 @@ Operation MakeOperation(const std::string& kind, const std::string& operation,
   constexpr char kFailures[] = "Total number of operations against the cache server that failed.";
   out.failed_timeout = with("operation_failures_total", kFailures, "timeout");
   out.failed_other = with("operation_failures_total", kFailures, "other");
-  constexpr char kSkipped[] = "Total number of operations against the cache server that were skipped.";
+  constexpr char kSkipped[] =
+      "Total number of operations against the cache server that were skipped.";
   out.skipped_size = with("operation_skipped_total", kSkipped, "max-item-size");
   out.skipped_busy = with("operation_skipped_total", kSkipped, "buffer-full");
   out.skipped_down = with("operation_skipped_total", kSkipped, "server-down");
-  out.seconds = registry
-                    ->AddHistogramFamily(prefix + "operation_duration_seconds",
-                                         "Duration of operations against the cache server.",
-                                         {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 3, 6,
-                                          10})
-                    .With(labels);
+  out.seconds =
+      registry
+          ->AddHistogramFamily(prefix + "operation_duration_seconds",
+                               "Duration of operations against the cache server.",
+                               {0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 3, 6, 10})
+          .With(labels);
   return out;
 }
 
@@ -64,10 +65,7 @@ class Server {
  public:
   Server(std::string address, const RemoteCacheOptions& options, Protocol* protocol,
          net::Resolver* resolver)
-      : address_(std::move(address)),
-        options_(options),
-        protocol_(protocol),
-        resolver_(resolver) {}
+      : address_(std::move(address)), options_(options), protocol_(protocol), resolver_(resolver) {}
 
   const std::string& address() const { return address_; }
 
@@ -140,9 +138,9 @@ class RemoteCache : public Cache {
     const metrics::LabelPairs labels = {{"name", name}};
     requests_ = registry->AddCounter("thanos_cache_" + protocol_->kind() + "_requests_total",
                                      "Total number of items requests to the cache server.", labels);
-    hits_ = registry->AddCounter("thanos_cache_" + protocol_->kind() + "_hits_total",
-                                 "Total number of items requests to the cache server that were a hit.",
-                                 labels);
+    hits_ = registry->AddCounter(
+        "thanos_cache_" + protocol_->kind() + "_hits_total",
+        "Total number of items requests to the cache server that were a hit.", labels);
   }
   ~RemoteCache() override {
     stopping_.Cancel();
@@ -163,11 +161,10 @@ class RemoteCache : public Cache {
     }
     const CallContext timed = context.WithDeadline(Deadline());
     for (const auto& [server, indexes] : by_server) {
-      const size_t batch = options_.batch_max > 0 ? static_cast<size_t>(options_.batch_max)
-                                                  : indexes.size();
+      const size_t batch =
+          options_.batch_max > 0 ? static_cast<size_t>(options_.batch_max) : indexes.size();
       for (size_t at = 0; at < indexes.size(); at += batch) {
-        const auto part =
-            std::span(indexes).subspan(at, std::min(batch, indexes.size() - at));
+        const auto part = std::span(indexes).subspan(at, std::min(batch, indexes.size() - at));
         if (!FetchFrom(timed, *(*servers)[server], names, part, &out)) break;
       }
     }
@@ -229,18 +226,18 @@ class RemoteCache : public Cache {
       const auto at = std::find_if(known->begin(), known->end(), [&](const ServerRef& server) {
         return server->address() == address;
       });
-      next->push_back(at != known->end()
-                          ? *at
-                          : std::make_shared<Server>(address, options_, protocol_.get(), resolver_.get()));
+      next->push_back(
+          at != known->end()
+              ? *at
+              : std::make_shared<Server>(address, options_, protocol_.get(), resolver_.get()));
     }
     std::lock_guard lock(mutex_);
     servers_ = std::move(next);
   }
 
   // False: the server is of no use now.
-  bool FetchFrom(const CallContext& context, Server& server,
-                 const std::vector<std::string>& names, std::span<const size_t> indexes,
-                 std::vector<base::PinnedBytes>* out) {
+  bool FetchFrom(const CallContext& context, Server& server, const std::vector<std::string>& names,
+                 std::span<const size_t> indexes, std::vector<base::PinnedBytes>* out) {
     if (server.Resting()) {
       get_.skipped_down.Add();
       return false;
@@ -323,9 +320,9 @@ size_t ServerOf(std::string_view key, size_t servers) {
   while (next < static_cast<int64_t>(servers)) {
     last = next;
     hash = hash * 2862933555777941757ULL + 1;
-    next = static_cast<int64_t>(static_cast<double>(last + 1) *
-                                (static_cast<double>(int64_t{1} << 31) /
-                                 static_cast<double>((hash >> 33) + 1)));
+    next = static_cast<int64_t>(
+        static_cast<double>(last + 1) *
+        (static_cast<double>(int64_t{1} << 31) / static_cast<double>((hash >> 33) + 1)));
   }
   return static_cast<size_t>(std::max<int64_t>(last, 0));
 }

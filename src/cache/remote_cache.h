@@ -1,5 +1,5 @@
-// What caches behind a network have in common: servers, connections, a queue of what is to be stored,
-// and leaving alone what fails. Choice of servers and metrics: components/store §5.1, §6.
+// What caches behind a network have in common: servers, connections, a queue of what is to be
+// stored, and leaving alone what fails. Choice of servers and metrics: components/store §5.1, §6.
 #pragma once
 
 #include <cstdint>

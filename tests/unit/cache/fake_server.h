@@ -112,9 +112,9 @@ class FakeServer {
       out = "*" + std::to_string(words.size() - 1) + "\r\n";
       for (size_t i = 1; i < words.size(); ++i) {
         const auto found = values_.find(words[i]);
-        out += found == values_.end() ? "$-1\r\n"
-                                      : "$" + std::to_string(found->second.size()) + "\r\n" +
-                                            found->second + "\r\n";
+        out += found == values_.end()
+                   ? "$-1\r\n"
+                   : "$" + std::to_string(found->second.size()) + "\r\n" + found->second + "\r\n";
       }
       ++gets;
       if (answer_ == "-") return true;
