@@ -77,6 +77,8 @@ class MemcachedProtocol : public Protocol {
 
 }  // namespace
 
+std::unique_ptr<Protocol> MakeMemcachedProtocol() { return std::make_unique<MemcachedProtocol>(); }
+
 std::unique_ptr<Cache> MakeMemcached(MemcachedOptions options, const std::string& name,
                                      metrics::Registry* registry) {
   return MakeRemoteCache(std::move(options), std::make_unique<MemcachedProtocol>(), name, registry);

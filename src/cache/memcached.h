@@ -14,6 +14,7 @@ using MemcachedOptions = RemoteCacheOptions;
 /// `config` of type MEMCACHED. kUnimplemented for auto_discovery.
 Result<MemcachedOptions> ReadMemcachedConfig(const config::YamlNode& node);
 
+std::unique_ptr<Protocol> MakeMemcachedProtocol();
 std::unique_ptr<Cache> MakeMemcached(MemcachedOptions options, const std::string& name,
                                      metrics::Registry* registry);
 

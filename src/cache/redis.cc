@@ -133,6 +133,10 @@ Status CheckBuilt(const RedisYaml& yaml) {
 
 }  // namespace
 
+std::unique_ptr<Protocol> MakeRedisProtocol(RedisOptions options) {
+  return std::make_unique<RedisProtocol>(std::move(options));
+}
+
 std::unique_ptr<Cache> MakeRedis(RedisOptions options, const std::string& name,
                                  metrics::Registry* registry) {
   RemoteCacheOptions remote = options.remote;

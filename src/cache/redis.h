@@ -18,6 +18,7 @@ struct RedisOptions {
 /// `config` of type REDIS. kUnimplemented for TLS, clusters, sentinels and client-side caching.
 Result<RedisOptions> ReadRedisConfig(const config::YamlNode& node);
 
+std::unique_ptr<Protocol> MakeRedisProtocol(RedisOptions options);
 std::unique_ptr<Cache> MakeRedis(RedisOptions options, const std::string& name,
                                  metrics::Registry* registry);
 

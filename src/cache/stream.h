@@ -20,6 +20,8 @@ class Stream {
   static Result<std::unique_ptr<Stream>> Connect(const CallContext& context,
                                                  net::Resolver& resolver,
                                                  const std::string& address);
+  /// Over a connected socket that does not block, which it takes over.
+  static std::unique_ptr<Stream> Over(int fd) { return std::unique_ptr<Stream>(new Stream(fd)); }
   ~Stream();
   Stream(const Stream&) = delete;
 
