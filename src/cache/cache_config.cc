@@ -14,6 +14,36 @@ std::string UpperType(std::string_view type) {
   return out;
 }
 
+std::vector<std::string> KeysWithoutEffect(std::string_view yaml) {
+  std::vector<std::string> found;
+  const auto root = config::ParseYaml(yaml);
+  if (!root.ok()) return found;
+  const config::YamlNode* type = root->Find("type");
+  const config::YamlNode* config = root->Find("config");
+  if (type == nullptr || config == nullptr) return found;
+  const auto look = [&](const config::YamlNode& node, const std::string& prefix,
+                        std::initializer_list<std::string_view> keys) {
+    for (const std::string_view key : keys) {
+      if (node.Find(key) != nullptr) found.push_back(prefix + std::string(key));
+    }
+  };
+  const std::string kind = UpperType(type->scalar);
+  // Gets run on their callers' threads, sets one by one on those of max_async_concurrency, and one
+  // deadline is that of a whole call.
+  if (kind == "MEMCACHED") look(*config, "", {"max_get_multi_concurrency"});
+  if (kind == "REDIS") {
+    look(*config, "",
+         {"dial_timeout", "max_get_multi_concurrency", "max_set_multi_concurrency",
+          "set_multi_batch_size"});
+  }
+  if (const config::YamlNode* breaker = config->Find("set_async_circuit_breaker_config")) {
+    // A server is left alone after failures in a row, and always so.
+    look(*breaker, "set_async_circuit_breaker_config.",
+         {"min_requests", "half_open_max_requests", "failure_percent"});
+  }
+  return found;
+}
+
 // As Go: a plain 0 is a size, other sizes need their unit.
 Result<MemoryCacheOptions> ReadMemoryConfig(const config::YamlNode& node) {
   std::string size = "250MiB", item_size = "125MiB";

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/memory_cache.h"
 #include "config/yaml.h"
@@ -13,6 +14,10 @@ namespace thanos::cache {
 
 /// `config` of type IN-MEMORY. Unknown keys are let pass, as Go does here.
 Result<MemoryCacheOptions> ReadMemoryConfig(const config::YamlNode& node);
+
+/// Keys that are written in the YAML of a cache behind a network and change nothing here, so that
+/// whoever set them can be told.
+std::vector<std::string> KeysWithoutEffect(std::string_view yaml);
 
 /// Upper case, as types are compared.
 std::string UpperType(std::string_view type);

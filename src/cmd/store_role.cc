@@ -14,6 +14,7 @@
 #include "bucketstore/bucket_store.h"
 #include "bucketstore/gateway.h"
 #include "bucketstore/index_cache.h"
+#include "cache/cache_config.h"
 #include "cmd/servers.h"
 #include "fanout/store_server.h"
 #include "objstore/caching_bucket.h"
@@ -393,11 +394,28 @@ class StoreCommand : public Command {
     auto index_cache = bucketstore::MakeIndexCache(flags_.index_cache_config,
                                                    flags_.index_cache_bytes, process.registry);
     if (!index_cache.ok()) return index_cache.status().WithContext("create index cache");
+    TellWhatHasNoEffect(process.logger);
     return std::unique_ptr<Role>(std::make_unique<StoreRole>(
         flags_, process, std::move(*bucket), std::move(*index_cache), std::move(*selector)));
   }
 
  private:
+  void TellWhatHasNoEffect(const base::Logger& logger) const {
+    for (const auto& [flag, yaml] :
+         {std::pair("index-cache.config", &flags_.index_cache_config),
+          {"store.caching-bucket.config", &flags_.caching_bucket_config}}) {
+      for (const std::string& key : cache::KeysWithoutEffect(*yaml)) {
+        logger.Warn("setting has no effect", {{"config", flag}, {"key", key}});
+      }
+    }
+    if (flags_.discovery == "recursive") {
+      logger.Warn("flag has no effect",
+                  {{"flag",
+                    "--block-discovery-strategy=recursive: blocks are found as with "
+                    "concurrent"}});
+    }
+  }
+
   StoreFlags flags_;
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cache/cache_config.h"
@@ -122,6 +123,17 @@ TEST(MemoryCacheTest, AValueOutlivesItsPlaceInTheCache) {
     for (int i = 0; i < 50; ++i) Put(cache, std::to_string(i), "other");
   }
   EXPECT_EQ(codec::AsText(held.bytes()), "kept");
+}
+
+TEST(CacheConfigTest, NamesWhatIsSetAndChangesNothing) {
+  EXPECT_THAT(
+      KeysWithoutEffect("type: redis\nconfig: {addr: x, dial_timeout: 5s, db: 1, "
+                        "set_async_circuit_breaker_config: {min_requests: 5}}"),
+      ::testing::ElementsAre("dial_timeout", "set_async_circuit_breaker_config.min_requests"));
+  EXPECT_THAT(KeysWithoutEffect("type: MEMCACHED\nconfig: {max_get_multi_concurrency: 5}"),
+              ::testing::ElementsAre("max_get_multi_concurrency"));
+  EXPECT_THAT(KeysWithoutEffect("type: IN-MEMORY\nconfig: {max_size: 5MB}"), ::testing::IsEmpty());
+  EXPECT_THAT(KeysWithoutEffect("{"), ::testing::IsEmpty());
 }
 
 TEST(CacheConfigTest, ReadsTheVectorsOfInMemoryCaches) {
