@@ -127,6 +127,7 @@ class FanoutSourceTest : public ::testing::Test {
     return answer;
   }
 
+  Hang hang_;  // Outlives the endpoints, whose threads wait in it.
   metrics::Registry registry_;
   std::vector<std::shared_ptr<Endpoint>> endpoints_;
   std::chrono::nanoseconds response_timeout_{0};
@@ -134,10 +135,9 @@ class FanoutSourceTest : public ::testing::Test {
 
 TEST_F(FanoutSourceTest, ManyHungStoresCostOneTimeoutAndAWarningEach) {
   response_timeout_ = milliseconds(200);
-  Hang hang;
   Add("good");
   constexpr int kHung = 40;
-  for (int i = 0; i < kHung; ++i) Add("hung" + std::to_string(i), &hang);
+  for (int i = 0; i < kHung; ++i) Add("hung" + std::to_string(i), &hang_);
   const auto source = Make();
   auto start = Clock::now();
   const Answer answer = Select(*source, CallContext());
@@ -159,8 +159,7 @@ TEST_F(FanoutSourceTest, ManyHungStoresCostOneTimeoutAndAWarningEach) {
 }
 
 TEST_F(FanoutSourceTest, NothingIsLeftOfAQueryWhoseCallerLeft) {
-  Hang hang;
-  for (int i = 0; i < 8; ++i) Add("hung" + std::to_string(i), &hang);
+  for (int i = 0; i < 8; ++i) Add("hung" + std::to_string(i), &hang_);
   const auto source = Make();
   for (const bool labels : {false, true}) {
     const CallContext context = CallContext().WithCancel();
@@ -169,14 +168,14 @@ TEST_F(FanoutSourceTest, NothingIsLeftOfAQueryWhoseCallerLeft) {
                                    : Select(*source, context).status;
       EXPECT_THAT(status, StatusIs(StatusCode::kCancelled));
     });
-    while (hang.waiting() < 8) std::this_thread::sleep_for(milliseconds(1));
+    while (hang_.waiting() < 8) std::this_thread::sleep_for(milliseconds(1));
     const auto left = Clock::now();
     context.Cancel();
     caller.join();
-    while (hang.waiting() > 0 && Clock::now() - left < milliseconds(500)) {
+    while (hang_.waiting() > 0 && Clock::now() - left < milliseconds(500)) {
       std::this_thread::sleep_for(milliseconds(1));
     }
-    EXPECT_EQ(hang.waiting(), 0);
+    EXPECT_EQ(hang_.waiting(), 0);
     EXPECT_LT(Clock::now() - left, milliseconds(100));
   }
 }
