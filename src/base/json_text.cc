@@ -44,6 +44,30 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+void AppendJsonEscape(unsigned char c, std::string* out) {
+  switch (c) {
+    case '"':
+      *out += "\\\"";
+      return;
+    case '\\':
+      *out += "\\\\";
+      return;
+    case '\n':
+      *out += "\\n";
+      return;
+    case '\r':
+      *out += "\\r";
+      return;
+    case '\t':
+      *out += "\\t";
+      return;
+    default:
+      *out += "\\u00";
+      *out += kHex[c >> 4];
+      *out += kHex[c & 15];
+  }
+}
+
 void AppendJsonString(std::string_view text, std::string* out, bool html_escape) {
   *out += '"';
   size_t clean = 0;  // Start of the run that needs no escape.
@@ -74,27 +98,7 @@ void AppendJsonString(std::string_view text, std::string* out, bool html_escape)
       }
     } else {
       flush();
-      switch (c) {
-        case '"':
-          *out += "\\\"";
-          break;
-        case '\\':
-          *out += "\\\\";
-          break;
-        case '\n':
-          *out += "\\n";
-          break;
-        case '\r':
-          *out += "\\r";
-          break;
-        case '\t':
-          *out += "\\t";
-          break;
-        default:
-          *out += "\\u00";
-          *out += kHex[c >> 4];
-          *out += kHex[c & 15];
-      }
+      AppendJsonEscape(c, out);
     }
     i += length;
     clean = i;

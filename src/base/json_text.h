@@ -11,6 +11,9 @@ namespace thanos::base {
 /// U+2028 and U+2029 are always escaped.
 void AppendJsonString(std::string_view text, std::string* out, bool html_escape = false);
 
+/// Appends a byte below 0x80 as JSON's escape: \n, \", \u0001.
+void AppendJsonEscape(unsigned char c, std::string* out);
+
 /// Length of the UTF-8 rune at text[0] (1 to 4), 0 when invalid. Overlong forms and surrogates are
 /// invalid, as in Go.
 size_t Utf8RuneLength(std::string_view text);

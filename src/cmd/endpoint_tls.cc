@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "net/tls_bridge.h"
+#include "net/tls_follower.h"
+
 namespace thanos::cmd {
 namespace {
 

@@ -1,5 +1,6 @@
 #include "cmd/servers.h"
 
+#include "net/tls_follower.h"
 #include "profile/routes.h"
 #include "requestlog/request_log.h"
 #include "rpc/call_metrics.h"

@@ -22,10 +22,6 @@ Gate::Gate(size_t max, Registry* registry, const std::string& prefix)
       .Set(static_cast<double>(max));
 }
 
-Gate::Pass::~Pass() {
-  if (gate_ != nullptr) gate_->Leave();
-}
-
 Result<Gate::Pass> Gate::Enter(const CallContext& context) {
   const auto start = Clock::now();
   std::unique_lock lock(mutex_);

@@ -4,8 +4,6 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -13,6 +11,8 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+
+#include "config/flags.h"
 
 namespace thanos::net {
 namespace {
@@ -510,9 +510,11 @@ struct Credentials {
 };
 
 Result<std::string> ReadSecret(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) return UnavailableError("cannot read the credentials in " + path);
+  auto read = config::ReadFileText(path);
+  if (!read.ok()) {
+    return UnavailableError("cannot read the credentials: " + std::string(read.status().message()));
+  }
+  std::string text = std::move(*read);
   while (text.ends_with('\n') || text.ends_with('\r') || text.ends_with(' ')) text.pop_back();
   if (text.find_first_of("\r\n") != std::string::npos) {
     return InvalidArgumentError("the credentials in " + path + " have a line break");

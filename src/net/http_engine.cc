@@ -25,7 +25,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include "net/tls_stream.h"
+#include "net/tls_stream.inc"
 
 namespace thanos::net {
 namespace {

@@ -25,7 +25,7 @@
 
 #include "base/executor.h"
 #include "net/resolver.h"
-#include "net/tls_stream.h"
+#include "net/tls_stream.inc"
 
 namespace thanos::net {
 namespace {

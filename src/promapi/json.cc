@@ -18,7 +18,6 @@ void AppendInt(int64_t value, std::string* out) {
 }  // namespace
 
 void AppendRawJsonString(std::string_view text, std::string* out) {
-  constexpr char kHex[] = "0123456789abcdef";
   *out += '"';
   size_t clean = 0;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -27,27 +26,7 @@ void AppendRawJsonString(std::string_view text, std::string* out) {
       continue;
     out->append(text.substr(clean, i - clean));
     clean = i + 1;
-    switch (c) {
-      case '"':
-        *out += "\\\"";
-        break;
-      case '\\':
-        *out += "\\\\";
-        break;
-      case '\n':
-        *out += "\\n";
-        break;
-      case '\r':
-        *out += "\\r";
-        break;
-      case '\t':
-        *out += "\\t";
-        break;
-      default:
-        *out += "\\u00";
-        *out += kHex[c >> 4];
-        *out += kHex[c & 15];
-    }
+    base::AppendJsonEscape(c, out);
   }
   out->append(text.substr(clean));
   *out += '"';

@@ -17,10 +17,6 @@ FairGate::FairGate(size_t max, metrics::Registry* registry, const std::string& p
       .Set(static_cast<double>(max_));
 }
 
-FairGate::Pass::~Pass() {
-  if (gate_ != nullptr) gate_->Leave();
-}
-
 Result<FairGate::Pass> FairGate::Enter(const CallContext& context) {
   THANOS_RETURN_IF_ERROR(context.Check());
   const auto start = std::chrono::steady_clock::now();

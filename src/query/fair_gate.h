@@ -7,8 +7,8 @@
 #include <map>
 #include <mutex>
 #include <string>
-#include <utility>
 
+#include "metrics/gate.h"
 #include "metrics/registry.h"
 #include "thanos/call_context.h"
 #include "thanos/status.h"
@@ -23,25 +23,13 @@ class FairGate {
   /// Metrics <prefix>_max, _in_flight, _total and _duration_seconds (the wait). `max` at least 1.
   FairGate(size_t max, metrics::Registry* registry, const std::string& prefix);
 
-  class Pass {
-   public:
-    Pass() = default;
-    explicit Pass(FairGate* gate) : gate_(gate) {}
-    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
-    Pass& operator=(Pass&& other) noexcept {
-      std::swap(gate_, other.gate_);
-      return *this;
-    }
-    ~Pass();
-
-   private:
-    FairGate* gate_ = nullptr;
-  };
+  using Pass = metrics::GatePass<FairGate>;
   /// Waits for a place while the context lasts; the tenant is the context's.
   Result<Pass> Enter(const CallContext& context);
   size_t waiting() const;
 
  private:
+  friend Pass;
   struct Waiter {
     std::condition_variable changed;
     bool admitted = false;

@@ -6,15 +6,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/pinned_bytes.h"
-#include "net/tls_bridge.h"
-#include "net/tls_follower.h"
 #include "rpc/observer.h"
 #include "rpc/service.h"
 #include "thanos/call_context.h"
 #include "thanos/series.h"
 #include "thanos/status.h"
+
+namespace thanos::net {
+class TlsBridge;
+class TlsFollower;
+}  // namespace thanos::net
 
 namespace thanos::rpc {
 
@@ -68,6 +73,8 @@ struct ChannelOptions {
   std::shared_ptr<net::TlsFollower> tls;
   std::shared_ptr<net::TlsBridge> bridge;
   std::string server_name;  // Sent as :authority; "" is the target.
+  std::vector<std::pair<std::string, std::string>> metadata;  // Of each call; lower-case names.
+  bool gzip = false;                                          // Packs what is sent.
 };
 
 /// A call under way whose answer comes in frames that are joined. One thread. The destructor

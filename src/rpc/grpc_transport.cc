@@ -13,6 +13,8 @@
 #include <grpcpp/support/channel_arguments.h>
 #include <grpcpp/support/client_callback.h>
 
+#include "net/tls_bridge.h"
+#include "net/tls_follower.h"
 #include "rpc/grpc_bytes.inc"
 #include "rpc/grpc_library.h"
 #include "thanos/trace.h"
@@ -104,6 +106,9 @@ class StreamCall : public grpc::ClientReadReactor<grpc::ByteBuffer>,
         observer_(std::move(observer)),
         dialer_(std::move(dialer)) {}
 
+  void AddMetadata(const std::string& name, const std::string& value) {
+    grpc_context_.AddMetadata(name, value);
+  }
   void Start(grpc::Channel* channel, const PinnedBytes& request);
   Result<std::optional<PinnedBytes>> Next();
   void Cancel();
@@ -315,11 +320,12 @@ class BrokenReader : public FrameReader {
 class GrpcTransport : public Transport {
  public:
   GrpcTransport(const std::string& target, const ChannelOptions& options)
-      : target_(target), observer_(options.observer) {
+      : target_(target), observer_(options.observer), metadata_(options.metadata) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(INT32_MAX);
     arguments.SetMaxSendMessageSize(INT32_MAX);
     arguments.SetUserAgentPrefix(options.user_agent);
+    if (options.gzip) arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(options.keepalive_timeout));
     arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
@@ -339,8 +345,9 @@ class GrpcTransport : public Transport {
       auto dialer = options.bridge->Dial(target, [tls = options.tls] { return tls->Current(); });
       broken_ = dialer.status();
       if (!dialer.ok()) return;
-      dialer_ = std::move(*dialer);
-      bridge_ = options.bridge;
+      // The bridge outlives the dialer, whoever holds that last.
+      dialer_ = std::shared_ptr<Dialer>(dialer->release(),
+                                        [bridge = options.bridge](Dialer* it) { delete it; });
       dialled = dialer_->target();
       arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY,
                           options.server_name.empty() ? target : options.server_name);
@@ -357,9 +364,9 @@ class GrpcTransport : public Transport {
  private:
   const std::string target_;
   const std::shared_ptr<CallObserver> observer_;
-  std::shared_ptr<net::TlsBridge> bridge_;  // Outlives the dialer, which outlives the channel.
-  std::shared_ptr<Dialer> dialer_;          // Null in the clear.
-  Status broken_;                           // Why there is no channel.
+  const std::vector<std::pair<std::string, std::string>> metadata_;
+  std::shared_ptr<Dialer> dialer_;  // Null in the clear.
+  Status broken_;                   // Why there is no channel.
   std::shared_ptr<grpc::Channel> channel_;
 };
 
@@ -374,6 +381,7 @@ Result<PinnedBytes> GrpcTransport::Unary(const CallContext& context, const std::
   const Span span(context, method, SpanKind::kClient);
   span.Set("net.peer.name", target_);
   Prepare(span.Enter(context), &grpc_context);
+  for (const auto& [name, value] : metadata_) grpc_context.AddMetadata(name, value);
   grpc_context.set_wait_for_ready(wait_for_ready);
   const grpc::ByteBuffer out = ToByteBuffer(PinnedBytes::Of(std::move(request)));
   grpc::ByteBuffer in;
@@ -401,6 +409,7 @@ std::unique_ptr<FrameReader> GrpcTransport::Stream(const CallContext& context,
                                                    const StreamOptions& options) {
   if (!broken_.ok()) return std::make_unique<BrokenReader>(broken_);
   auto call = std::make_shared<StreamCall>(context, options, target_, method, observer_, dialer_);
+  for (const auto& [name, value] : metadata_) call->AddMetadata(name, value);
   call->Start(channel_.get(), PinnedBytes::Of(std::move(request)));
   return std::make_unique<StreamReader>(std::move(call), context);
 }

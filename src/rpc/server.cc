@@ -22,6 +22,7 @@
 #include "codec/byte_reader.h"
 #include "net/acceptor.h"
 #include "net/tls_bridge.h"
+#include "net/tls_follower.h"
 #include "rpc/dispatcher.h"
 #include "rpc/grpc_bytes.inc"
 #include "rpc/grpc_library.h"

@@ -9,9 +9,12 @@
 #include <vector>
 
 #include "base/log.h"
-#include "net/tls_follower.h"
 #include "rpc/observer.h"
 #include "rpc/service.h"
+
+namespace thanos::net {
+class TlsFollower;
+}  // namespace thanos::net
 
 namespace thanos::rpc {
 

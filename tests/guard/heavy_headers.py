@@ -9,15 +9,15 @@ HEAVY = {
     "boost/beast/": r"thanos_net",
     "boost/asio/": r"thanos_net|thanos_rpc",
     "boost/program_options": r"thanos_config",
-    "grpcpp/": r"thanos_rpc|thanos_tracing|thanos_wire|bench_",
-    "google/protobuf/message": r"thanos_rpc|thanos_tracing|thanos_wire",
+    "grpcpp/": r"thanos_rpc|thanos_wire|bench_",
+    "google/protobuf/message": r"thanos_rpc|thanos_wire",
     "nlohmann/json.hpp": r"thanos_(block|bucketblocks|api|promql|promapi|promclient|rules)|unit_|"
                          r"conformance_|property_|faults_|promql",
     "yaml-cpp/": r"thanos_config|thanos_promclient",
     "spdlog/": r"$^",
     "re2/re2.h": r"thanos_(model|promql|relabel)|promqltest",
     "curl/curl.h": r"thanos_net",
-    "absl/": r"thanos_rpc|thanos_tracing|thanos_wire|bench_",
+    "absl/": r"thanos_rpc|thanos_wire|bench_",
     "prometheus/registry.h": r"thanos_metrics",
 }
 

@@ -13,6 +13,8 @@
 #include "codec/byte_reader.h"
 #include "codec/compression.h"
 #include "codec/hash.h"
+#include "net/tls_bridge.h"
+#include "net/tls_follower.h"
 #include "rpc/channel.h"
 #include "rpc/grpc_transport.h"
 #include "rpc/server.h"

@@ -1,4 +1,4 @@
-#include "net/tls_stream.h"
+#include "net/tls_steps.h"
 
 #include <algorithm>
 #include <climits>
