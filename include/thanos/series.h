@@ -53,6 +53,8 @@ class SeriesCursor {
   virtual void Start() = 0;
   /// Blocks until a batch, the end (null), or an error. After an error or the end: the same again.
   virtual Result<SeriesBatchRef> Next() = 0;
+  /// True when Next() would return at once, without reading or waiting.
+  virtual bool HasReady() const { return false; }
   /// Warnings that came since the last call.
   virtual Warnings TakeWarnings() = 0;
   virtual const SelectEnd& end() const = 0;

@@ -27,13 +27,13 @@ bool IsAnnotation(const std::string& warning) {
 
 }  // namespace
 
-net::HttpResponse Success(std::string_view data, const Warnings& warnings) {
+net::HttpResponse Success(std::string data, const Warnings& warnings) {
   if (data.empty()) {
     net::HttpResponse response;
     response.status = 204;
     return response;
   }
-  auto response = net::HttpResponse::Json(200, promapi::SuccessEnvelope(data, warnings));
+  auto response = net::HttpResponse::Json(200, promapi::SuccessEnvelope(std::move(data), warnings));
   if (!std::all_of(warnings.begin(), warnings.end(), IsAnnotation)) {
     response.headers.Set("Cache-Control", "no-store");
   }

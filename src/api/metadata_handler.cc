@@ -94,7 +94,7 @@ net::HttpResponse AnswerLabels(
   }
   std::string data;
   promapi::AppendTextListJson(list, &data);
-  return Success(data, warnings);
+  return Success(std::move(data), warnings);
 }
 
 }  // namespace
@@ -182,7 +182,7 @@ net::HttpResponse HandleSeries(const QueryApiState& state, const CallContext& co
   }
   data += ']';
   if (truncated) warnings.emplace_back(kTruncated);
-  return Success(data, warnings);
+  return Success(std::move(data), warnings);
 }
 
 }  // namespace thanos::api

@@ -328,7 +328,7 @@ net::HttpResponse RunAndAnswer(const QueryApiState& state, const CallContext& co
     data += "{}";
   }
   data += '}';
-  return Success(data, AllWarnings(*result, query.notes));
+  return Success(std::move(data), AllWarnings(*result, query.notes));
 }
 
 }  // namespace
@@ -365,7 +365,7 @@ net::HttpResponse HandleExplain(const QueryApiState& state, const net::HttpReque
   if (!plan.ok()) return Failure(ErrorKind::kBadData, plan.status().message());
   std::string data;
   AppendPlanJson(*plan, &data);
-  return Success(data, {});
+  return Success(std::move(data), {});
 }
 
 }  // namespace thanos::api

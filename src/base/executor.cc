@@ -66,10 +66,18 @@ namespace {
 
 // One ParallelFor: indices are handed out by a counter, so that a helper that starts late finds
 // nothing to do and touches nothing of the caller's frame but this shared block.
-struct ParallelState {
-  explicit ParallelState(size_t total, std::function<Status(size_t)> work)
-      : count(total), body(std::move(work)) {}
+//
+// Helpers are asked for one by one, each by the one before it as it begins: work that is over in
+// microseconds wakes one thread, work that waits on storage has all of them within a few wake-ups.
+struct ParallelState : std::enable_shared_from_this<ParallelState> {
+  ParallelState(Executor& pool, size_t total, std::function<Status(size_t)> work)
+      : executor(pool),
+        count(total),
+        helpers_left(std::min(total - 1, pool.threads())),
+        body(std::move(work)) {}
+  Executor& executor;
   const size_t count;
+  std::atomic<size_t> helpers_left;
   const std::function<Status(size_t)> body;
   std::atomic<size_t> next{0};
   std::atomic<bool> failed{false};
@@ -78,11 +86,25 @@ struct ParallelState {
   size_t running = 0;  // Guarded by mutex: workers inside Work().
   Status first_error;  // Guarded by mutex.
 
+  bool AnyLeft() const { return next.load() < count && !failed.load(); }
+
+  // The pool outlives the caller, who waits for what is running: called from there only.
+  void AskForHelper() {
+    size_t left = helpers_left.load();
+    while (left > 0 && !helpers_left.compare_exchange_weak(left, left - 1)) {
+    }
+    if (left == 0 || !AnyLeft()) return;
+    executor.TrySubmit([self = shared_from_this()] {
+      if (self->AnyLeft()) self->Work();
+    });
+  }
+
   void Work() {
     {
       std::lock_guard lock(mutex);
       ++running;
     }
+    AskForHelper();
     for (;;) {
       const size_t i = next.fetch_add(1);
       if (i >= count || failed.load()) break;
@@ -101,15 +123,8 @@ struct ParallelState {
 
 Status ParallelFor(Executor& executor, size_t count, const std::function<Status(size_t)>& body) {
   if (count == 1) return body(0);
-  auto state = std::make_shared<ParallelState>(count, body);
-  const size_t helpers = std::min(count, executor.threads());
-  for (size_t i = 0; i < helpers; ++i) {
-    if (!executor.TrySubmit([state] {
-          if (state->next.load() < state->count && !state->failed.load()) state->Work();
-        })) {
-      break;
-    }
-  }
+  if (count == 0) return OkStatus();
+  auto state = std::make_shared<ParallelState>(executor, count, body);
   state->Work();
   std::unique_lock lock(state->mutex);
   state->all_done.wait(lock, [&] { return state->running == 0; });

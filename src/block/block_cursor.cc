@@ -17,6 +17,8 @@ namespace {
 
 constexpr Aggr kAscending[] = {Aggr::kCount, Aggr::kSum, Aggr::kMin, Aggr::kMax, Aggr::kCounter};
 constexpr uint32_t kBatchMin = 128;
+// Loaded at once from quick storage: what stays in a core's own cache until it is sent.
+constexpr size_t kQuickFillBytes = 1 << 20;
 constexpr const char* kAggrNames[] = {"raw", "count", "sum", "min", "max", "counter"};
 
 struct Input {
@@ -108,6 +110,7 @@ class BlockCursor : public SeriesCursor {
 
   Warnings TakeWarnings() override { return std::exchange(warnings_, {}); }
   const SelectEnd& end() const override { return end_; }
+  bool HasReady() const override { return !ready_.empty(); }
 
  private:
   Status Fill();
@@ -115,8 +118,8 @@ class BlockCursor : public SeriesCursor {
   Status Advance(Input& input);
   Status Fail(Input& input, const Status& status);
   Status CheckAnswered() const;
-  Result<bool> CollectSeries(std::vector<Pending>* pending, std::vector<ChunkTask>* tasks,
-                             size_t* bytes);
+  Status CollectFill(size_t* bytes);
+  Result<bool> CollectSeries(size_t* bytes);
   Status Build(std::span<const Pending> pending, std::span<ChunkTask> tasks);
   Status AddChunk(series::BatchBuilder& builder, const Pending& series, ChunkTask& task);
   Status TransformPart(series::BatchBuilder& builder, const ChunkTask& task, ChunkPart* part,
@@ -134,6 +137,8 @@ class BlockCursor : public SeriesCursor {
   const size_t window_bytes_;
   std::vector<Input> inputs_;
   bool begun_ = false, ended_ = false;
+  std::vector<Pending> pending_;  // Of a fill; they keep their memory for the next.
+  std::vector<ChunkTask> tasks_;
   Status status_;
   Status failure_;  // The last that was told in a warning only.
   std::deque<SeriesBatchRef> ready_;
@@ -187,8 +192,7 @@ void BlockCursor::LoadAhead() {
 
 // The smallest label set of all inputs, with the chunks of every input that has it. A plain scan:
 // blocks of one query are few, and those of one time range hold the same series.
-Result<bool> BlockCursor::CollectSeries(std::vector<Pending>* pending,
-                                        std::vector<ChunkTask>* tasks, size_t* bytes) {
+Result<bool> BlockCursor::CollectSeries(size_t* bytes) {
   SeriesHead* smallest = nullptr;
   for (const Input& input : inputs_) {
     if (input.head == nullptr) continue;
@@ -202,13 +206,13 @@ Result<bool> BlockCursor::CollectSeries(std::vector<Pending>* pending,
   if (smallest == nullptr) return false;
   Pending series;
   series.labels = smallest->labels;
-  series.first_task = tasks->size();
+  series.first_task = tasks_.size();
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
     while (input.head != nullptr && input.head->labels == series.labels) {
       for (const WantedChunk& chunk : input.head->chunks) {
         if (skip_chunks_) break;
-        ChunkTask& task = tasks->emplace_back();
+        ChunkTask& task = tasks_.emplace_back();
         task.stream = static_cast<uint32_t>(i);
         task.block = &input.stream->block();
         task.wanted = chunk;
@@ -218,13 +222,28 @@ Result<bool> BlockCursor::CollectSeries(std::vector<Pending>* pending,
       THANOS_RETURN_IF_ERROR(Advance(input));
     }
   }
-  series.task_count = tasks->size() - series.first_task;
+  series.task_count = tasks_.size() - series.first_task;
   if (shard_ && !series::InShard(*shard_, LabelsView(series.labels))) {
-    tasks->resize(series.first_task);
+    tasks_.resize(series.first_task);
     return true;
   }
-  pending->push_back(std::move(series));
+  pending_.push_back(std::move(series));
   return true;
+}
+
+// The series of one fill; `bytes` is what their chunks take.
+Status BlockCursor::CollectFill(size_t* bytes) {
+  const ReadPace* pace = options_.read.pace;
+  const bool quick = pace != nullptr && pace->IsQuick();
+  const size_t window = quick ? std::min(window_bytes_, kQuickFillBytes) : window_bytes_;
+  while (pending_.size() < options_.fill_series && *bytes < window) {
+    ended_ = limit_ != 0 && end_.series + pending_.size() >= limit_;
+    if (ended_) return OkStatus();
+    THANOS_ASSIGN_OR_RETURN(const bool more, CollectSeries(bytes));
+    ended_ = !more;
+    if (ended_) return OkStatus();
+  }
+  return OkStatus();
 }
 
 Status BlockCursor::Fill() {
@@ -236,32 +255,23 @@ Status BlockCursor::Fill() {
     for (Input& input : inputs_) THANOS_RETURN_IF_ERROR(Advance(input));
   }
   while (ready_.empty() && !ended_) {
-    std::vector<Pending> pending;
-    std::vector<ChunkTask> tasks;
+    pending_.clear();
+    tasks_.clear();
     size_t bytes = 0;
-    while (pending.size() < options_.fill_series && bytes < window_bytes_) {
-      if (limit_ != 0 && end_.series + pending.size() >= limit_) {
-        ended_ = true;
-        break;
-      }
-      THANOS_ASSIGN_OR_RETURN(const bool more, CollectSeries(&pending, &tasks, &bytes));
-      if (!more) {
-        ended_ = true;
-        break;
-      }
-    }
+    THANOS_RETURN_IF_ERROR(CollectFill(&bytes));
     if (ended_) THANOS_RETURN_IF_ERROR(CheckAnswered());
-    if (pending.empty()) break;
+    if (pending_.empty()) break;
     // The reads are charged while they are held beside the batches that copy from them.
     THANOS_ASSIGN_OR_RETURN(const auto lease, BudgetLease::Take(context_.budget(), bytes));
     std::vector<StreamFailure> failures;
     const Span span(context_, "bucket_store_load_chunks");
-    span.Set("chunks", static_cast<int64_t>(tasks.size()));
-    THANOS_RETURN_IF_ERROR(LoadChunks(span.Enter(context_), tasks, options_.read, &failures));
+    span.Set("chunks", static_cast<int64_t>(tasks_.size()));
+    THANOS_RETURN_IF_ERROR(LoadChunks(span.Enter(context_), tasks_, options_.read, &failures));
     for (const StreamFailure& failure : failures) {
       THANOS_RETURN_IF_ERROR(Fail(inputs_[failure.stream], failure.status));
     }
-    THANOS_RETURN_IF_ERROR(Build(pending, tasks));
+    THANOS_RETURN_IF_ERROR(Build(pending_, tasks_));
+    tasks_.clear();  // Lets go of what was read.
     if (ended_) THANOS_RETURN_IF_ERROR(CheckAnswered());
   }
   return OkStatus();

@@ -27,7 +27,7 @@ Status BuildIndexHeaderFile(const CallContext& context, base::RangeReader& index
 class IndexHeader {
  public:
   struct Options {
-    uint32_t symbol_sampling = 32;
+    uint32_t symbol_sampling = 8;  // Half a byte for each symbol.
     uint32_t postings_sampling = 32;
   };
   /// Checks every checksum. kDataLoss: rebuild it.

@@ -5,6 +5,8 @@
 namespace thanos::block {
 namespace {
 
+constexpr int64_t kQuickNs = 1'000'000;
+
 struct Piece {
   ByteSpan span;
   size_t first = 0;  // Of the ranges it holds.
@@ -33,6 +35,18 @@ std::vector<Piece> JoinRanges(std::span<const ByteSpan> ranges, uint64_t size,
 
 }  // namespace
 
+void ReadPace::Observe(std::chrono::nanoseconds spent) {
+  // Of two observations at once one may be lost: it is an average.
+  const int64_t before = smoothed_ns_.load(std::memory_order_relaxed);
+  const int64_t now = before == 0 ? spent.count() : before + (spent.count() - before) / 8;
+  smoothed_ns_.store(std::max<int64_t>(now, 1), std::memory_order_relaxed);
+}
+
+bool ReadPace::IsQuick() const {
+  const int64_t ns = smoothed_ns_.load(std::memory_order_relaxed);
+  return ns > 0 && ns < kQuickNs;
+}
+
 Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::RangeReader& reader,
                                               std::span<const ByteSpan> ranges,
                                               const FetchOptions& options) {
@@ -48,13 +62,15 @@ Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::
     const Piece& piece = pieces[index];
     THANOS_RETURN_IF_ERROR(context.Check());
     if (piece.span.begin == piece.span.end) return OkStatus();
+    const auto begin = std::chrono::steady_clock::now();
     THANOS_ASSIGN_OR_RETURN(
         const base::PinnedBytes bytes,
         reader.Read(context, piece.span.begin, piece.span.end - piece.span.begin));
+    if (options.pace != nullptr) options.pace->Observe(std::chrono::steady_clock::now() - begin);
     for (size_t i = piece.first; i < piece.first + piece.count; ++i) {
-      const uint64_t begin = std::min(ranges[i].begin, size) - piece.span.begin;
-      const uint64_t end = std::min(ranges[i].end, size) - piece.span.begin;
-      out[i] = {bytes.Slice(begin, end - begin), bytes.size()};
+      const uint64_t from = std::min(ranges[i].begin, size) - piece.span.begin;
+      const uint64_t to = std::min(ranges[i].end, size) - piece.span.begin;
+      out[i] = {bytes.Slice(from, to - from), bytes.size()};
     }
     return OkStatus();
   };

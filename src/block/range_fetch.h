@@ -2,6 +2,8 @@
 // Rules: formats/algorithms §8.1.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -20,6 +22,17 @@ struct ByteSpan {
   uint64_t end = 0;
 };
 
+/// How long one read takes, learned from those that were made. Thread-safe.
+class ReadPace {
+ public:
+  void Observe(std::chrono::nanoseconds spent);
+  /// Reads come back at once, as from a local disk: asking twice costs less than holding more.
+  bool IsQuick() const;
+
+ private:
+  std::atomic<int64_t> smoothed_ns_{0};  // 0: nothing is known yet.
+};
+
 struct FetchOptions {
   /// Bytes between two ranges that are rather read than left out.
   uint64_t gap_bytes_max = 512 << 10;
@@ -29,6 +42,7 @@ struct FetchOptions {
   base::Executor* executor = nullptr;
   /// Asked before anything is read, with the bytes of all pieces: limits refuse here.
   std::function<Status(uint64_t bytes)> admit;
+  ReadPace* pace = nullptr;  // Told of each read; may be null.
 };
 
 struct FetchedRange {

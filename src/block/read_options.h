@@ -38,6 +38,7 @@ struct BlockReadOptions {
   base::Executor* executor = nullptr;  // For parallel fetches; null: one by one.
   ReadLimiter* limiter = nullptr;      // Null: no limits.
   IndexCache* index_cache = nullptr;   // Null: the index is read each time.
+  ReadPace* pace = nullptr;            // Of the storage; null: as if far away.
 
   ReadStats* stats() const { return limiter == nullptr ? nullptr : &limiter->stats(); }
   Status ReserveBytes(uint64_t bytes) const {
@@ -48,6 +49,7 @@ struct BlockReadOptions {
     FetchOptions fetch;
     fetch.gap_bytes_max = gap_bytes_max;
     fetch.executor = executor;
+    fetch.pace = pace;
     if (limiter != nullptr) {
       fetch.admit = [this_limiter = limiter, kind](uint64_t bytes) {
         (this_limiter->stats().*kind).fetched_bytes.fetch_add(bytes, std::memory_order_relaxed);

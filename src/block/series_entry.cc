@@ -87,37 +87,6 @@ Status ReadChunks(VarintReader& in, std::vector<ChunkMeta>* out) {
   return in.Check();
 }
 
-// LabelsEncoder's format, written through a buffer: one growth of the string a set.
-class LabelsWriter {
- public:
-  explicit LabelsWriter(std::string* out) : out_(out) {}
-  void Add(std::string_view name, std::string_view value) {
-    const size_t size = name.size() + value.size();
-    if (name.size() >= 255 || value.size() >= 255 || used_ + size + 2 > sizeof buffer_)
-        [[unlikely]] {
-      Finish();
-      LabelsEncoder(out_).Add(name, value);
-      return;
-    }
-    AddShort(name);
-    AddShort(value);
-  }
-  void Finish() {
-    out_->append(buffer_, used_);
-    used_ = 0;
-  }
-
- private:
-  void AddShort(std::string_view text) {
-    buffer_[used_++] = static_cast<char>(text.size());
-    std::memcpy(buffer_ + used_, text.data(), text.size());
-    used_ += text.size();
-  }
-  std::string* out_;
-  size_t used_ = 0;
-  char buffer_[1024];
-};
-
 }  // namespace
 
 Result<SeriesBytes> ReadSeriesBytes(std::span<const std::byte> bytes) {
@@ -147,36 +116,62 @@ Status DecodeSeries(std::span<const std::byte> payload, SeriesEntry* out) {
   return ReadChunks(in, &out->chunks);
 }
 
-Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbols,
-                    std::string* out) {
-  return AppendLabels(labels, symbols, LabelsView(), out);
+// LabelsEncoder's format; room for a set is made in one growth.
+void LabelsAssembler::Write(std::string_view name, std::string_view value) {
+  if (name.size() >= 255 || value.size() >= 255) [[unlikely]] {
+    buffer_.resize(used_);
+    LabelsEncoder(&buffer_).Add(name, value);
+    used_ = buffer_.size();
+    return;
+  }
+  const size_t end = used_ + name.size() + value.size() + 2;
+  if (end > buffer_.size()) buffer_.resize(std::max<size_t>(2 * end, 256));
+  char* at = buffer_.data() + used_;
+  for (const std::string_view text : {name, value}) {
+    *at++ = static_cast<char>(text.size());
+    std::memcpy(at, text.data(), text.size());
+    at += text.size();
+  }
+  used_ = end;
 }
 
-Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbols, LabelsView add,
-                    std::string* out) {
-  LabelsWriter writer(out);
-  auto added = add.begin();
-  std::string_view before;
-  for (size_t i = 0; i < labels.size(); ++i) {
-    std::string_view name, value;
-    if (!symbols.TryLookup(labels[i].name, &name)) return symbols.Lookup(labels[i].name).status();
-    if (!symbols.TryLookup(labels[i].value, &value)) {
-      return symbols.Lookup(labels[i].value).status();
-    }
-    if (i > 0 && name <= before) {
-      return DataLossError("index series entry: label names out of order");
-    }
-    if (name.size() > kLabelBytesMax || value.size() > kLabelBytesMax) {
-      return DataLossError("index series entry: a label of over 16 MiB");
-    }
-    for (; added != add.end() && added->name < name; ++added) {
-      writer.Add(added->name, added->value);
-    }
-    writer.Add(name, value);
-    before = name;
+Status LabelsAssembler::AddPair(const SymbolPair& pair) {
+  Step step{.pair = pair, .added = steps_.empty() ? 0 : steps_.back().added};
+  std::string_view value;
+  if (!symbols_->TryLookup(pair.name, &step.name)) return symbols_->Lookup(pair.name).status();
+  if (!symbols_->TryLookup(pair.value, &value)) return symbols_->Lookup(pair.value).status();
+  if (!steps_.empty() && step.name <= steps_.back().name) {
+    return DataLossError("index series entry: label names out of order");
   }
-  for (; added != add.end(); ++added) writer.Add(added->name, added->value);
-  writer.Finish();
+  if (step.name.size() > kLabelBytesMax || value.size() > kLabelBytesMax) {
+    return DataLossError("index series entry: a label of over 16 MiB");
+  }
+  for (; step.added < add_.size() && add_[step.added].name < step.name; ++step.added) {
+    Write(add_[step.added].name, add_[step.added].value);
+  }
+  Write(step.name, value);
+  step.end = static_cast<uint32_t>(used_);
+  steps_.push_back(step);
+  return OkStatus();
+}
+
+Result<std::string_view> LabelsAssembler::Assemble(std::span<const SymbolPair> labels) {
+  size_t same = 0;
+  while (same < labels.size() && same < steps_.size() && labels[same] == steps_[same].pair) ++same;
+  steps_.resize(same);
+  used_ = same == 0 ? 0 : steps_.back().end;
+  for (size_t i = same; i < labels.size(); ++i) THANOS_RETURN_IF_ERROR(AddPair(labels[i]));
+  for (size_t i = steps_.empty() ? 0 : steps_.back().added; i < add_.size(); ++i) {
+    Write(add_[i].name, add_[i].value);
+  }
+  return std::string_view(buffer_.data(), used_);
+}
+
+Status AppendLabels(std::span<const SymbolPair> labels, const SymbolTable& symbols,
+                    std::string* out) {
+  LabelsAssembler assembler(symbols);
+  THANOS_ASSIGN_OR_RETURN(const std::string_view set, assembler.Assemble(labels));
+  out->append(set);
   return OkStatus();
 }
 

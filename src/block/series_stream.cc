@@ -48,7 +48,7 @@ struct SeriesStream::State {
   BudgetLease batch_lease;  // At most two batches: given back when the first is used up.
   Status ahead;             // Of LoadAhead.
   LabelsBuilder builder;
-  std::string labels_scratch;
+  std::optional<LabelsAssembler> assembler;
   SeriesEntry entry, following;
 
   SeriesHead current;
@@ -73,7 +73,7 @@ struct SeriesStream::State {
   }
 
   Status AddHead(uint32_t reference, const SeriesEntry& series, const ChunkMeta* next_chunk);
-  bool KeepLabels(const SeriesEntry& series, Status* status);
+  Result<bool> KeepLabels(const SeriesEntry& series, std::string_view* labels);
   void SelectChunks(const SeriesEntry& series, const ChunkMeta* next_chunk, SeriesHead* head) const;
 };
 
@@ -182,12 +182,12 @@ Status SeriesStream::LoadBatch() {
 
 // Labels that are only added have names that no series has and no matcher asks for: they may stand
 // in the set when deferred matchers are checked.
-bool SeriesStream::State::KeepLabels(const SeriesEntry& series, Status* status) {
-  labels_scratch.clear();
-  *status = order == kStacked
-                ? AppendLabels(series.labels, block->symbols(), request.add, &labels_scratch)
-                : AppendLabels(series.labels, block->symbols(), &labels_scratch);
-  return status->ok() && model::AllMatch(deferred, LabelsView(labels_scratch));
+Result<bool> SeriesStream::State::KeepLabels(const SeriesEntry& series, std::string_view* labels) {
+  if (!assembler) {
+    assembler.emplace(block->symbols(), order == kStacked ? request.add.view() : LabelsView());
+  }
+  THANOS_ASSIGN_OR_RETURN(*labels, assembler->Assemble(series.labels));
+  return model::AllMatch(deferred, LabelsView(*labels));
 }
 
 void SeriesStream::State::SelectChunks(const SeriesEntry& series, const ChunkMeta* next_chunk,
@@ -209,8 +209,9 @@ Status SeriesStream::State::AddHead(uint32_t reference, const SeriesEntry& serie
   head.reference = reference;
   SelectChunks(series, next_chunk, &head);
   if (head.chunks.empty()) return OkStatus();
-  Status status;
-  if (!KeepLabels(series, &status)) return status;
+  std::string_view labels;
+  THANOS_ASSIGN_OR_RETURN(const bool keep, KeepLabels(series, &labels));
+  if (!keep) return OkStatus();
   if (options.limiter != nullptr) {
     if (!deferred.empty()) THANOS_RETURN_IF_ERROR(options.limiter->ReserveSeries(1));
     if (!request.skip_chunks) {
@@ -218,9 +219,9 @@ Status SeriesStream::State::AddHead(uint32_t reference, const SeriesEntry& serie
     }
   }
   if (order != kSorted) {
-    head.labels = labels_scratch;
+    head.labels = labels;
   } else {
-    builder.Reset(LabelsView(labels_scratch));
+    builder.Reset(LabelsView(labels));
     for (const std::string& name : request.remove) builder.Remove(name);
     for (const Label& label : request.add) builder.Set(label.name, label.value);
     builder.BuildTo(&head.labels);

@@ -251,6 +251,14 @@ Result<block::BlockRef> BlockSet::Open(const CallContext& context, const base::U
   return OpenFor(context, id, /*query=*/true);
 }
 
+block::BlockRef BlockSet::IfOpen(const base::Ulid& id) {
+  std::lock_guard lock(mutex_);
+  const auto it = entries_.find(id);
+  if (it == entries_.end() || !it->second.quarantine.ok()) return nullptr;
+  it->second.used = std::chrono::steady_clock::now();
+  return it->second.block;
+}
+
 Result<block::BlockRef> BlockSet::OpenFor(const CallContext& context, const base::Ulid& id,
                                           bool query) {
   bucketblocks::MetaRef meta;

@@ -77,6 +77,8 @@ class BlockSet {
   /// The block, its header loaded or built; users at the same time share one build. kNotFound when
   /// it is not in the set, kDataLoss with the reason when it is quarantined.
   Result<block::BlockRef> Open(const CallContext& context, const base::Ulid& id);
+  /// The block when it is open already, else null. Never waits.
+  block::BlockRef IfOpen(const base::Ulid& id);
 
   /// Puts a block aside because of what reading its index gave.
   void Quarantine(const base::Ulid& id, const Status& reason);

@@ -94,7 +94,11 @@ class BucketStore::Cursor : public SeriesCursor {
     std::unique_lock lock(state_->mutex);
     if (finished_) return *finished_;
     lock.unlock();
-    Ask();
+    if (AtHand()) {
+      state_->Run();  // No other thread need be woken for that.
+    } else {
+      Ask();
+    }
     lock.lock();
     state_->changed.wait(lock, [this] { return !state_->running; });
     Result<SeriesBatchRef> batch = std::move(*state_->ready);
@@ -107,7 +111,7 @@ class BucketStore::Cursor : public SeriesCursor {
       at_end_(end_, state_->observed);
     }
     lock.unlock();
-    if (!last) Ask();
+    if (!last && !AtHand()) Ask();
     return batch;
   }
 
@@ -170,6 +174,12 @@ class BucketStore::Cursor : public SeriesCursor {
       changed.notify_all();
     }
   };
+
+  // The next batch needs no reading: the last read brought several.
+  bool AtHand() const {
+    std::lock_guard lock(state_->mutex);
+    return !state_->running && !state_->ready && state_->inner && state_->inner->HasReady();
+  }
 
   // Begins the next read unless one runs or has come in.
   void Ask() {
@@ -275,6 +285,7 @@ block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) co
   options.read.batch_max = options_.series_batch_max;
   options.read.executor = executor_;
   options.read.index_cache = options_.index_cache;
+  options.read.pace = &pace_;
   options.transcode = options_.transcode;
   options.copy_chunks = true;  // Gaps of half a megabyte must not stay alive with a batch.
   options.fill_series = kFillSeries;
@@ -293,14 +304,19 @@ Status BucketStore::OpenChosen(const CallContext& context, std::vector<Choice> c
                                std::vector<block::BlockSelection>* selections, Warnings* warnings,
                                Status* told) const {
   std::vector<Result<block::BlockRef>> opened(choices.size(), block::BlockRef());
+  std::vector<size_t> closed;
+  for (size_t i = 0; i < choices.size(); ++i) {
+    opened[i] = blocks_->IfOpen(choices[i].id);
+    if (*opened[i] == nullptr) closed.push_back(i);
+  }
   const auto open = [&](size_t i) -> Status {
-    opened[i] = blocks_->Open(context, choices[i].id);
+    opened[closed[i]] = blocks_->Open(context, choices[closed[i]].id);
     return context.Check();
   };
-  if (executor_ != nullptr && choices.size() > 1) {
-    THANOS_RETURN_IF_ERROR(base::ParallelFor(*executor_, choices.size(), open));
+  if (executor_ != nullptr && closed.size() > 1) {
+    THANOS_RETURN_IF_ERROR(base::ParallelFor(*executor_, closed.size(), open));
   } else {
-    for (size_t i = 0; i < choices.size(); ++i) THANOS_RETURN_IF_ERROR(open(i));
+    for (size_t i = 0; i < closed.size(); ++i) THANOS_RETURN_IF_ERROR(open(i));
   }
   Status failed;
   for (size_t i = 0; i < choices.size(); ++i) {

@@ -104,6 +104,7 @@ class BucketStore : public SeriesSource {
   BlockSet* const blocks_;
   const BucketStoreOptions options_;
   base::Executor* const executor_;
+  mutable block::ReadPace pace_;  // Of the bucket.
   const StoreMetrics metrics_;
 };
 

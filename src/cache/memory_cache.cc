@@ -51,9 +51,18 @@ struct MemoryCache::Item {
 
 struct MemoryCache::Shard {
   using Queue = std::list<std::shared_ptr<Item>>;
+  // The hash that chose the shard serves its map too.
+  struct Key {
+    uint64_t hash;
+    std::string_view text;
+    bool operator==(const Key& other) const { return hash == other.hash && text == other.text; }
+  };
+  struct HashOfKey {
+    size_t operator()(const Key& key) const noexcept { return key.hash; }
+  };
   std::mutex mutex;
   // All guarded by mutex.
-  std::unordered_map<std::string_view, Queue::iterator> places;
+  std::unordered_map<Key, Queue::iterator, HashOfKey> places;
   Queue small, main;  // The oldest in front.
   uint64_t small_bytes = 0, main_bytes = 0;
   // Hashes of what left the small queue unused, as many as the main queue has items.
@@ -65,12 +74,12 @@ struct MemoryCache::Shard {
     (item->in_main ? main_bytes : small_bytes) += item->cost();
     Queue& queue = item->in_main ? main : small;
     queue.push_back(std::move(item));
-    places.emplace(queue.back()->key(), std::prev(queue.end()));
+    places.emplace(Key{queue.back()->hash, queue.back()->key()}, std::prev(queue.end()));
   }
 
   std::shared_ptr<Item> Take(Queue::iterator place) {
     std::shared_ptr<Item> item = *place;
-    places.erase(item->key());
+    places.erase(Key{item->hash, item->key()});
     (item->in_main ? main_bytes : small_bytes) -= item->cost();
     (item->in_main ? main : small).erase(place);
     return item;
@@ -132,11 +141,12 @@ std::vector<base::PinnedBytes> MemoryCache::Fetch(const CallContext&,
   std::vector<base::PinnedBytes> out(keys.size());
   const int64_t now_ms = SteadyMs();
   for (size_t i = 0; i < keys.size(); ++i) {
-    Shard& shard = ShardOf(HashOf(keys[i]));
+    const uint64_t hash = HashOf(keys[i]);
+    Shard& shard = ShardOf(hash);
     std::shared_ptr<Item> item;
     {
       std::lock_guard lock(shard.mutex);
-      const auto found = shard.places.find(keys[i]);
+      const auto found = shard.places.find({hash, keys[i]});
       if (found == shard.places.end()) continue;
       item = *found->second;
       item->uses = std::min<uint8_t>(static_cast<uint8_t>(item->uses + 1), kUsesMax);
@@ -145,9 +155,9 @@ std::vector<base::PinnedBytes> MemoryCache::Fetch(const CallContext&,
       CountersOf(item->kind).expired.Add();
       continue;  // Replaced by the next Store, or pushed out.
     }
-    CountersOf(item->kind).hits.Add();
     const auto value =
         std::as_bytes(std::span(item->bytes.data(), item->bytes.size())).subspan(item->key_bytes);
+    CountersOf(item->kind).hits.Add();
     out[i] = base::PinnedBytes(value, std::move(item));
   }
   // Which kind a key that is absent would be is not known here: one counter for all.
@@ -192,7 +202,7 @@ void MemoryCache::Store(std::string_view key, std::span<const std::byte> value, 
   const int64_t now_ms = SteadyMs();
   {
     std::lock_guard lock(shard.mutex);
-    const auto found = shard.places.find(key);
+    const auto found = shard.places.find({hash, key});
     if (found != shard.places.end() && (*found->second)->expires_ms > now_ms) return;
   }
   auto item = std::make_shared<Item>();
@@ -212,7 +222,7 @@ void MemoryCache::Store(std::string_view key, std::span<const std::byte> value, 
   bool added = true;
   {
     std::lock_guard lock(shard.mutex);
-    const auto found = shard.places.find(key);
+    const auto found = shard.places.find({hash, key});
     if (found != shard.places.end()) {
       if ((*found->second)->expires_ms > now_ms) added = false;  // Another one was faster.
       if (added) replaced = shard.Take(found->second);

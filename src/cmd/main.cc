@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -191,7 +192,15 @@ int RunRole(Command* command, const config::FlagSet& flags, const GlobalFlags& g
   return EXIT_SUCCESS;
 }
 
+// A query allocates and frees the same few megabytes again and again. By default they go back to
+// the kernel each time, and its zeroing them anew was a tenth of a store's work.
+void KeepFreedMemory() {
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  mallopt(M_TRIM_THRESHOLD, 4 << 20);
+}
+
 int Main(std::vector<std::string> arguments) {
+  KeepFreedMemory();
   const auto commands = AllCommands();
   std::string unknown;
   Command* command = TakeCommand(commands, &arguments, &unknown);

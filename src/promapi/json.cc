@@ -150,7 +150,8 @@ void MatrixWriter::MakeRoom() {
   constexpr size_t kSeen = 64;
   if (written_ != kSeen || series_ <= kSeen) return;
   const size_t expected = (out_->size() - begin_) / kSeen * series_;
-  out_->reserve(begin_ + expected + expected / 16);
+  // Room for the envelope too: it is put around the text where it lies.
+  out_->reserve(begin_ + expected + expected / 16 + 256);
 }
 
 void MatrixWriter::AddSeries(LabelsView labels, std::span<const int64_t> times,
@@ -231,9 +232,9 @@ int HttpStatusOf(ErrorKind kind) {
   return 500;
 }
 
-std::string SuccessEnvelope(std::string_view data, const Warnings& warnings) {
-  std::string out = "{\"status\":\"success\"";
-  if (!data.empty()) out.append(",\"data\":").append(data);
+std::string SuccessEnvelope(std::string data, const Warnings& warnings) {
+  std::string out = std::move(data);
+  out.insert(0, out.empty() ? "{\"status\":\"success\"" : "{\"status\":\"success\",\"data\":");
   if (!warnings.empty()) {
     out += ",\"warnings\":";
     AppendTextListJson(warnings, &out);

@@ -80,7 +80,7 @@ std::string_view ErrorKindText(ErrorKind kind);
 int HttpStatusOf(ErrorKind kind);
 
 /// {"status":"success","data":…,"warnings":[…]}. `data` is JSON, "" leaves it out.
-std::string SuccessEnvelope(std::string_view data, const Warnings& warnings);
+std::string SuccessEnvelope(std::string data, const Warnings& warnings);
 std::string ErrorEnvelope(ErrorKind kind, std::string_view message);
 
 }  // namespace thanos::promapi

@@ -1,6 +1,9 @@
 #include "thanos/call_context.h"
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -116,6 +119,24 @@ TEST(ParallelFor, RunsAllAndReportsTheFirstError) {
       base::ParallelFor(executor, 100,
                         [&](size_t i) { return i == 7 ? DataLossError("seven") : OkStatus(); }),
       StatusIs(StatusCode::kDataLoss, "seven"));
+}
+
+TEST(ParallelFor, WorkThatWaitsHasAllThreads) {
+  base::Executor executor("t", 3);
+  std::mutex mutex;
+  std::condition_variable all_here;
+  size_t here = 0;
+  // The caller and the three of the pool: each waits until all four have begun.
+  EXPECT_THAT(base::ParallelFor(executor, 4,
+                                [&](size_t) {
+                                  std::unique_lock lock(mutex);
+                                  ++here;
+                                  all_here.notify_all();
+                                  const bool together = all_here.wait_for(
+                                      lock, std::chrono::seconds(30), [&] { return here == 4; });
+                                  return together ? OkStatus() : InternalError("alone");
+                                }),
+              IsOk());
 }
 
 TEST(ParallelFor, NestsWithoutADeadlock) {

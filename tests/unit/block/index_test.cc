@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -122,6 +125,66 @@ TEST(IndexReaderTest, ReadsTheWorkedExample) {
   std::string labels;
   ASSERT_THAT(AppendLabels(entry.labels, index->symbols(), &labels), IsOk());
   EXPECT_EQ(LabelsView(labels).ToString(), "{__name__=\"up\", job=\"a\"}");
+}
+
+// What sets share with the one before is taken from there: any order of sets, long texts and labels
+// added in front, between and behind must give what writing each anew gives.
+TEST(LabelsAssemblerTest, GivesEachSetAsIfItWereTheFirst) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 40; ++i) texts.push_back(std::string(1, static_cast<char>('a' + i % 26)));
+  for (int i = 0; i < 8; ++i) texts.push_back("n" + std::string(250 + static_cast<size_t>(i), 'x'));
+  std::sort(texts.begin(), texts.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+  std::string section, bytes;
+  codec::ByteWriter body(&section), whole(&bytes);
+  body.Be32(static_cast<uint32_t>(texts.size()));
+  for (const std::string& text : texts) {
+    body.Uvarint(text.size());
+    section += text;
+  }
+  whole.Be32(static_cast<uint32_t>(section.size()));
+  bytes += section;
+  whole.Be32(codec::Crc32c(codec::AsBytes(section)));
+  const auto owner = std::make_shared<std::string>(bytes);
+  const base::PinnedBytes pinned(codec::AsBytes(*owner), owner);
+  THANOS_ASSERT_OK_AND_ASSIGN(const SymbolTable symbols, SymbolTable::Open(pinned, 2, 0, 8));
+  std::mt19937 random(7);
+  for (const Labels& add : {Labels(), Labels::Of({{"A", "1"}, {"cc", "2"}, {"zz", "3"}})}) {
+    LabelsAssembler assembler(symbols, add.view());
+    std::vector<SymbolPair> pairs;
+    for (int round = 0; round < 2000; ++round) {
+      pairs.resize(random() % (pairs.size() + 1));
+      uint32_t name = pairs.empty() ? 0 : pairs.back().name + 1;
+      for (; name < texts.size() && random() % 8 != 0; name += 1 + random() % 3) {
+        pairs.push_back({name, static_cast<uint32_t>(random() % texts.size())});
+      }
+      LabelsBuilder builder(add.view());
+      for (const SymbolPair& pair : pairs) builder.Set(texts[pair.name], texts[pair.value]);
+      THANOS_ASSERT_OK_AND_ASSIGN(const std::string_view set, assembler.Assemble(pairs));
+      ASSERT_EQ(set, builder.Build().view().encoded());
+    }
+    // An error leaves nothing behind.
+    EXPECT_THAT(assembler.Assemble(std::vector<SymbolPair>{{3, 1}, {2, 1}}),
+                StatusIs(StatusCode::kDataLoss));
+    EXPECT_THAT(assembler.Assemble(std::vector<SymbolPair>{{3, 9999}}),
+                StatusIs(StatusCode::kDataLoss));
+    LabelsBuilder builder(add.view());
+    builder.Set(texts[3], texts[1]);
+    THANOS_ASSERT_OK_AND_ASSIGN(const auto set,
+                                assembler.Assemble(std::vector<SymbolPair>{{3, 1}}));
+    EXPECT_EQ(set, builder.Build().view().encoded());
+  }
+}
+
+TEST(ReadPaceTest, ForgetsWhatWasLongAgo) {
+  ReadPace pace;
+  EXPECT_FALSE(pace.IsQuick());  // Nothing is known.
+  pace.Observe(std::chrono::microseconds(20));
+  EXPECT_TRUE(pace.IsQuick());
+  for (int i = 0; i < 8; ++i) pace.Observe(std::chrono::milliseconds(30));
+  EXPECT_FALSE(pace.IsQuick());
+  for (int i = 0; i < 60; ++i) pace.Observe(std::chrono::microseconds(20));
+  EXPECT_TRUE(pace.IsQuick());
 }
 
 TEST(IndexReaderTest, SeesEveryFlippedBitThatIsNotPadding) {
