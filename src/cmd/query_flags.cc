@@ -91,8 +91,10 @@ void AddEngineFlags(config::FlagSet* flags, QueryFlags* f) {
              "Raises the lookback delta to the resolution that a query asks for.", true,
              &f->dynamic_lookback)
       .Hidden();
-  flags->Enum("deduplication.func", "Deduplication algorithm for merging deduplicated series.",
-              {"penalty", "chain"}, "penalty", &f->dedup);
+  flags->Enum("deduplication.func",
+              "Deduplication algorithm for merging deduplicated series. penalty and chain as in Go "
+              "Thanos; steady follows one replica until a sample of it is missing.",
+              {"penalty", "chain", "steady"}, "penalty", &f->dedup);
   flags->Bool("deduplication.adjust-raw-counters",
               "Takes counter resets out of raw data before rate and the like even where there is "
               "one replica only, as Go Thanos does. resets() is 0 then.",
@@ -189,6 +191,10 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
                 "", &f->prefix_header);
   flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
               &f->disable_cors);
+  flags->PathOrContent("selector.relabel-config",
+                       "YAML with relabeling rules (keep, drop, hashmod) that choose the TSDBs "
+                       "behind the endpoints by their external labels.",
+                       false, true, &f->tsdb_selector);
   flags->Strings("selector-label",
                  "Query selector labels that will be exposed in info endpoint (repeated).",
                  &f->selector_labels);
@@ -219,11 +225,10 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
                        "Streams are always merged as they come, with bounded read-ahead.");
   flags->WithoutEffect("query.lazy-retrieval-max-buffered-responses", false,
                        "Read-ahead is bounded in bytes.");
+  flags->WithoutEffect("alert.query-url", false, "Alerts link to the querier that shows them.");
   flags->WithoutEffect("store.sd-dns-resolver", false,
                        "The system's resolver is used, hosts file included.");
-  for (const char* name :
-       {"selector.relabel-config", "selector.relabel-config-file", "alert.query-url",
-        "query.tenant-certificate-field", "inject-test-addresses"}) {
+  for (const char* name : {"query.tenant-certificate-field", "inject-test-addresses"}) {
     flags->NotBuilt(name, false);
   }
   for (const char* name : {"query.enable-x-functions"}) {

@@ -37,7 +37,7 @@ struct QueryFlags {
   std::vector<std::string> replica_labels, selector_labels;
   std::vector<std::string> endpoints, strict_endpoints, group_endpoints, strict_group_endpoints;
   std::vector<std::string> target_globs, connection_labels;
-  std::string endpoint_config, endpoint_config_path;
+  std::string endpoint_config, endpoint_config_path, tsdb_selector;
   int64_t config_reload_ns = 0, target_interval_ns = 0;
   uint64_t series_max = 0, samples_max = 0, query_memory = 0, memory_budget = 0;
 };

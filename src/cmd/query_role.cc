@@ -17,6 +17,7 @@
 #include "query/query_server.h"
 #include "query/selectors.h"
 #include "rpc/call_metrics.h"
+#include "series/replica_source.h"
 
 namespace thanos::cmd {
 namespace {
@@ -57,6 +58,7 @@ struct RoleParts {
   std::unique_ptr<fanout::Discovery> discovery;
   std::shared_ptr<query::QueryLog> log;
   Labels selector_labels;
+  fanout::TsdbSelector tsdb_selector;
   api::QueryTelemetry telemetry;
 };
 
@@ -142,7 +144,8 @@ class QueryRole : public Role {
 
   void MakeDriver() {
     const auto all = std::make_shared<fanout::FanoutSource>(
-        fanout::FanoutOptions{.selector_labels = parts_.selector_labels},
+        fanout::FanoutOptions{.selector_labels = parts_.selector_labels,
+                              .tsdb_selector = parts_.tsdb_selector},
         [this] { return endpoints_->All(); }, process_.registry);
     source_ =
         fanout::LimitSource(all, {flags_.series_max, flags_.samples_max, ""}, process_.registry);
@@ -162,13 +165,18 @@ class QueryRole : public Role {
     }
     options.engine.executor = &cpu_;
     options.engine.parser = ParserFlags();
-    if (flags_.mode == "distributed") {
+    if (flags_.mode == "distributed" && parts_.tsdb_selector.empty()) {
       options.distributed = query::DistributedOptions{
           [this] { return endpoints_->All(); }, SplitCommas(flags_.partition_labels),
           parts_.selector_labels, std::chrono::nanoseconds(flags_.response_timeout_ns)};
     }
     options.engine.default_subquery_step_ms = flags_.evaluation_interval_ns / 1000000;
-    driver_ = std::make_unique<query::Driver>(std::move(options), source_, process_.registry);
+    // Answers to other queriers keep their replicas: only what is evaluated here needs them apart.
+    std::shared_ptr<SeriesSource> evaluated = source_;
+    if (DedupFlag() == series::DedupAlgorithm::kSteady) {
+      evaluated = series::SeparateReplicas(evaluated, {});
+    }
+    driver_ = std::make_unique<query::Driver>(std::move(options), evaluated, process_.registry);
   }
 
   void AddRoutes() {
@@ -245,8 +253,9 @@ class QueryRole : public Role {
   }
 
   series::DedupAlgorithm DedupFlag() const {
-    return flags_.dedup == "chain" ? series::DedupAlgorithm::kChain
-                                   : series::DedupAlgorithm::kPenalty;
+    if (flags_.dedup == "chain") return series::DedupAlgorithm::kChain;
+    if (flags_.dedup == "steady") return series::DedupAlgorithm::kSteady;
+    return series::DedupAlgorithm::kPenalty;
   }
 
   // gRPC opens once the endpoints were asked, so that the first Info is not empty.
@@ -324,6 +333,14 @@ class QueryCommand : public Command {
       if (Status status = CheckConnection(spec.client); !status.ok()) {
         return status.WithContext("endpoint " + spec.address);
       }
+    }
+    auto selector = relabel::Rules::Parse(flags_.tsdb_selector, relabel::SelectorOptions());
+    if (!selector.ok()) return selector.status().WithContext("selector.relabel-config");
+    parts.tsdb_selector = fanout::TsdbSelector(*std::move(selector));
+    if (!parts.tsdb_selector.empty() && flags_.mode == "distributed") {
+      process.logger.Warn(
+          "with --selector.relabel-config every query is evaluated here, distributed mode or not: "
+          "other queriers do not know the selector");
     }
     THANOS_ASSIGN_OR_RETURN(parts.telemetry, ParseTelemetryFlags());
     query::QueryLogOptions log_options;

@@ -95,7 +95,7 @@ class GuardedCursor : public SeriesCursor {
 class FanoutCursor : public SeriesCursor {
  public:
   FanoutCursor(const CallContext& context, SelectRequest request,
-               std::vector<std::shared_ptr<Endpoint>> endpoints, Warnings absent,
+               std::vector<AskedEndpoint> endpoints, Warnings absent,
                metrics::Counter empty_streams)
       : span_(context, "querier_select"),
         context_(span_.Enter(context).WithCancel()),
@@ -123,9 +123,9 @@ class FanoutCursor : public SeriesCursor {
         end_.partial |= incomplete_;
         return batch;
       }
-      endpoints_[input]->MarkUnsorted();
+      endpoints_[input].endpoint->MarkUnsorted();
       if (any_) {
-        return AbortedError(std::string(kRepeatText) + endpoints_[input]->address() +
+        return AbortedError(std::string(kRepeatText) + endpoints_[input].endpoint->address() +
                             "; it is sorted here from now on, the request may be repeated");
       }
       for (std::string& warning : merge_->TakeWarnings()) kept_.push_back(std::move(warning));
@@ -146,15 +146,17 @@ class FanoutCursor : public SeriesCursor {
  private:
   void Open() {
     std::vector<std::unique_ptr<SeriesCursor>> inputs;
-    for (const auto& endpoint : endpoints_) inputs.push_back(OpenOne(*endpoint));
+    for (const AskedEndpoint& asked : endpoints_) inputs.push_back(OpenOne(asked));
     merge_ = series::MergeCursors(
         context_, std::move(inputs),
         {.batch_series = std::max<uint32_t>(request_.batch_series, 1), .limit = request_.limit});
   }
 
-  std::unique_ptr<SeriesCursor> OpenOne(Endpoint& endpoint) {
+  std::unique_ptr<SeriesCursor> OpenOne(const AskedEndpoint& asked) {
+    Endpoint& endpoint = *asked.endpoint;
     SourceInfo info = endpoint.Info();
     SelectRequest request = request_;
+    request.matchers.insert(request.matchers.end(), asked.matchers.begin(), asked.matchers.end());
     const bool strip = !info.supports_without_labels && !request.without_labels.empty();
     if (strip) request.without_labels.clear();
     const bool shard = request.shard.has_value() && !info.supports_sharding;
@@ -174,7 +176,7 @@ class FanoutCursor : public SeriesCursor {
   Span span_;
   CallContext context_;
   SelectRequest request_;
-  std::vector<std::shared_ptr<Endpoint>> endpoints_;
+  std::vector<AskedEndpoint> endpoints_;
   metrics::Counter empty_streams_;
   std::unique_ptr<SeriesCursor> merge_;
   Warnings kept_;
@@ -209,7 +211,13 @@ SourceInfo FanoutSource::Info() const {
   std::set<Labels> sets;
   for (const auto& endpoint : endpoints_()) {
     if (!endpoint->queryable()) continue;
-    const SourceInfo one = endpoint->Info();
+    SourceInfo one = endpoint->Info();
+    auto selected = options_.tsdb_selector.Choose(one.label_sets);
+    if (!selected) continue;
+    one.label_sets = std::move(selected->kept);
+    std::erase_if(one.tsdbs, [&](const TsdbInfo& tsdb) {
+      return !options_.tsdb_selector.Choose({tsdb.labels}).has_value();
+    });
     info.min_ms = any ? std::min(info.min_ms, one.min_ms) : one.min_ms;
     info.max_ms = any ? std::max(info.max_ms, one.max_ms) : one.max_ms;
     any = true;
@@ -241,12 +249,13 @@ FanoutSource::Choice FanoutSource::Choose(
     const SourceInfo info = endpoint->Info();
     if (min_ms > info.max_ms || max_ms < info.min_ms) continue;
     if (!AddressMatches(endpoint->address(), store_match)) continue;
-    if (!AnySetMatches(info.label_sets, matchers)) continue;
+    auto selected = options_.tsdb_selector.Choose(info.label_sets);
+    if (!selected || !AnySetMatches(selected->kept, matchers)) continue;
     if (absent) {
       choice.absent.push_back("not asked, since it is unhealthy: " + DescribeSource(info, true) +
                               ": " + endpoint->state()->last_error);
     } else {
-      choice.asked.push_back(endpoint);
+      choice.asked.push_back({endpoint, std::move(selected->matchers)});
     }
   }
   return choice;
@@ -288,14 +297,18 @@ Result<LabelsResult> FanoutSource::AskAll(const CallContext& context, const Labe
   const Span span(context, what == "label names" ? "querier_label_names" : "querier_label_values");
   const CallContext call = span.Enter(context).WithCancel();
   std::vector<rpc::PendingAnswer<LabelsResult>> pending;
-  for (const auto& endpoint : choice.asked) pending.push_back(begin(*endpoint, call, inner));
+  for (const AskedEndpoint& asked : choice.asked) {
+    LabelsRequest own = inner;
+    own.matchers.insert(own.matchers.end(), asked.matchers.begin(), asked.matchers.end());
+    pending.push_back(begin(*asked.endpoint, call, own));
+  }
   std::set<std::string> values;
   for (size_t i = 0; i < pending.size(); ++i) {
     Result<LabelsResult> one = pending[i].Await();
     if (!one.ok()) {
       THANOS_RETURN_IF_ERROR(OwnFailure(context, one.status()));
       std::string text = "fetch " + std::string(what) + " from store " +
-                         DescribeSource(choice.asked[i]->Info(), false) + ": " +
+                         DescribeSource(choice.asked[i].endpoint->Info(), false) + ": " +
                          RpcErrorText(one.status());
       if (request.partial == PartialStrategy::kAbort) {
         return Status(one.status().code(), std::move(text));

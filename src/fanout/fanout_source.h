@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fanout/endpoint.h"
+#include "fanout/tsdb_selector.h"
 #include "metrics/registry.h"
 #include "thanos/series.h"
 
@@ -16,6 +17,13 @@ struct FanoutOptions {
   /// Announced in Info, required by and stripped from requests.
   Labels selector_labels;
   std::string component = "query";
+  TsdbSelector tsdb_selector = {};
+};
+
+/// An endpoint of one call, and what the call asks of it besides.
+struct AskedEndpoint {
+  std::shared_ptr<Endpoint> endpoint;
+  std::vector<model::Matcher> matchers;  // Of the TSDB selector.
 };
 
 /// Thread-safe.
@@ -34,9 +42,8 @@ class FanoutSource : public SeriesSource {
                                    const LabelsRequest& request) override;
 
  private:
-  using EndpointList = std::vector<std::shared_ptr<Endpoint>>;
   struct Choice {
-    EndpointList asked;
+    std::vector<AskedEndpoint> asked;
     Warnings absent;  // Of those that would be asked and are known to be down.
   };
   Choice Choose(const std::vector<model::Matcher>& matchers, int64_t min_ms, int64_t max_ms,

@@ -28,6 +28,13 @@ void PenaltyMerge(std::span<const chunk::Columns* const> replicas, CounterAdjust
 /// Merges replicas by time, dropping equal times: §3.3.
 void ChainMerge(std::span<const chunk::Columns* const> replicas, chunk::Columns* out);
 
+/// Merges replicas, by name, to *out (cleared first): one replica is followed until a sample of it
+/// is missing by its own interval, then the one whose sample is next takes over. Every sample is
+/// one of a replica, unaltered; with `counter`, samples that would show a fall which no replica
+/// shows are left out. A stale marker is kept unless another replica goes on.
+void SteadyMerge(std::span<const chunk::Columns* const> replicas, bool counter,
+                 chunk::Columns* out);
+
 /// Splits chunks, sorted by time, into lists without overlap, first fit: the pseudo-replicas of
 /// §2. `lists` keeps its inner vectors' memory; the first `returned` of them are in use.
 size_t SplitOverlaps(std::span<const ChunkView> chunks,

@@ -220,7 +220,7 @@ class MergeCursor : public SeriesCursor {
       THANOS_RETURN_IF_ERROR(inputs_[index].Advance());
       Replay();
     } while (!Exhausted() && inputs_[winner_].labels() == labels);
-    if (parts_.size() == 1 && ChunksAreSorted(parts_[0].series.chunks)) {
+    if (parts_.size() == 1 && !options_.tag_sources && ChunksAreSorted(parts_[0].series.chunks)) {
       builder_.AddSeriesBorrowed(parts_[0].series);
       return OkStatus();
     }

@@ -77,6 +77,9 @@ struct SampleReader::Scratch {
 
   Status ReadList(std::span<const ChunkView* const> chunks, const ReadOptions& options,
                   bool take_out_resets, chunk::Columns* out);
+  size_t SplitReplicas(std::span<const ChunkView> chunks);
+  Status ReadReplica(std::span<const ChunkView* const> chunks, const ReadOptions& options,
+                     bool take_out_resets, chunk::Columns* out);
   Status ReadCounters(std::span<const ChunkView* const> chunks, chunk::Columns* out);
   Status ReadChunk(const ChunkView& chunk, const ReadOptions& options, chunk::Columns* out);
 };
@@ -143,6 +146,44 @@ Status SampleReader::Scratch::ReadList(std::span<const ChunkView* const> chunks,
   return OkStatus();
 }
 
+// One list for each source.
+size_t SampleReader::Scratch::SplitReplicas(std::span<const ChunkView> chunks) {
+  size_t used = 0;
+  for (const ChunkView& chunk : chunks) {
+    size_t i = 0;
+    while (i < used && lists[i].front()->source != chunk.source) ++i;
+    if (i == used) {
+      if (used == lists.size()) lists.emplace_back();
+      lists[used++].clear();
+    }
+    lists[i].push_back(&chunk);
+  }
+  return used;
+}
+
+// What several stores have of one replica: every time once.
+Status SampleReader::Scratch::ReadReplica(std::span<const ChunkView* const> chunks,
+                                          const ReadOptions& options, bool take_out_resets,
+                                          chunk::Columns* out) {
+  bool overlaps = false;
+  for (size_t i = 1; i < chunks.size() && !overlaps; ++i) {
+    overlaps = chunks[i]->min_ms <= chunks[i - 1]->max_ms;
+  }
+  if (!overlaps) return ReadList(chunks, options, take_out_resets, out);
+  std::vector<ChunkView> views;
+  for (const ChunkView* chunk : chunks) views.push_back(*chunk);
+  std::vector<std::vector<const ChunkView*>> copies;
+  const size_t count = SplitOverlaps(views, &copies);
+  std::vector<chunk::Columns> read(count);
+  std::vector<const chunk::Columns*> all_read;
+  for (size_t i = 0; i < count; ++i) {
+    THANOS_RETURN_IF_ERROR(ReadList(copies[i], options, take_out_resets, &read[i]));
+    all_read.push_back(&read[i]);
+  }
+  ChainMerge(all_read, out);
+  return OkStatus();
+}
+
 Status SampleReader::Read(const SeriesView& series, const ReadOptions& options,
                           chunk::Columns* out) {
   out->Clear();
@@ -154,7 +195,17 @@ Status SampleReader::Read(const SeriesView& series, const ReadOptions& options,
   const bool take_out_resets =
       options.aggregates.Has(Aggr::kCounter) && (downsampled || options.counter_always_adjusted);
   size_t lists = 1;
-  if (options.dedup != DedupAlgorithm::kNone) lists = SplitOverlaps(series.chunks, &s.lists);
+  const bool steady = options.dedup == DedupAlgorithm::kSteady;
+  if (steady) {
+    lists = s.SplitReplicas(series.chunks);
+  } else if (options.dedup != DedupAlgorithm::kNone) {
+    lists = SplitOverlaps(series.chunks, &s.lists);
+  }
+  if (lists <= 1 && steady && !series.chunks.empty()) {
+    THANOS_RETURN_IF_ERROR(s.ReadReplica(s.lists[0], options, take_out_resets, out));
+    Trim(options.min_ms, options.max_ms, out);
+    return OkStatus();
+  }
   if (lists <= 1) {
     s.all.clear();
     for (const ChunkView& chunk : series.chunks) s.all.push_back(&chunk);
@@ -166,12 +217,18 @@ Status SampleReader::Read(const SeriesView& series, const ReadOptions& options,
   s.pointers.clear();
   for (size_t i = 0; i < lists; ++i) {
     s.replicas[i].Clear();
-    THANOS_RETURN_IF_ERROR(s.ReadList(s.lists[i], options, take_out_resets, &s.replicas[i]));
+    THANOS_RETURN_IF_ERROR(steady
+                               ? s.ReadReplica(s.lists[i], options, take_out_resets, &s.replicas[i])
+                               : s.ReadList(s.lists[i], options, take_out_resets, &s.replicas[i]));
     Trim(options.min_ms, options.max_ms, &s.replicas[i]);
     s.pointers.push_back(&s.replicas[i]);
   }
   if (options.dedup == DedupAlgorithm::kChain) {
     ChainMerge(s.pointers, out);
+    return OkStatus();
+  }
+  if (steady) {
+    SteadyMerge(s.pointers, options.counter, out);
     return OkStatus();
   }
   CounterAdjust adjust = CounterAdjust::kNone;

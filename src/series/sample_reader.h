@@ -11,7 +11,9 @@
 
 namespace thanos::series {
 
-enum class DedupAlgorithm : uint8_t { kNone, kPenalty, kChain };
+/// kSteady takes ChunkView::source for the replica, as ReplicaSource sets it; the others rebuild
+/// replicas from what overlaps.
+enum class DedupAlgorithm : uint8_t { kNone, kPenalty, kChain, kSteady };
 
 struct ReadOptions {
   int64_t min_ms = INT64_MIN;  // Samples outside are left out; both inclusive.

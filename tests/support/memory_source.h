@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -75,14 +76,22 @@ class MemorySource : public SeriesSource {
       THANOS_ASSIGN_OR_RETURN(SeriesBatchRef batch, builder.Build(context.budget()));
       batches.push_back(std::move(batch));
     }
-    return series::CursorOf(std::move(batches));
+    auto cursor = series::CursorOf(std::move(batches));
+    if (request.without_labels.empty()) return cursor;
+    return series::SortBuffered(context, std::move(cursor), request.without_labels,
+                                request.batch_series);
   }
   Result<LabelsResult> LabelNames(const CallContext&, const LabelsRequest&) override {
     return UnimplementedError("MemorySource has no label names");
   }
-  Result<LabelsResult> LabelValues(const CallContext&, const std::string&,
-                                   const LabelsRequest&) override {
-    return UnimplementedError("MemorySource has no label values");
+  Result<LabelsResult> LabelValues(const CallContext&, const std::string& name,
+                                   const LabelsRequest& request) override {
+    std::set<std::string> values;
+    for (const auto& [labels, samples] : series_) {
+      const auto value = labels.view().Find(name);
+      if (value && model::AllMatch(request.matchers, labels)) values.emplace(*value);
+    }
+    return LabelsResult{{values.begin(), values.end()}, {}, false};
   }
 
  private:

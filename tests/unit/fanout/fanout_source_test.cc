@@ -243,5 +243,39 @@ TEST_F(FanoutSourceTest, LimitsHoldForWhoeverSelects) {
                        HasSubstr("thanos_store_selects_dropped_total{reason=\"chunks\"} 0")));
 }
 
+TEST(TsdbSelector, KeepsSetsAndAsksForNothingElse) {
+  const std::vector<Labels> sets = {Labels::Of({{"region", "eu"}, {"zone", "a.b"}}),
+                                    Labels::Of({{"region", "us"}}), Labels::Of({{"region", "ap"}})};
+  EXPECT_EQ(TsdbSelector().Choose(sets)->kept, sets);
+  const auto select = [](const char* yaml) {
+    auto rules = relabel::Rules::Parse(yaml, relabel::SelectorOptions());
+    EXPECT_TRUE(rules.ok());
+    return TsdbSelector(*std::move(rules));
+  };
+  const TsdbSelector drop = select("- {action: drop, source_labels: [region], regex: ap}");
+  const auto choice = drop.Choose(sets);
+  ASSERT_TRUE(choice.has_value());
+  EXPECT_EQ(choice->kept.size(), 2u);
+  EXPECT_EQ(model::ToString(choice->matchers), "{region=~\"eu|us\", zone=~\"^$|a\\\\.b\"}");
+  EXPECT_TRUE(model::AllMatch(choice->matchers, sets[0]));
+  EXPECT_TRUE(model::AllMatch(choice->matchers, sets[1]));
+  EXPECT_FALSE(model::AllMatch(choice->matchers, sets[2]));
+  EXPECT_FALSE(drop.Choose({sets[2]}).has_value());
+  EXPECT_TRUE(drop.Choose({}).has_value());
+  EXPECT_THAT(drop.Choose({sets[0], sets[1]})->matchers, IsEmpty());
+}
+
+TEST_F(FanoutSourceTest, OnlyStoresThatTheSelectorKeepsAreAskedAndAnnounced) {
+  for (const char* name : {"a", "b"}) Add(name);
+  auto rules = relabel::Rules::Parse("- {action: keep, source_labels: [store], regex: b}",
+                                     relabel::SelectorOptions());
+  THANOS_ASSERT_OK(rules.status());
+  FanoutSource source(
+      {.tsdb_selector = TsdbSelector(*rules)}, [this] { return endpoints_; }, &registry_);
+  EXPECT_THAT(Select(source, CallContext()).stores, ElementsAre("b"));
+  EXPECT_THAT(source.LabelNames(CallContext(), {.max_ms = 1000})->values, ElementsAre("b"));
+  EXPECT_THAT(source.Info().label_sets, ElementsAre(Labels::Of({{"store", "b"}})));
+}
+
 }  // namespace
 }  // namespace thanos::fanout
