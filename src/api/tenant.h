@@ -12,13 +12,16 @@ namespace thanos::api {
 struct TenantOptions {
   std::string header = "THANOS-TENANT";
   std::string default_tenant = "default-tenant";
+  /// Of the client's certificate, instead of the header: "organization", "organizationalUnit",
+  /// "commonName"; "" for the header.
+  std::string certificate_field;
   /// Every selector must be of the tenant: `label="tenant"` is added to it.
   bool enforce = false;
   std::string label = "tenant_id";
 };
 
-/// The request's context with the tenant of its header. kInvalidArgument for a name that could be a
-/// path of several parts.
+/// The request's context with the tenant of its header or certificate. kInvalidArgument for a name
+/// that could be a path of several parts, and when the certificate lacks what is asked of it.
 Result<CallContext> WithTenant(const TenantOptions& options, const CallContext& context,
                                const net::HttpRequest& request);
 

@@ -207,6 +207,11 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
               "Enforce tenancy on Query APIs: only data of the tenant is returned, that is series "
               "with --query.tenant-label-name of its value.",
               false, &f->enforce_tenancy);
+  flags->Enum("query.tenant-certificate-field",
+              "Use TLS client's certificate field to determine tenant for requests. Overrides the "
+              "tenant header.",
+              {"", "organization", "organizationalUnit", "commonName"}, "",
+              &f->tenant_certificate_field);
   flags->String("query.tenant-label-name", "Label name to use when enforcing tenancy.", "tenant_id",
                 &f->tenant_label);
   flags->String("query.active-query-path",
@@ -228,9 +233,7 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
   flags->WithoutEffect("alert.query-url", false, "Alerts link to the querier that shows them.");
   flags->WithoutEffect("store.sd-dns-resolver", false,
                        "The system's resolver is used, hosts file included.");
-  for (const char* name : {"query.tenant-certificate-field", "inject-test-addresses"}) {
-    flags->NotBuilt(name, false);
-  }
+  flags->NotBuilt("inject-test-addresses", false);
   for (const char* name : {"query.enable-x-functions"}) {
     flags->NotBuilt(name, true);
   }

@@ -28,7 +28,8 @@ struct QueryFlags {
   bool counter_always_adjusted = false;
   bool rules_partial = true, targets_partial = true, metadata_partial = true;
   bool exemplars_partial = true, status_partial = true;
-  std::string engine, dedup, tenant_header, default_tenant, tenant_label, compression;
+  std::string engine, dedup, tenant_header, default_tenant, tenant_label, tenant_certificate_field,
+      compression;
   std::string mode, active_query_path;
   bool enforce_tenancy = false;
   int64_t slow_query_ns = 0;

@@ -221,6 +221,7 @@ class QueryRole : public Role {
     api::TenantOptions options;
     options.header = flags_.tenant_header;
     options.default_tenant = flags_.default_tenant;
+    options.certificate_field = flags_.tenant_certificate_field;
     options.enforce = flags_.enforce_tenancy;
     options.label = flags_.tenant_label;
     return options;

@@ -108,6 +108,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Stream stream_;
   Timer timer_;
   const std::string peer_;
+  std::shared_ptr<const PeerSubject> subject_;
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   BudgetLease body_lease_;
@@ -332,7 +333,10 @@ void Connection::Handshake() {
 
 void Connection::OnHandshake(error_code error) {
   if (closed_) return;
-  if (!error && tls_->CheckPeer(stream_.ssl()).ok()) return ReadHeader();
+  if (!error && tls_->CheckPeer(stream_.ssl()).ok()) {
+    subject_ = SubjectOfPeer(stream_.ssl());
+    return ReadHeader();
+  }
   if (error && stream_.problem() == "http request") {
     // Somebody who took the wrong scheme is told, in the clear.
     static constexpr std::string_view kText =
@@ -492,6 +496,7 @@ void Connection::Dispatch() {
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
   request.remote_address = peer_;
+  request.peer = subject_;
   for (const auto& field : message) {
     request.headers.Add(std::string(field.name_string()), std::string(field.value()));
   }

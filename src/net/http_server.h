@@ -36,8 +36,9 @@ struct HttpRequest {
   Values form;         // Of the body, then of the URL: for single values the body wins.
   Status form_error;   // Why a part of `query` or `form` could not be read.
   HttpHeaders headers;
-  std::string body;            // Raw; a form's body too.
-  std::string remote_address;  // "127.0.0.1:4711"
+  std::string body;                         // Raw; a form's body too.
+  std::string remote_address;               // "127.0.0.1:4711"
+  std::shared_ptr<const PeerSubject> peer;  // Null when the client showed no certificate.
   std::vector<std::pair<std::string, std::string>> path_params;
 
   /// What `:name` or `*name` of the pattern took, unescaped; "" when there is no such part.

@@ -70,4 +70,9 @@ std::string PathEscape(std::string_view text);
 /// The reason phrase: "Not Found". "" when unknown.
 std::string_view HttpStatusText(int status);
 
+/// Whose a client's certificate is: the first entry of each kind in its subject, "" without one.
+struct PeerSubject {
+  std::string organization, organizational_unit, common_name;
+};
+
 }  // namespace thanos::net

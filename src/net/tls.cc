@@ -10,6 +10,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "net/http_types.h"
+
 namespace thanos::net {
 namespace {
 
@@ -340,6 +342,25 @@ Result<SslPtr> TlsContext::Connect(int fd, const std::string& host) const {
                         static_cast<unsigned>(protocols_.size()));
   }
   return ssl;
+}
+
+std::shared_ptr<const PeerSubject> SubjectOfPeer(SSL* ssl) {
+  const X509Ptr certificate(SSL_get1_peer_certificate(ssl));
+  if (!certificate) return nullptr;
+  const auto entry = [&](int nid) {
+    X509_NAME* subject = X509_get_subject_name(certificate.get());
+    const int at = X509_NAME_get_index_by_NID(subject, nid, -1);
+    if (at < 0) return std::string();
+    unsigned char* text = nullptr;
+    const int size =
+        ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    if (size < 0) return std::string();
+    std::string out(reinterpret_cast<const char*>(text), static_cast<size_t>(size));
+    OPENSSL_free(text);
+    return out;
+  };
+  return std::make_shared<const PeerSubject>(PeerSubject{
+      entry(NID_organizationName), entry(NID_organizationalUnitName), entry(NID_commonName)});
 }
 
 Status TlsContext::CheckPeer(SSL* ssl) const {

@@ -14,6 +14,8 @@
 
 namespace thanos::net {
 
+struct PeerSubject;
+
 /// "TLS12" (web configuration) or "1.2" (flags) as OpenSSL's number.
 Result<int> ParseTlsVersion(std::string_view text);
 
@@ -84,6 +86,9 @@ class TlsContext {
   std::string protocols_;  // ALPN's wire form.
   bool verify_host_ = false;
 };
+
+/// The peer's names in the subject of its certificate; null when it showed none.
+std::shared_ptr<const PeerSubject> SubjectOfPeer(SSL* ssl);
 
 /// What OpenSSL put into this thread's error queue, which is emptied: "wrong version number".
 std::string TlsErrorText();

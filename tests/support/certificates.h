@@ -35,9 +35,12 @@ class Authority {
   /// Good as server and client, from `from_day` to `to_day` counted from now.
   CertificateFiles Issue(const std::string& name,
                          const std::string& names = "DNS:localhost,IP:127.0.0.1", int from_day = -1,
-                         int to_day = 10) const {
+                         int to_day = 10, const std::string& organization = "",
+                         const std::string& unit = "") const {
     const Key key = NewKey();
     X509* raw = Build(name, key.get(), key_.get(), from_day, to_day);
+    if (!organization.empty()) SetName(X509_get_subject_name(raw), organization, "O");
+    if (!unit.empty()) SetName(X509_get_subject_name(raw), unit, "OU");
     AddExtension(raw, NID_subject_alt_name, names);
     AddExtension(raw, NID_ext_key_usage, "serverAuth,clientAuth");
     X509_sign(raw, key_.get(), EVP_sha256());
@@ -71,8 +74,8 @@ class Authority {
     X509_set_pubkey(certificate, key);
     return certificate;
   }
-  static void SetName(X509_NAME* name, const std::string& text) {
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+  static void SetName(X509_NAME* name, const std::string& text, const char* field = "CN") {
+    X509_NAME_add_entry_by_txt(name, field, MBSTRING_ASC,
                                reinterpret_cast<const unsigned char*>(text.c_str()), -1, -1, 0);
   }
   static void AddExtension(X509* certificate, int nid, const std::string& value) {

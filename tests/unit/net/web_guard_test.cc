@@ -283,6 +283,30 @@ TEST_F(GuardedServerTest, AsksForClientCertificatesAsToldTo) {
   }
 }
 
+TEST_F(GuardedServerTest, HandlersKnowTheSubjectOfTheClient) {
+  Start(TlsConfig(authority_.Issue("web"), "  client_ca_file: " + authority_.file() +
+                                               "\n  client_auth_type: VerifyClientCertIfGiven\n"));
+  std::vector<std::string> seen;
+  server_->Handle({"GET"}, "/who", [&](const CallContext&, const HttpRequest& request) {
+    const PeerSubject* peer = request.peer.get();
+    return HttpResponse::Text(200, peer == nullptr ? "nobody"
+                                                   : peer->common_name + "/" + peer->organization +
+                                                         "/" + peer->organizational_unit);
+  });
+  const auto who = [&](const CertificateFiles& files) {
+    TlsClientOptions options = Trusting();
+    options.cert.file = files.cert;
+    options.key.file = files.key;
+    TlsClient client(server_->port(), options);
+    client.Send("GET /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const std::string answer = client.ReadToEnd();
+    return answer.substr(answer.find("\r\n\r\n") + 4);
+  };
+  EXPECT_EQ(who({}), "nobody");
+  EXPECT_EQ(who(authority_.Issue("ann")), "ann//");
+  EXPECT_EQ(who(authority_.Issue("bob", "DNS:b", -1, 10, "Acme & Co", "ops")), "bob/Acme & Co/ops");
+}
+
 TEST_F(GuardedServerTest, LetsOnlyAllowedNamesIn) {
   Start(TlsConfig(authority_.Issue("web"), "  client_ca_file: " + authority_.file() +
                                                "\n  client_auth_type: RequireAndVerifyClientCert\n"
