@@ -23,6 +23,13 @@ class ByteSource {
   virtual Result<size_t> Read(std::span<std::byte> out) = 0;
   /// Total size when known before reading, else -1.
   virtual int64_t size() const { return -1; }
+  /// Another source of [offset, offset + length) of the same bytes, wherever this one stands: what
+  /// is sent again, or in parts side by side, is read so. Lives no longer than this source; may be
+  /// asked for on many threads. kUnimplemented where the bytes can be had only once.
+  virtual Result<std::unique_ptr<ByteSource>> Section(int64_t offset, int64_t length) const {
+    (void)offset, (void)length;
+    return UnimplementedError("these bytes can be read only once");
+  }
 };
 
 /// [offset, offset + length); length -1 is up to the end.

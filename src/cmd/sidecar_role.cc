@@ -277,7 +277,8 @@ class SidecarCommand : public Command {
     }
     std::unique_ptr<Bucket> bucket;
     if (!flags_.bucket_config.empty()) {
-      auto made = objstore::MakeBucket(flags_.bucket_config, process.registry);
+      auto made =
+          objstore::MakeBucket(flags_.bucket_config, process.registry, {"sidecar", process.logger});
       if (!made.ok()) return made.status().WithContext(flags_.bucket_source);
       bucket = std::move(*made);
     } else {

@@ -382,7 +382,8 @@ class StoreCommand : public Command {
       return InvalidArgumentError("max concurrency value cannot be lower than 0 (got " +
                                   std::to_string(flags_.concurrency_max) + ")");
     }
-    auto bucket = objstore::MakeBucket(flags_.bucket_config, process.registry);
+    auto bucket =
+        objstore::MakeBucket(flags_.bucket_config, process.registry, {"store", process.logger});
     if (!bucket.ok()) return bucket.status().WithContext(flags_.bucket_source);
     if (!flags_.caching_bucket_config.empty()) {
       bucket = objstore::WithConfiguredCache(std::move(*bucket), flags_.caching_bucket_config,

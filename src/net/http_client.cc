@@ -640,6 +640,7 @@ Result<std::unique_ptr<ClientStream>> HttpClient::Open(const CallContext& contex
   transfer->body = request.body;
   CURL* easy = transfer->easy;
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);  // A signed path must arrive as it was signed.
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, OnHeader);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer.get());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -14,44 +15,72 @@ namespace {
 
 constexpr size_t kPieceBytes = 256 << 10;
 
+Status CheckSection(int64_t offset, int64_t length, int64_t size) {
+  if (offset >= 0 && length >= 0 && offset <= size && length <= size - offset) return OkStatus();
+  return Status(StatusCode::kOutOfRange, "section of " + std::to_string(length) + " bytes at " +
+                                             std::to_string(offset) + " of " +
+                                             std::to_string(size));
+}
+
 class Memory : public ByteSource {
  public:
-  explicit Memory(std::string bytes) : bytes_(std::move(bytes)) {}
+  using Bytes = std::shared_ptr<const std::string>;
+  Memory(Bytes bytes, size_t begin, size_t end)
+      : bytes_(std::move(bytes)), begin_(begin), end_(end), at_(begin) {}
   Result<size_t> Read(std::span<std::byte> out) override {
-    const size_t size = std::min(out.size(), bytes_.size() - at_);
-    std::memcpy(out.data(), bytes_.data() + at_, size);
+    const size_t size = std::min(out.size(), end_ - at_);
+    if (size > 0) std::memcpy(out.data(), bytes_->data() + at_, size);
     at_ += size;
     return size;
   }
-  int64_t size() const override { return std::ssize(bytes_); }
+  int64_t size() const override { return static_cast<int64_t>(end_ - begin_); }
+  Result<std::unique_ptr<ByteSource>> Section(int64_t offset, int64_t length) const override {
+    THANOS_RETURN_IF_ERROR(CheckSection(offset, length, size()));
+    const size_t begin = begin_ + static_cast<size_t>(offset);
+    return std::unique_ptr<ByteSource>(
+        std::make_unique<Memory>(bytes_, begin, begin + static_cast<size_t>(length)));
+  }
 
  private:
-  std::string bytes_;
-  size_t at_ = 0;
+  Bytes bytes_;
+  size_t begin_, end_, at_;
 };
 
+struct OpenFile {
+  OpenFile(std::string p, int f) : path(std::move(p)), fd(f) {}
+  OpenFile(const OpenFile&) = delete;
+  ~OpenFile() { close(fd); }
+  const std::string path;
+  const int fd;
+};
+
+// [at, end) of a file.
 class File : public ByteSource {
  public:
-  File(std::string path, int fd, int64_t size) : path_(std::move(path)), fd_(fd), size_(size) {}
-  ~File() override { close(fd_); }
+  File(std::shared_ptr<const OpenFile> file, int64_t begin, int64_t end)
+      : file_(std::move(file)), begin_(begin), end_(end), at_(begin) {}
   Result<size_t> Read(std::span<std::byte> out) override {
-    if (at_ == size_) return 0;
-    const auto want = static_cast<size_t>(std::min<int64_t>(std::ssize(out), size_ - at_));
+    if (at_ == end_) return 0;
+    const auto want = static_cast<size_t>(std::min<int64_t>(std::ssize(out), end_ - at_));
     for (;;) {
-      const ssize_t got = read(fd_, out.data(), want);
+      const ssize_t got = pread(file_->fd, out.data(), want, at_);
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return ErrnoError(errno, "read " + path_);
-      if (got == 0) return DataLossError(path_ + ": became shorter while it was read");
+      if (got < 0) return ErrnoError(errno, "read " + file_->path);
+      if (got == 0) return DataLossError(file_->path + ": became shorter while it was read");
       at_ += got;
       return static_cast<size_t>(got);
     }
   }
-  int64_t size() const override { return size_; }
+  int64_t size() const override { return end_ - begin_; }
+  Result<std::unique_ptr<ByteSource>> Section(int64_t offset, int64_t length) const override {
+    THANOS_RETURN_IF_ERROR(CheckSection(offset, length, size()).WithContext(file_->path));
+    return std::unique_ptr<ByteSource>(
+        std::make_unique<File>(file_, begin_ + offset, begin_ + offset + length));
+  }
 
  private:
-  std::string path_;
-  int fd_;
-  int64_t size_, at_ = 0;
+  std::shared_ptr<const OpenFile> file_;
+  int64_t begin_, end_, at_;
 };
 
 class ObjectReader : public base::RangeReader {
@@ -96,7 +125,8 @@ class ObjectReader : public base::RangeReader {
 }  // namespace
 
 std::unique_ptr<ByteSource> MemorySource(std::string bytes) {
-  return std::make_unique<Memory>(std::move(bytes));
+  const size_t size = bytes.size();
+  return std::make_unique<Memory>(std::make_shared<const std::string>(std::move(bytes)), 0, size);
 }
 
 Result<std::unique_ptr<ByteSource>> OpenFileSource(const std::string& path) {
@@ -107,7 +137,8 @@ Result<std::unique_ptr<ByteSource>> OpenFileSource(const std::string& path) {
     close(fd);
     return FailedPreconditionError(path + ": not a file");
   }
-  return std::unique_ptr<ByteSource>(std::make_unique<File>(path, fd, info.st_size));
+  return std::unique_ptr<ByteSource>(
+      std::make_unique<File>(std::make_shared<const OpenFile>(path, fd), 0, info.st_size));
 }
 
 Result<std::string> ReadAll(ByteSource& source, std::string_view name, size_t bytes_max) {

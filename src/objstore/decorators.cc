@@ -167,6 +167,10 @@ class WatchedSource : public ByteSource {
     return inner_.Read(out);
   }
   int64_t size() const override { return inner_.size(); }
+  // A section can be had again: asking for one takes nothing away.
+  Result<std::unique_ptr<ByteSource>> Section(int64_t offset, int64_t length) const override {
+    return inner_.Section(offset, length);
+  }
   bool touched() const { return touched_; }
 
  private:
@@ -309,6 +313,7 @@ class FaultSource : public ByteSource {
     return inner_.Read(out);
   }
   int64_t size() const override { return inner_.size(); }
+  Result<std::unique_ptr<ByteSource>> Section(int64_t offset, int64_t length) const override;
 
  private:
   ByteSource& inner_;
@@ -318,18 +323,34 @@ class FaultSource : public ByteSource {
 
 class OwningFaultSource : public ByteSource {
  public:
-  OwningFaultSource(std::unique_ptr<ByteSource> inner, std::shared_ptr<FaultPlan> plan,
-                    std::string call)
-      : inner_(std::move(inner)),
-        plan_(std::move(plan)),
-        source_(*inner_, *plan_, std::move(call)) {}
+  OwningFaultSource(std::unique_ptr<ByteSource> inner, FaultPlan& plan, std::string call)
+      : inner_(std::move(inner)), source_(*inner_, plan, std::move(call)) {}
   Result<size_t> Read(std::span<std::byte> out) override { return source_.Read(out); }
   int64_t size() const override { return inner_->size(); }
+  Result<std::unique_ptr<ByteSource>> Section(int64_t offset, int64_t length) const override {
+    return source_.Section(offset, length);
+  }
 
  private:
   std::unique_ptr<ByteSource> inner_;
-  std::shared_ptr<FaultPlan> plan_;
   FaultSource source_;
+};
+
+Result<std::unique_ptr<ByteSource>> FaultSource::Section(int64_t offset, int64_t length) const {
+  THANOS_ASSIGN_OR_RETURN(auto section, inner_.Section(offset, length));
+  return std::unique_ptr<ByteSource>(
+      std::make_unique<OwningFaultSource>(std::move(section), plan_, call_));
+}
+
+// What was opened may outlive its bucket, and so keeps the plan.
+class OpenedFaultSource : public OwningFaultSource {
+ public:
+  OpenedFaultSource(std::unique_ptr<ByteSource> inner, std::shared_ptr<FaultPlan> plan,
+                    std::string call)
+      : OwningFaultSource(std::move(inner), *plan, std::move(call)), plan_(std::move(plan)) {}
+
+ private:
+  std::shared_ptr<FaultPlan> plan_;
 };
 
 class FaultBucket : public Bucket {
@@ -357,7 +378,7 @@ class FaultBucket : public Bucket {
     THANOS_RETURN_IF_ERROR(plan_->Pass("open " + std::string(name)));
     THANOS_ASSIGN_OR_RETURN(auto source, inner_->Open(context, name, range));
     return std::unique_ptr<ByteSource>(
-        std::make_unique<OwningFaultSource>(std::move(source), plan_, "read " + std::string(name)));
+        std::make_unique<OpenedFaultSource>(std::move(source), plan_, "read " + std::string(name)));
   }
   Status Upload(const CallContext& context, std::string_view name, ByteSource& content,
                 const PutOptions& options) override {
