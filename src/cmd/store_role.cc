@@ -364,7 +364,8 @@ class StoreCommand : public Command {
  public:
   std::string name() const override { return "store"; }
   std::string summary() const override {
-    return "Store node giving access to blocks in a bucket provider. Now supported: FILESYSTEM.";
+    return "Store node giving access to blocks in a bucket provider. Now supported: FILESYSTEM, "
+           "S3.";
   }
   void AddFlags(config::FlagSet* flags) override {
     AddHttpFlags(flags, &flags_.http);

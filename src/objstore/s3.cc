@@ -262,9 +262,7 @@ Result<std::unique_ptr<Bucket>> OpenS3Bucket(const S3Config& config, S3BucketOpt
   }
   if (config.bucket.empty()) return InvalidArgumentError("no s3 bucket in config file");
   THANOS_ASSIGN_OR_RETURN(S3ObjectHeaders headers, HeadersOf(config));
-  THANOS_ASSIGN_OR_RETURN(
-      std::shared_ptr<S3Client> client,
-      S3Client::Make(config, std::move(options.user_agent), options.logger, options.registry));
+  THANOS_ASSIGN_OR_RETURN(std::shared_ptr<S3Client> client, S3Client::Make(config, options));
   return std::unique_ptr<Bucket>(std::make_unique<S3Bucket>(
       std::move(client), std::move(headers), options.etags_are_md5, std::move(options.logger)));
 }

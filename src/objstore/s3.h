@@ -1,6 +1,7 @@
 // Amazon S3, and what speaks its language, as a bucket.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,8 @@ struct S3BucketOptions {
   /// ETags of plain objects are MD5 sums, and reads of whole objects are checked against them.
   /// Amazon's endpoints are known to be so.
   bool etags_are_md5 = false;
+  /// The longest wait before the first retry; doubled for each, up to 2.5 times as much.
+  std::chrono::milliseconds first_backoff{400};
 };
 
 /// Retries within: nothing of it needs WithRetry. No request is made here. kInvalidArgument for

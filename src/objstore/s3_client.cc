@@ -16,8 +16,6 @@ using Milliseconds = std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kAttempts = 10;  // Of Go's client, where max_retries is 0.
-constexpr Milliseconds kBackoffUnit{200};
-constexpr Milliseconds kBackoffMax{1000};
 constexpr Milliseconds kRetryAfterMax{60000};
 constexpr std::chrono::seconds kDialTimeout{30};    // Go's net/http dials as long.
 constexpr std::chrono::seconds kStallTimeout{120};  // Below 1 KiB/s all the while.
@@ -167,25 +165,26 @@ Status StatusOfS3Error(int status, const S3Error& error, std::string_view what, 
   return FailedPreconditionError(std::move(text));
 }
 
-S3Client::S3Client(const S3Config& config, base::Logger logger)
+S3Client::S3Client(const S3Config& config, const S3BucketOptions& options)
     : config_(config),
-      logger_(std::move(logger)),
+      logger_(options.logger),
       attempts_(config.max_retries > 0
                     ? static_cast<int>(std::min<int64_t>(config.max_retries, 1000))
                     : kAttempts),
+      first_backoff_(options.first_backoff),
+      credentials_(MakeS3Credentials(config, options.logger)),
       region_(config.region.empty() ? RegionOfEndpoint(config.endpoint) : config.region) {}
 
-Result<std::unique_ptr<S3Client>> S3Client::Make(const S3Config& config, std::string user_agent,
-                                                 base::Logger logger, metrics::Registry* registry) {
-  std::unique_ptr<S3Client> out(new S3Client(config, logger));
-  out->credentials_ = MakeS3Credentials(config, std::move(logger));
-  const net::HttpClientOptions options = ConnectionOptions(config, std::move(user_agent));
-  THANOS_ASSIGN_OR_RETURN(out->small_, net::HttpClient::Make(options));
-  THANOS_ASSIGN_OR_RETURN(out->bulk_, net::HttpClient::Make(options));
-  if (registry != nullptr) {
-    out->retries_ = registry->AddCounter("thanos_objstore_bucket_request_retries_total",
-                                         "Requests to the object store that were tried again.",
-                                         {{"bucket", config.bucket}});
+Result<std::unique_ptr<S3Client>> S3Client::Make(const S3Config& config,
+                                                 const S3BucketOptions& options) {
+  std::unique_ptr<S3Client> out(new S3Client(config, options));
+  const net::HttpClientOptions connection = ConnectionOptions(config, options.user_agent);
+  THANOS_ASSIGN_OR_RETURN(out->small_, net::HttpClient::Make(connection));
+  THANOS_ASSIGN_OR_RETURN(out->bulk_, net::HttpClient::Make(connection));
+  if (options.registry != nullptr) {
+    out->retries_ = options.registry->AddCounter(
+        "thanos_objstore_bucket_request_retries_total",
+        "Requests to the object store that were tried again.", {{"bucket", config.bucket}});
   }
   return out;
 }
@@ -230,7 +229,9 @@ Result<std::unique_ptr<net::ClientStream>> S3Client::Retried(const CallContext& 
 
 Status S3Client::Backoff(const CallContext& context, int attempt, Milliseconds at_least) const {
   thread_local std::minstd_rand random(std::random_device{}());
-  const Milliseconds most = std::min(kBackoffMax, kBackoffUnit * (1 << std::min(attempt, 10)));
+  // 400 ms, 800 ms, 1 s, 1 s, …
+  const Milliseconds most =
+      std::min(first_backoff_ * (1 << std::min(attempt - 1, 10)), first_backoff_ * 5 / 2);
   const Milliseconds own(1 + static_cast<int64_t>(random()) % most.count());
   const SteadyTime until = SteadyClock::now() + std::max(own, at_least);
   if (until >= context.deadline()) {

@@ -9,9 +9,9 @@
 #include <string>
 
 #include "base/log.h"
-#include "metrics/registry.h"
 #include "net/http_client.h"
 #include "objstore/bucket_config.h"
+#include "objstore/s3.h"
 #include "objstore/s3_credentials.h"
 
 namespace thanos::objstore {
@@ -46,8 +46,8 @@ Status StatusOfS3Error(int status, const S3Error& error, std::string_view what, 
 /// Thread-safe.
 class S3Client {
  public:
-  static Result<std::unique_ptr<S3Client>> Make(const S3Config& config, std::string user_agent,
-                                                base::Logger logger, metrics::Registry* registry);
+  static Result<std::unique_ptr<S3Client>> Make(const S3Config& config,
+                                                const S3BucketOptions& options);
 
   /// Tries again what may pass: transport errors, 408, 429, 5xx and the like, as often as
   /// max_retries allows, after a random wait or the server's Retry-After. `what` names the request
@@ -71,7 +71,7 @@ class S3Client {
     std::chrono::milliseconds wait{0};
     std::unique_ptr<net::ClientStream> stream;
   };
-  S3Client(const S3Config& config, base::Logger logger);
+  S3Client(const S3Config& config, const S3BucketOptions& options);
   Result<std::unique_ptr<net::ClientStream>> Retried(const CallContext& context,
                                                      const S3Request& request,
                                                      const std::string& what, std::string* body);
@@ -88,6 +88,7 @@ class S3Client {
   const S3Config config_;
   const base::Logger logger_;
   const int attempts_;
+  const std::chrono::milliseconds first_backoff_;
   std::unique_ptr<S3CredentialChain> credentials_;
   std::shared_ptr<net::HttpClient> small_, bulk_;
   metrics::Counter retries_;

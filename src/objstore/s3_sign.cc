@@ -114,7 +114,9 @@ S3Signature SignV4(const S3ToSign& request, const S3Credentials& credentials,
   out.target = query.empty() ? path : path + "?" + query;
   if (credentials.access_key.empty()) return out;
   const std::string date = AmzDate(time_ms);
-  out.headers = {{"x-amz-date", date}, {"x-amz-content-sha256", request.payload_hash}};
+  out.headers = {{"x-amz-date", date}};
+  // Only S3 wants to be told what the body hashes to.
+  if (service == "s3") out.headers.emplace_back("x-amz-content-sha256", request.payload_hash);
   if (!credentials.session_token.empty()) {
     out.headers.emplace_back("x-amz-security-token", credentials.session_token);
   }
