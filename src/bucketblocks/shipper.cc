@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 
 #include "base/time_text.h"
 #include "block/byte_sink.h"
+#include "bucketblocks/block_check.h"
 #include "objstore/byte_sources.h"
 
 namespace fs = std::filesystem;
@@ -99,8 +101,9 @@ Result<size_t> Shipper::Sync(const CallContext& context) {
   };
   size_t corrupted = 0;
   auto local = LocalBlocks(&corrupted);
-  if (!local.ok()) return fail(local.status());
   corrupted_.Add(static_cast<double>(corrupted));
+  if (!local.ok()) return fail(local.status());
+  if (!std::exchange(cleaned_, true)) RemoveLeftovers();
   const Labels labels = options_.external_labels();
   std::set<base::Ulid> uploaded = ReadState();
   size_t shipped = 0, failed = 0;
@@ -117,7 +120,16 @@ Result<size_t> Shipper::Sync(const CallContext& context) {
       if (compacted && !options_.allow_out_of_order) {
         status = CheckOverlap(context, block.meta, labels);
       }
-      if (status.ok()) status = Upload(context, block, labels);
+      bool unfit = false;
+      if (status.ok()) status = Upload(context, block, labels, &unfit);
+      if (unfit) {
+        corrupted_.Add();
+        logger_.Error("block is corrupted and not uploaded",
+                      {{"block", ulid.ToString()}, {"err", status}});
+        if (!options_.skip_corrupted) return fail(status.WithContext("check " + ulid.ToString()));
+        ++corrupted;
+        continue;
+      }
       if (!status.ok()) {
         upload_failures_.Add();
         logger_.Error("shipping failed", {{"block", ulid.ToString()}, {"err", status}});
@@ -246,7 +258,24 @@ Status Shipper::CheckOverlap(const CallContext& context, const block::BlockMeta&
   return OkStatus();
 }
 
-Status Shipper::Upload(const CallContext& context, const LocalBlock& local, const Labels& labels) {
+// What killed uploads linked: nobody else would remove it, and it holds the bytes of blocks on disk
+// that Prometheus has deleted since.
+void Shipper::RemoveLeftovers() const {
+  std::error_code error;
+  std::vector<fs::path> stale;
+  fs::directory_iterator it(options_.directory + "/thanos/upload", error);
+  for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
+    if (base::Ulid::IsUlid(it->path().filename().native())) stale.push_back(it->path());
+  }
+  for (const fs::path& path : stale) {
+    logger_.Info("removing what an interrupted upload left", {{"path", path.native()}});
+    fs::remove_all(path, error);
+  }
+}
+
+// `*unfit`: the block on disk is broken, and stays so.
+Status Shipper::Upload(const CallContext& context, const LocalBlock& local, const Labels& labels,
+                       bool* unfit) {
   block::BlockMeta meta = local.meta;
   for (const Label& label : labels) {
     meta.thanos.labels[std::string(label.name)] = std::string(label.value);
@@ -265,6 +294,10 @@ Status Shipper::Upload(const CallContext& context, const LocalBlock& local, cons
     THANOS_RETURN_IF_ERROR(Link(local.path + "/chunks/" + name, work.path() + "/chunks/" + name));
   }
   THANOS_RETURN_IF_ERROR(Link(local.path + "/index", work.path() + "/index"));
+  if (Status status = CheckLocalBlock(context, work.path(), local.meta); !status.ok()) {
+    *unfit = status.code() == StatusCode::kDataLoss;
+    return status;
+  }
   return UploadLinked(context, work.path(), std::move(meta));
 }
 

@@ -23,7 +23,7 @@ struct ShipperOptions {
   std::function<Labels()> external_labels;         // Asked at each sync.
   bool upload_compacted = false;
   bool allow_out_of_order = false;  // Goes on with the next block after a failed one.
-  bool skip_corrupted = false;      // Leaves out blocks whose meta.json cannot be read.
+  bool skip_corrupted = false;      // Leaves out broken blocks; else the first one ends a sync.
   bool hash_files = false;          // SHA-256 of every file into the meta.
 };
 
@@ -33,8 +33,8 @@ class Shipper {
   Shipper(ShipperOptions options, Bucket* bucket, base::Logger logger, metrics::Registry* registry);
 
   /// Uploads what is not there yet, oldest first, each block's chunks, then its index, then its
-  /// meta.json. The state file is written after each block. Returns the number of blocks shipped;
-  /// an error when something is left to do.
+  /// meta.json, after a look at the files. The state file is written after each block. Returns the
+  /// number of blocks shipped; an error when something is left to do.
   Result<size_t> Sync(const CallContext& context);
 
  private:
@@ -48,7 +48,9 @@ class Shipper {
                     const std::vector<LocalBlock>& local) const;
   Status CheckOverlap(const CallContext& context, const block::BlockMeta& meta,
                       const Labels& labels) const;
-  Status Upload(const CallContext& context, const LocalBlock& local, const Labels& labels);
+  void RemoveLeftovers() const;
+  Status Upload(const CallContext& context, const LocalBlock& local, const Labels& labels,
+                bool* unfit);
   Status UploadLinked(const CallContext& context, const std::string& directory,
                       block::BlockMeta meta);
 
@@ -57,6 +59,7 @@ class Shipper {
   const base::Logger logger_;
   metrics::Counter syncs_, sync_failures_, uploads_, upload_failures_, corrupted_;
   metrics::Gauge compacted_done_;
+  bool cleaned_ = false;  // Of leftovers, once.
 };
 
 }  // namespace thanos::bucketblocks

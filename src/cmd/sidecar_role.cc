@@ -85,7 +85,8 @@ void AddShipperFlags(config::FlagSet* flags, SidecarFlags* f) {
              &f->allow_out_of_order)
       .Hidden();
   flags
-      ->Bool("shipper.skip-corrupted-blocks", "Leaves out blocks that cannot be read.", false,
+      ->Bool("shipper.skip-corrupted-blocks",
+             "Leaves out blocks that are broken; else the first one ends an attempt.", false,
              &f->skip_corrupted)
       .Hidden();
   flags->Enum("hash-func", "Which hash of each file goes into meta.json; empty is none.",

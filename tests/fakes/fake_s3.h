@@ -1,5 +1,5 @@
-// A small S3 on loopback: keeps objects in memory, refuses wrong signatures and checksums, and fails
-// as told. Its check of signatures shares nothing with the client's.
+// A small S3 on loopback: keeps objects in memory, refuses wrong signatures and checksums, and
+// fails as told. Its check of signatures shares nothing with the client's.
 #pragma once
 
 #include <algorithm>
@@ -33,8 +33,8 @@ class FakeS3 {
     size_t body_bytes = 0;
     int status = 0;
   };
-  /// What goes wrong with a request. `reply` instead of an answer, with `after` once the request was
-  /// obeyed; `body_bytes` of the answer's body, then the connection is cut.
+  /// What goes wrong with a request. `reply` instead of an answer, with `after` once the request
+  /// was obeyed; `body_bytes` of the answer's body, then the connection is cut.
   struct Fault {
     std::optional<net::HttpResponse> reply;
     bool after = false;
@@ -43,7 +43,8 @@ class FakeS3 {
   };
   using Decide = std::function<std::optional<Fault>(const Request&)>;
 
-  explicit FakeS3(std::string region = "us-east-1") : region_(std::move(region)), server_(Options()) {
+  explicit FakeS3(std::string region = "us-east-1")
+      : region_(std::move(region)), server_(Options()) {
     server_.Handle({}, "/*rest", [this](const CallContext&, const net::HttpRequest& request) {
       return Serve(request);
     });
@@ -61,8 +62,9 @@ class FakeS3 {
     return out;
   }
   std::string yaml() const {
-    return "type: S3\nconfig: {bucket: metrics, endpoint: '" + server_.address() + "', region: " +
-           region_ + ", insecure: true, access_key: AKIATEST, secret_key: secret/key+1}\n";
+    return "type: S3\nconfig: {bucket: metrics, endpoint: '" + server_.address() +
+           "', region: " + region_ +
+           ", insecure: true, access_key: AKIATEST, secret_key: secret/key+1}\n";
   }
   /// Asked for each request that passed the check of its signature.
   void Fail(Decide decide) {
@@ -102,8 +104,8 @@ class FakeS3 {
   }
   static net::HttpResponse Error(int status, const std::string& code) {
     net::HttpResponse out = net::HttpResponse::Text(
-        status, "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code><Message>told to</Message>" +
-                    "<RequestId>R1</RequestId></Error>");
+        status, "<?xml version=\"1.0\"?><Error><Code>" + code +
+                    "</Code><Message>told to</Message>" + "<RequestId>R1</RequestId></Error>");
     out.headers.Set("Content-Type", "application/xml");
     return out;
   }
@@ -172,7 +174,8 @@ class FakeS3 {
     for (const auto& [name, value] : request.headers.fields()) {
       std::string lower = name;
       for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-      if (lower.starts_with("x-amz-") && (";" + names + ";").find(";" + lower + ";") == std::string::npos) {
+      if (lower.starts_with("x-amz-") &&
+          (";" + names + ";").find(";" + lower + ";") == std::string::npos) {
         return "SignatureDoesNotMatch";
       }
     }
@@ -201,8 +204,8 @@ class FakeS3 {
 
   net::HttpResponse Serve(const net::HttpRequest& request) {
     std::lock_guard lock(mutex_);
-    Request seen{request.method, request.target, "",     request.query,
-                 request.headers, request.body.size()};
+    Request seen{request.method, request.target,  "",
+                 request.query,  request.headers, request.body.size()};
     const std::string base = "/" + std::string(kBucket) + "/";
     if (request.path.starts_with(base)) seen.key = request.path.substr(base.size());
     net::HttpResponse answer = Answer(request, &seen);
@@ -232,7 +235,7 @@ class FakeS3 {
     if (!fault) return answer;
     if (fault->reply) return *fault->reply;
     if (fault->edit) fault->edit(&answer);
-    if (fault->body_bytes >= 0) Cut(&answer, fault->body_bytes);
+    if (fault->body_bytes >= 0 && request.method != "HEAD") Cut(&answer, fault->body_bytes);
     return answer;
   }
 
@@ -313,12 +316,13 @@ class FakeS3 {
     const auto bounds = Split(range.substr(6), '-');
     const size_t first = std::stoull(bounds[0]);
     if (first >= body.size()) return Error(416, "InvalidRange");
-    const size_t last =
-        bounds[1].empty() ? body.size() - 1 : std::min<size_t>(body.size() - 1, std::stoull(bounds[1]));
+    const size_t last = bounds[1].empty()
+                            ? body.size() - 1
+                            : std::min<size_t>(body.size() - 1, std::stoull(bounds[1]));
     out.status = 206;
     out.body = body.substr(first, last - first + 1);
-    out.headers.Set("Content-Range", "bytes " + std::to_string(first) + "-" +
-                                         std::to_string(last) + "/" + std::to_string(body.size()));
+    out.headers.Set("Content-Range", "bytes " + std::to_string(first) + "-" + std::to_string(last) +
+                                         "/" + std::to_string(body.size()));
     return out;
   }
 
@@ -327,7 +331,8 @@ class FakeS3 {
     const bool version2 = query.Get("list-type") == "2";
     std::string after(query.Get(version2 ? "start-after" : "marker"));
     if (query.Has("continuation-token")) after = query.Get("continuation-token");
-    const size_t most = std::min<size_t>(page_max, std::stoull("0" + std::string(query.Get("max-keys"))));
+    const size_t most =
+        std::min<size_t>(page_max, std::stoull("0" + std::string(query.Get("max-keys"))));
     std::string contents, prefixes, last;
     size_t count = 0;
     bool truncated = false;

@@ -13,8 +13,9 @@ using testing::StatusIs;
 TEST(Xml, ReadsElementsTextAndEntities) {
   THANOS_ASSERT_OK_AND_ASSIGN(
       const XmlElement root,
-      ParseXml("\xef\xbb\xbf \n<?xml version=\"1.0\"?><!-- x --><s3:A xmlns:s3='u' b=\"1\">t&lt;"
-               "<B/><C>&#233;&#x1F600;&amp;&quot;&apos;&gt;</C><![CDATA[<&]]><!-- -- ->-->u</s3:A> "));
+      ParseXml(
+          "\xef\xbb\xbf \n<?xml version=\"1.0\"?><!-- x --><s3:A xmlns:s3='u' b=\"1\">t&lt;"
+          "<B/><C>&#233;&#x1F600;&amp;&quot;&apos;&gt;</C><![CDATA[<&]]><!-- -- ->-->u</s3:A> "));
   EXPECT_EQ(root.name, "A");
   EXPECT_EQ(root.text, "t<<&u");
   ASSERT_EQ(root.children.size(), 2u);
@@ -24,12 +25,35 @@ TEST(Xml, ReadsElementsTextAndEntities) {
 }
 
 TEST(Xml, RefusesWhatIsNotWellFormed) {
-  for (const char* text :
-       {"", "x", "<", "<a", "<a>", "<a></b>", "<a></a", "<a/><b/>", "<a/>x", "<a b></a>",
-        "<a b=1></a>", "<a b='></a>", "<a b='<'></a>", "<a>&x;</a>", "<a>&</a>", "<a>&#0;</a>",
-        "<a>&#xd800;</a>", "<a>&#x110000;</a>", "<a>&#;</a>", "<a>&#x;</a>", "<a>&#1a;</a>",
-        "<a>\x01</a>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", "<a><!ELEMENT b></a>",
-        "<a><![CDATA[x</a>", "<a><!-- x</a>", "<?xml <a/>", "< a/>", "<a/b='c'>"}) {
+  for (const char* text : {"",
+                           "x",
+                           "<",
+                           "<a",
+                           "<a>",
+                           "<a></b>",
+                           "<a></a",
+                           "<a/><b/>",
+                           "<a/>x",
+                           "<a b></a>",
+                           "<a b=1></a>",
+                           "<a b='></a>",
+                           "<a b='<'></a>",
+                           "<a>&x;</a>",
+                           "<a>&</a>",
+                           "<a>&#0;</a>",
+                           "<a>&#xd800;</a>",
+                           "<a>&#x110000;</a>",
+                           "<a>&#;</a>",
+                           "<a>&#x;</a>",
+                           "<a>&#1a;</a>",
+                           "<a>\x01</a>",
+                           "<!DOCTYPE a [<!ENTITY b 'c'>]><a/>",
+                           "<a><!ELEMENT b></a>",
+                           "<a><![CDATA[x</a>",
+                           "<a><!-- x</a>",
+                           "<?xml <a/>",
+                           "< a/>",
+                           "<a/b='c'>"}) {
     EXPECT_THAT(ParseXml(text), StatusIs(StatusCode::kDataLoss)) << text;
   }
 }
@@ -76,8 +100,8 @@ TEST(S3Page, MergesObjectsAndPrefixesInOrder) {
 
 TEST(S3Page, VersionOneGoesOnBehindItsLastKey) {
   const std::string truncated = "<IsTruncated>true</IsTruncated>";
-  THANOS_ASSERT_OK_AND_ASSIGN(S3Page page,
-                              ParseS3Page(Listing(truncated + Contents("a") + Contents("b")), true));
+  THANOS_ASSERT_OK_AND_ASSIGN(
+      S3Page page, ParseS3Page(Listing(truncated + Contents("a") + Contents("b")), true));
   EXPECT_EQ(page.next, "b");
   THANOS_ASSERT_OK_AND_ASSIGN(
       page, ParseS3Page(Listing(truncated + "<NextMarker>m</NextMarker>" + Contents("a")), true));

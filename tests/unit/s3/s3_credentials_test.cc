@@ -95,9 +95,10 @@ TEST_F(S3CredentialsTest, Environment) {
 TEST_F(S3CredentialsTest, Files) {
   EXPECT_THAT(FileCredentials(true)(context_), StatusIs(StatusCode::kNotFound));
   setenv("AWS_SHARED_CREDENTIALS_FILE",
-         File("c", "[wrong]\naws_access_key_id = x\naws_secret_access_key = y\n"
-                   "# comment\n[default]\r\n aws_access_key_id=A\r\naws_secret_access_key = S=/+ \n"
-                   "aws_session_token = T\n[process]\ncredential_process = /bin/x\n")
+         File("c",
+              "[wrong]\naws_access_key_id = x\naws_secret_access_key = y\n"
+              "# comment\n[default]\r\n aws_access_key_id=A\r\naws_secret_access_key = S=/+ \n"
+              "aws_session_token = T\n[process]\ncredential_process = /bin/x\n")
              .c_str(),
          1);
   EXPECT_EQ(Keys(FileCredentials(false)(context_)), "A S=/+ T");
@@ -139,8 +140,8 @@ TEST_F(S3CredentialsTest, Containers) {
   setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", File("t", "Bearer x\n").c_str(), 1);
   EXPECT_EQ(Keys(ContainerCredentials("")(context_)), "A S T");
   EXPECT_EQ(requests_[0].headers.Get("Authorization"), "Bearer x");
-  for (const char* bad : {"http://example.com/creds", "http://127.0.0.1@example.com/", "ftp://localhost/",
-                          "http://169.254.170.2.example.com/"}) {
+  for (const char* bad : {"http://example.com/creds", "http://127.0.0.1@example.com/",
+                          "ftp://localhost/", "http://169.254.170.2.example.com/"}) {
     setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", bad, 1);
     EXPECT_THAT(ContainerCredentials("")(context_), StatusIs(StatusCode::kPermissionDenied)) << bad;
   }

@@ -15,8 +15,8 @@ const S3Credentials kExample = {"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/b
 
 S3ToSign Example(std::string method, std::string path, NameValues query = {},
                  NameValues headers = {}) {
-  return {std::move(method),  "examplebucket.s3.amazonaws.com", std::move(path),
-          std::move(query),   std::move(headers),               std::string(kEmptyPayloadHash)};
+  return {std::move(method),  "examplebucket.s3.amazonaws.com", std::move(path), std::move(query),
+          std::move(headers), std::string(kEmptyPayloadHash)};
 }
 
 std::string Signed(const S3ToSign& request) {
@@ -30,9 +30,9 @@ TEST(S3Sign, PublishedExamples) {
             "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543");
   EXPECT_EQ(Signed(Example("GET", "/", {{"prefix", "J"}, {"max-keys", "2"}})),
             "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
-  S3ToSign put = Example("PUT", "/test$file.text", {},
-                         {{"Date", "Fri, 24 May 2013 00:00:00 GMT"},
-                          {"x-amz-storage-class", "REDUCED_REDUNDANCY"}});
+  S3ToSign put = Example(
+      "PUT", "/test$file.text", {},
+      {{"Date", "Fri, 24 May 2013 00:00:00 GMT"}, {"x-amz-storage-class", "REDUCED_REDUNDANCY"}});
   put.payload_hash = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
   EXPECT_EQ(Signed(put), "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
 }

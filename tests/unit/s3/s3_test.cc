@@ -17,8 +17,8 @@
 namespace thanos::objstore {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::FakeS3;
+using ::testing::HasSubstr;
 using testing::IsOkAndHolds;
 using testing::StatusIs;
 
@@ -44,7 +44,8 @@ std::unique_ptr<Bucket> EmptyS3BucketOfVersionOne() {
 class S3Test : public ::testing::Test {
  protected:
   std::unique_ptr<Bucket> Open(const S3Config& config, bool etags_are_md5 = false) {
-    auto bucket = OpenS3Bucket(config, {.etags_are_md5 = etags_are_md5, .first_backoff = std::chrono::milliseconds(10)});
+    auto bucket = OpenS3Bucket(
+        config, {.etags_are_md5 = etags_are_md5, .first_backoff = std::chrono::milliseconds(10)});
     THANOS_CHECK(bucket.ok());
     return *std::move(bucket);
   }
@@ -64,8 +65,8 @@ class S3Test : public ::testing::Test {
   }
   // The first `times` requests that match fail.
   void FailFirst(int times, std::string method, std::string in_target, FakeS3::Fault fault) {
-    server_.Fail([=, left = std::make_shared<int>(times)](const FakeS3::Request& request)
-                     -> std::optional<FakeS3::Fault> {
+    server_.Fail([=, left = std::make_shared<int>(times)](
+                     const FakeS3::Request& request) -> std::optional<FakeS3::Fault> {
       if (request.method != method || request.target.find(in_target) == std::string::npos ||
           *left == 0) {
         return std::nullopt;
@@ -81,7 +82,8 @@ class S3Test : public ::testing::Test {
 
 TEST_F(S3Test, NamesWithEveryCharacterArriveAsTheyAre) {
   auto bucket = Open(server_.config());
-  for (const std::string name : {"a b/+&=%25@(\xc3\xa9~)!'*;,", "a/./b/../c", "a?b#c", "a//b", "%41"}) {
+  for (const std::string name :
+       {"a b/+&=%25@(\xc3\xa9~)!'*;,", "a/./b/../c", "a?b#c", "a//b", "%41"}) {
     THANOS_ASSERT_OK(Put(*bucket, name, name));
     EXPECT_EQ(server_.objects().count(name), 1u) << name;
     EXPECT_THAT(Get(*bucket, name), IsOkAndHolds(name));
@@ -307,9 +309,8 @@ TEST_F(S3Test, WholeBodiesAreHeldToTheirChecksums) {
               r->headers.Set("x-amz-checksum-crc32c", "KAwGng==");  // Of 0123456789.
             }});
   THANOS_EXPECT_OK(Get(*other, "a"));
-  FailFirst(1, "GET", "/a", {.edit = [](auto* r) {
-              r->headers.Set("x-amz-checksum-crc32c", "KAwGnw==");
-            }});
+  FailFirst(1, "GET", "/a",
+            {.edit = [](auto* r) { r->headers.Set("x-amz-checksum-crc32c", "KAwGnw=="); }});
   EXPECT_THAT(Get(*other, "a"), StatusIs(StatusCode::kDataLoss));
 }
 
@@ -342,8 +343,9 @@ TEST_F(S3Test, AFailingPageFailsTheListing) {
   }
   // A page that says where to go on and means itself.
   FailFirst(1000, "GET", "continuation-token", {.edit = [](auto* r) {
-              r->body = "<ListBucketResult><IsTruncated>true</IsTruncated>"
-                        "<NextContinuationToken>k2</NextContinuationToken></ListBucketResult>";
+              r->body =
+                  "<ListBucketResult><IsTruncated>true</IsTruncated>"
+                  "<NextContinuationToken>k2</NextContinuationToken></ListBucketResult>";
             }});
   EXPECT_EQ(list().first, StatusCode::kDataLoss);
 }
