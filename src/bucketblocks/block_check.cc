@@ -97,9 +97,8 @@ Status CheckLocalBlock(const CallContext& context, const std::string& path,
     std::error_code error;
     const auto size = fs::file_size(path + "/" + file.path, error);
     if (!error && std::cmp_equal(size, file.size_bytes)) continue;
-    return DataLossError(path + "/" + file.path + ": has " +
-                         (error ? "no" : std::to_string(size)) + " bytes, meta.json states " +
-                         std::to_string(file.size_bytes));
+    return DataLossError(path + "/" + file.path + ": has " + (error ? "no" : std::to_string(size)) +
+                         " bytes, meta.json states " + std::to_string(file.size_bytes));
   }
   return OkStatus();
 }
