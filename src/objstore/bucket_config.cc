@@ -39,7 +39,17 @@ Status ReadHttp(const YamlNode& node, HttpConfig* http) {
       .Int("max_idle_conns", &http->max_idle_conns)
       .Int("max_idle_conns_per_host", &http->max_idle_conns_per_host)
       .Int("max_conns_per_host", &http->max_conns_per_host)
-      .Node("tls_config", [http](const YamlNode& tls) { return ReadTls(tls, &http->tls); });
+      .Node("tls_config", [http](const YamlNode& tls) {
+        if (tls.Find("insecure_skip_verify") != nullptr) {
+          http->without_effect.emplace_back("http_config.tls_config.insecure_skip_verify");
+        }
+        return ReadTls(tls, &http->tls);
+      });
+  for (const char* key : {"expect_continue_timeout", "disable_compression"}) {
+    if (node.Find(key) != nullptr) {
+      http->without_effect.push_back("http_config." + std::string(key));
+    }
+  }
   return map.Finish();
 }
 

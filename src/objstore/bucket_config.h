@@ -27,6 +27,9 @@ struct HttpConfig {
   bool disable_compression = false;
   int64_t max_idle_conns = 100, max_idle_conns_per_host = 100, max_conns_per_host = 0;
   TlsConfig tls;
+  /// Keys that were written and change nothing: the client neither waits for "100 Continue" nor
+  /// asks for compression; of the two insecure_skip_verify the outer one counts, as in Go.
+  std::vector<std::string> without_effect;
 };
 
 struct S3Config {

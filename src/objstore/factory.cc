@@ -25,6 +25,9 @@ Result<std::unique_ptr<Bucket>> OpenProvider(const BucketConfig& config,
                                              metrics::Registry* registry, const BucketUser& user) {
   if (config.type == "FILESYSTEM") return OpenFilesystemBucket(config.directory);
   if (config.type == "S3") {
+    for (const std::string& key : config.s3.http.without_effect) {
+      user.logger.Warn("setting has no effect", {{"config", "objstore.config"}, {"key", key}});
+    }
     return OpenS3Bucket(config.s3,
                         {.user_agent = "thanos-" + user.component + "/" + std::string(kVersion),
                          .logger = user.logger,

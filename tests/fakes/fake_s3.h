@@ -43,8 +43,9 @@ class FakeS3 {
   };
   using Decide = std::function<std::optional<Fault>(const Request&)>;
 
-  explicit FakeS3(std::string region = "us-east-1")
-      : region_(std::move(region)), server_(Options()) {
+  /// `web_config` may make it serve TLS.
+  explicit FakeS3(std::string region = "us-east-1", const std::string& web_config = "")
+      : region_(std::move(region)), server_(Options(web_config)) {
     server_.Handle({}, "/*rest", [this](const CallContext&, const net::HttpRequest& request) {
       return Serve(request);
     });
@@ -114,8 +115,9 @@ class FakeS3 {
   std::string session_token;  // Wanted of each request when not empty.
 
  private:
-  static net::HttpServerOptions Options() {
+  static net::HttpServerOptions Options(const std::string& web_config) {
     net::HttpServerOptions out;
+    out.web_config_file = web_config;
     out.handler_threads = 8;
     out.body_bytes_max = 64 << 20;
     return out;

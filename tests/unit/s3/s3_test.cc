@@ -10,6 +10,7 @@
 #include "objstore/byte_sources.h"
 #include "objstore/factory.h"
 #include "objstore/s3_client.h"
+#include "support/certificates.h"
 #include "support/temporary_directory.h"
 #include "thanos/testing/bucket_acceptance.h"
 #include "thanos/testing/status_matchers.h"
@@ -444,6 +445,44 @@ TEST_F(S3Test, CancellationEndsAReadAndAnUpload) {
   EXPECT_THAT(Get(*bucket, "a"), StatusIs(StatusCode::kCancelled));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
   canceller.join();
+}
+
+TEST_F(S3Test, OverTlsBodiesAreNotHashedTwiceAndCustomersKeysGoAlong) {
+  testing::TemporaryDirectory directory;
+  const testing::Authority authority(directory.path());
+  const auto files = authority.Issue("server");
+  const std::string web = directory.path() + "/web.yml";
+  std::ofstream(web) << "tls_server_config: {cert_file: " << files.cert
+                     << ", key_file: " << files.key << "}\n";
+  FakeS3 server("us-east-1", web);
+  S3Config config = server.config();
+  config.insecure = false;
+  config.part_size = 5 << 20;
+  config.max_retries = 1;
+  EXPECT_THAT(Put(*Open(config), "a", "x"), StatusIs(StatusCode::kUnavailable));  // Unknown CA.
+  EXPECT_TRUE(server.requests().empty());
+  config.http.tls.ca_file = authority.file();
+  config.sse_type = "SSE-C";
+  config.sse_encryption_key = directory.path() + "/key";
+  std::ofstream(config.sse_encryption_key) << std::string(32, 'k');
+  auto bucket = Open(config);
+  const std::string content = Content(6 << 20);
+  THANOS_ASSERT_OK(Put(*bucket, "a", content));
+  EXPECT_TRUE(*Get(*bucket, "a") == content);
+  THANOS_ASSERT_OK(bucket->Attributes(context_, "a"));
+  THANOS_ASSERT_OK(bucket->Copy(context_, "a", "b"));
+  for (const auto& request : server.requests()) {
+    const auto get = [&](const char* name) { return std::string(request.headers.Get(name)); };
+    EXPECT_EQ(get("x-amz-server-side-encryption-customer-key"),
+              "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=")
+        << request.target;
+    if (request.query.Has("partNumber")) {
+      EXPECT_EQ(get("x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
+      EXPECT_TRUE(request.headers.Has("Content-MD5"));
+    }
+    EXPECT_EQ(request.headers.Has("x-amz-copy-source-server-side-encryption-customer-key"),
+              request.headers.Has("x-amz-copy-source"));
+  }
 }
 
 TEST(S3Address, StylesAndRegions) {
