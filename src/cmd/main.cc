@@ -225,8 +225,11 @@ int Main(std::vector<std::string> arguments) {
   AddGlobalFlags(&flags, &global);
   command->AddFlags(&flags);
   if (const Status status = flags.Parse(arguments); !status.ok()) {
-    std::fprintf(stderr, "thanos: error: %s, try --help\n", std::string(status.message()).c_str());
-    return kExitUsage;
+    // As Go: only what the command line itself has wrong is a mistake of usage.
+    const bool usage = status.code() == StatusCode::kInvalidArgument;
+    std::fprintf(stderr, "thanos: error: %s%s\n", std::string(status.message()).c_str(),
+                 usage ? ", try --help" : "");
+    return usage ? kExitUsage : kExitFailed;
   }
   if (flags.help_asked()) {
     std::fputs(flags.Help().c_str(), stdout);

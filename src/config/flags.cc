@@ -162,8 +162,8 @@ struct FlagSet::Impl {
   Status ResolveContents() {
     for (auto& pair : contents) {
       if (!pair->content.empty() && !pair->path.empty()) {
-        return InvalidArgumentError("both " + pair->name + " and " + pair->name +
-                                    "-file flags set.");
+        return FailedPreconditionError("both " + pair->name + " and " + pair->name +
+                                       "-file flags set.");
       }
       std::string text = pair->content;
       if (!pair->path.empty()) {
@@ -172,13 +172,16 @@ struct FlagSet::Impl {
         text = *std::move(file);
       }
       if (text.empty() && pair->required) {
-        return InvalidArgumentError("flag " + pair->name + " or " + pair->name +
-                                    "-file is required for running this command and content "
-                                    "cannot be empty.");
+        return FailedPreconditionError("flag " + pair->name + " or " + pair->name +
+                                       "-file is required for running this command and content "
+                                       "cannot be empty.");
       }
       if (pair->substitute_env) {
         auto substituted = SubstituteEnv(text);
-        if (!substituted.ok()) return WithFlag(pair->name, substituted.status());
+        if (!substituted.ok()) {
+          return WithFlag(pair->name,
+                          FailedPreconditionError(std::string(substituted.status().message())));
+        }
         text = *std::move(substituted);
       }
       *pair->target = std::move(text);

@@ -77,7 +77,8 @@ class FlagSet {
   /// Refused by name when given.
   FlagSet& NotBuilt(std::string name, bool is_bool);
 
-  /// kInvalidArgument with kingpin's wording: "unknown long flag '--x'".
+  /// kInvalidArgument with kingpin's wording: "unknown long flag '--x'". Another code where the
+  /// flags are right and what they refer to is not: a file that is missing, a variable not set.
   Status Parse(const std::vector<std::string>& arguments);
   bool help_asked() const;
   bool version_asked() const;

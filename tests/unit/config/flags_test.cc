@@ -113,7 +113,7 @@ TEST_F(FlagSetTest, ReadsArgumentsAndContentsFromFiles) {
       << "--many=x\n--conf-file=" << directory.path() << "/conf\n";
   std::ofstream(directory.path() + "/conf") << "key: $(THANOS_FLAGS_TEST)";
   EXPECT_THAT(flags_.Parse({"@" + directory.path() + "/args"}),
-              StatusIs(StatusCode::kInvalidArgument, ::testing::HasSubstr("THANOS_FLAGS_TEST")));
+              StatusIs(StatusCode::kFailedPrecondition, ::testing::HasSubstr("THANOS_FLAGS_TEST")));
   setenv("THANOS_FLAGS_TEST", "value", 1);
   std::string content;
   FlagSet again("cmd", "");
@@ -127,11 +127,11 @@ TEST(FlagSet, ContentIsRequiredWhereItSaysSo) {
   std::string content;
   FlagSet flags("cmd", "");
   flags.PathOrContent("conf", "", true, false, &content);
-  EXPECT_THAT(flags.Parse({}), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(flags.Parse({}), StatusIs(StatusCode::kFailedPrecondition));
   FlagSet both("cmd", "");
   both.PathOrContent("conf", "", true, false, &content);
   EXPECT_THAT(both.Parse({"--conf=a", "--conf-file=/none"}),
-              StatusIs(StatusCode::kInvalidArgument));
+              StatusIs(StatusCode::kFailedPrecondition));
 }
 
 TEST_F(FlagSetTest, HelpNamesEveryFlagInItsClass) {
