@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "block/postings_list.h"
+#include "block/series_scanner.h"
 
 namespace thanos::block {
 namespace {
 
-constexpr uint64_t kSeriesPieceBytes = 1 << 20;
 constexpr uint64_t kSeriesGuessBytes = 1024;
 
 }  // namespace
@@ -62,43 +62,13 @@ Result<Postings> IndexReader::ReadAllPostings(const CallContext& context) const 
 Status IndexReader::VisitSeries(
     const CallContext& context,
     const std::function<Status(uint32_t, const SeriesEntry&)>& visit) const {
-  const uint64_t end = toc_.series_end();
-  uint64_t at = toc_.series;
-  base::PinnedBytes piece;
-  uint64_t piece_begin = 0;
+  SeriesScanner scanner(file_, toc_, reference_unit());
   SeriesEntry entry;
-  const auto load = [&](uint64_t length) -> Status {
-    THANOS_RETURN_IF_ERROR(context.Check());
-    piece_begin = at;
-    THANOS_ASSIGN_OR_RETURN(piece, file_->Read(context, at, std::min(length, end - at)));
-    return OkStatus();
-  };
-  while (at < end) {
-    if (at >= piece_begin + piece.size()) THANOS_RETURN_IF_ERROR(load(kSeriesPieceBytes));
-    auto rest = piece.bytes().subspan(at - piece_begin);
-    if (rest[0] == std::byte{0}) {  // Padding.
-      ++at;
-      continue;
-    }
-    if (rest.size() < 16 && piece_begin + piece.size() < end) {
-      THANOS_RETURN_IF_ERROR(load(kSeriesPieceBytes));
-      rest = piece.bytes();
-    }
-    auto bytes = ReadSeriesBytes(rest);
-    if (bytes.ok() && bytes->payload.empty() && bytes->entry_bytes <= end - at) {
-      THANOS_RETURN_IF_ERROR(load(std::max(kSeriesPieceBytes, bytes->entry_bytes)));
-      bytes = ReadSeriesBytes(piece.bytes());
-    }
-    Status status = bytes.status();
-    if (status.ok() && bytes->payload.empty()) {
-      status = DataLossError("index series entry: passes the end of its section");
-    }
-    if (status.ok()) status = DecodeSeries(bytes->payload, &entry);
-    if (!status.ok()) return status.WithContext(file_->name() + " at " + std::to_string(at));
-    THANOS_RETURN_IF_ERROR(visit(static_cast<uint32_t>(at / reference_unit()), entry));
-    at += bytes->entry_bytes;
+  while (true) {
+    THANOS_ASSIGN_OR_RETURN(const bool more, scanner.Next(context, &entry));
+    if (!more) return OkStatus();
+    THANOS_RETURN_IF_ERROR(visit(scanner.reference(), entry));
   }
-  return OkStatus();
 }
 
 Status IndexReader::ReadSeries(const CallContext& context, uint32_t reference,
