@@ -21,7 +21,8 @@ bool IsDecimal(const std::string& name) {
          std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// The n-th name that is a number is segment n, whatever the number.
+}  // namespace
+
 Result<std::vector<std::string>> ListSegments(const std::string& directory) {
   std::vector<std::string> paths;
   std::error_code error;
@@ -43,8 +44,6 @@ Result<std::shared_ptr<base::RangeReader>> OpenSegment(const CallContext& contex
   THANOS_RETURN_IF_ERROR(CheckSegmentHeader(header.bytes()).WithContext(path));
   return file;
 }
-
-}  // namespace
 
 Block::Block(Parts parts)
     : parts_(std::move(parts)),

@@ -67,4 +67,11 @@ class Block {
 };
 using BlockRef = std::shared_ptr<const Block>;
 
+/// Paths of the segment files in a local directory: the n-th name that is a number is segment n,
+/// whatever the number.
+Result<std::vector<std::string>> ListSegments(const std::string& directory);
+/// A local segment file, its header checked.
+Result<std::shared_ptr<base::RangeReader>> OpenSegment(const CallContext& context,
+                                                       const std::string& path);
+
 }  // namespace thanos::block

@@ -61,12 +61,45 @@ Status ChunkWriter::EndSegment() {
   return sink->Finish();
 }
 
-Result<uint64_t> ChunkWriter::WriteChunk(const NewChunk& chunk) {
+Status ChunkWriter::WriteStored(int64_t min_ms, int64_t max_ms, std::span<const std::byte> stored) {
   if (!sink_) THANOS_RETURN_IF_ERROR(BeginSegment());
-  const uint64_t ref = uint64_t{stats_.segments - 1} << 32 | position_;
-  if (position_ > UINT32_MAX || chunk.data.size() > UINT32_MAX) {
+  if (position_ > UINT32_MAX) {
     return ResourceExhaustedError("chunk segment: exceeds the format's 4 GiB");
   }
+  series_.push_back({min_ms, max_ms, uint64_t{stats_.segments - 1} << 32 | position_});
+  THANOS_RETURN_IF_ERROR(sink_->Write(stored));
+  position_ += stored.size();
+  ++stats_.chunks;
+  return OkStatus();
+}
+
+void ChunkWriter::BeginSeries() {
+  series_.clear();
+  batch_bytes_ = 0;
+  first_batch_ = true;
+}
+
+// The rule of Prometheus, whose segments are compared with ours: the chunks of a series are taken
+// as batches that fit a segment by their largest possible size.
+Status ChunkWriter::CutBefore(uint64_t data_bytes) {
+  const uint64_t chunk_bytes = kChunkFrameBytesMax + data_bytes;
+  batch_bytes_ += chunk_bytes;
+  bool cut = !series_.empty() && batch_bytes_ + kSegmentHeaderBytes > segment_bytes_max_;
+  // position_ moves as the batch is written: what the batch began with is what counts.
+  if (first_batch_ && sink_ && position_ > kSegmentHeaderBytes) {
+    cut = position_ + chunk_bytes > segment_bytes_max_;
+  }
+  if (!cut) return OkStatus();
+  first_batch_ = false;
+  batch_bytes_ = chunk_bytes;
+  return EndSegment();
+}
+
+Status ChunkWriter::AddChunk(const NewChunk& chunk) {
+  if (chunk.data.size() > UINT32_MAX) {
+    return ResourceExhaustedError("chunk segment: exceeds the format's 4 GiB");
+  }
+  THANOS_RETURN_IF_ERROR(CutBefore(chunk.data.size()));
   frame_.clear();
   codec::ByteWriter writer(&frame_);
   writer.Uvarint(chunk.data.size());
@@ -74,35 +107,24 @@ Result<uint64_t> ChunkWriter::WriteChunk(const NewChunk& chunk) {
   writer.U8(static_cast<uint8_t>(chunk.encoding));
   writer.Bytes(chunk.data);
   writer.Be32(codec::Crc32c(codec::AsBytes(frame_).subspan(checked_from)));
-  THANOS_RETURN_IF_ERROR(sink_->Write(codec::AsBytes(frame_)));
-  position_ += frame_.size();
-  ++stats_.chunks;
-  return ref;
+  return WriteStored(chunk.min_ms, chunk.max_ms, codec::AsBytes(frame_));
 }
 
-// The rule of Prometheus, whose segments are compared with ours: the chunks of a series are taken
-// as batches that fit a segment by their largest possible size.
+Status ChunkWriter::CopyChunk(int64_t min_ms, int64_t max_ms, std::span<const std::byte> stored,
+                              uint64_t data_bytes) {
+  THANOS_RETURN_IF_ERROR(CutBefore(data_bytes));
+  return WriteStored(min_ms, max_ms, stored);
+}
+
+void ChunkWriter::EndSeries(std::vector<ChunkMeta>* metas) {
+  MeasureChunks(series_);
+  metas->insert(metas->end(), series_.begin(), series_.end());
+}
+
 Status ChunkWriter::WriteSeries(std::span<const NewChunk> chunks, std::vector<ChunkMeta>* metas) {
-  uint64_t batch_bytes = 0;
-  bool first_batch = true;
-  const size_t before = metas->size();
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const uint64_t chunk_bytes = kChunkFrameBytesMax + chunks[i].data.size();
-    batch_bytes += chunk_bytes;
-    bool cut = i != 0 && batch_bytes + kSegmentHeaderBytes > segment_bytes_max_;
-    // position_ moves as the batch is written: what the batch began with is what counts.
-    if (first_batch && sink_ && position_ > kSegmentHeaderBytes) {
-      cut = position_ + chunk_bytes > segment_bytes_max_;
-    }
-    if (cut) {
-      first_batch = false;
-      batch_bytes = chunk_bytes;
-      THANOS_RETURN_IF_ERROR(EndSegment());
-    }
-    THANOS_ASSIGN_OR_RETURN(const uint64_t ref, WriteChunk(chunks[i]));
-    metas->push_back({chunks[i].min_ms, chunks[i].max_ms, ref});
-  }
-  MeasureChunks(std::span(*metas).subspan(before));
+  BeginSeries();
+  for (const NewChunk& chunk : chunks) THANOS_RETURN_IF_ERROR(AddChunk(chunk));
+  EndSeries(metas);
   return OkStatus();
 }
 
@@ -112,17 +134,6 @@ void ChunkWriter::MeasureChunks(std::span<const ChunkMeta> metas) {
     stats_.chunk_size_max = std::max(stats_.chunk_size_max,
                                      int64_t{metas[i + 1].offset()} - int64_t{metas[i].offset()});
   }
-}
-
-Result<uint64_t> ChunkWriter::CopyRun(std::span<const std::byte> stored) {
-  if (sink_ && position_ > kSegmentHeaderBytes && position_ + stored.size() > segment_bytes_max_) {
-    THANOS_RETURN_IF_ERROR(EndSegment());
-  }
-  if (!sink_) THANOS_RETURN_IF_ERROR(BeginSegment());
-  const uint64_t ref = uint64_t{stats_.segments - 1} << 32 | position_;
-  THANOS_RETURN_IF_ERROR(sink_->Write(stored));
-  position_ += stored.size();
-  return ref;
 }
 
 Result<ChunkWriterStats> ChunkWriter::Finish() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "block/byte_sink.h"
 #include "block/series_entry.h"
@@ -60,16 +61,22 @@ class ChunkWriter {
 
   /// The chunks of one series, in order; appends their metas with references.
   Status WriteSeries(std::span<const NewChunk> chunks, std::vector<ChunkMeta>* metas);
-  /// Bytes of whole stored chunks that lie side by side in another segment, copied unchanged;
-  /// gives the reference of the first.
-  Result<uint64_t> CopyRun(std::span<const std::byte> stored);
+  /// The same chunk by chunk: BeginSeries, each chunk, EndSeries.
+  void BeginSeries();
+  Status AddChunk(const NewChunk& chunk);
+  /// A whole stored chunk of another segment, with its frame, copied unchanged. `data_bytes` of it
+  /// are the chunk's data.
+  Status CopyChunk(int64_t min_ms, int64_t max_ms, std::span<const std::byte> stored,
+                   uint64_t data_bytes);
+  void EndSeries(std::vector<ChunkMeta>* metas);
   /// Finishes the last segment.
   Result<ChunkWriterStats> Finish();
 
  private:
   Status BeginSegment();
   Status EndSegment();
-  Result<uint64_t> WriteChunk(const NewChunk& chunk);
+  Status CutBefore(uint64_t data_bytes);
+  Status WriteStored(int64_t min_ms, int64_t max_ms, std::span<const std::byte> stored);
   void MeasureChunks(std::span<const ChunkMeta> metas);
 
   SegmentFactory open_;
@@ -77,6 +84,9 @@ class ChunkWriter {
   std::unique_ptr<ByteSink> sink_;
   uint64_t position_ = 0;  // In the open segment.
   std::string frame_;
+  std::vector<ChunkMeta> series_;  // Chunks of the series that was begun.
+  uint64_t batch_bytes_ = 0;
+  bool first_batch_ = true;
   ChunkWriterStats stats_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <compare>
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -47,8 +46,9 @@ struct IndexWriter::State {
   ByteSink* sink;
   uint64_t position = 0;
   IndexToc toc;
-  std::string symbol_bytes;         // Payload of the symbols, behind their count.
-  std::deque<std::string> symbols;  // Addresses are stable: the map holds views.
+  std::string symbol_bytes;      // Payload of the symbols, behind their count.
+  std::vector<uint32_t> places;  // Of each symbol in it.
+  // Views into symbol_bytes; made when labels come as texts for the first time.
   boost::unordered_flat_map<std::string_view, uint32_t, TextHash> ids;
   bool symbols_written = false;
   std::vector<SymbolPair> last_labels;
@@ -59,6 +59,15 @@ struct IndexWriter::State {
   std::string table;  // Entries of the offset table.
   uint32_t table_count = 0;
   IndexWriterStats stats;
+
+  std::string_view Text(uint32_t symbol) const {
+    codec::ByteReader in(codec::AsBytes(symbol_bytes).subspan(places[symbol]));
+    return in.UvarintString();
+  }
+  void MakeIds() {
+    ids.reserve(places.size());
+    for (uint32_t i = 0; i < places.size(); ++i) ids.emplace(Text(i), i);
+  }
 };
 
 IndexWriter::IndexWriter(ByteSink* sink) : state_(std::make_unique<State>()) {
@@ -82,16 +91,15 @@ Status IndexWriter::Pad(uint64_t unit) {
 Status IndexWriter::AddSymbol(std::string_view symbol) {
   State& s = *state_;
   if (s.symbols_written) return InvalidArgumentError("index: a symbol comes after a series");
-  if (!s.symbols.empty() && symbol <= s.symbols.back()) {
+  if (!s.places.empty() && symbol <= s.Text(static_cast<uint32_t>(s.places.size() - 1))) {
     return InvalidArgumentError("index: symbols are out of order at \"" + std::string(symbol) +
                                 "\"");
   }
+  s.places.push_back(static_cast<uint32_t>(s.symbol_bytes.size()));
   codec::ByteWriter(&s.symbol_bytes).UvarintString(symbol);
   if (s.symbol_bytes.size() > UINT32_MAX - 4) {
     return ResourceExhaustedError("index: symbols exceed the format's 4 GiB");
   }
-  s.symbols.emplace_back(symbol);
-  s.ids.emplace(s.symbols.back(), static_cast<uint32_t>(s.symbols.size() - 1));
   return OkStatus();
 }
 
@@ -104,13 +112,12 @@ Status IndexWriter::WriteSymbols() {
   writer.Be32(kIndexMagic);
   writer.U8(2);
   writer.Be32(static_cast<uint32_t>(s.symbol_bytes.size() + 4));
-  writer.Be32(static_cast<uint32_t>(s.symbols.size()));
+  writer.Be32(static_cast<uint32_t>(s.places.size()));
   uint32_t crc = codec::Crc32c(codec::AsBytes(header).subspan(header.size() - 4));
   crc = codec::Crc32cExtend(crc, codec::AsBytes(s.symbol_bytes));
   s.toc.symbols = kIndexHeaderBytes;
   THANOS_RETURN_IF_ERROR(Write(header));
   THANOS_RETURN_IF_ERROR(Write(s.symbol_bytes));
-  s.symbol_bytes = std::string();
   std::string tail;
   codec::ByteWriter(&tail).Be32(crc);
   THANOS_RETURN_IF_ERROR(Write(tail));
@@ -120,6 +127,8 @@ Status IndexWriter::WriteSymbols() {
 
 Status IndexWriter::AddSeries(LabelsView labels, std::span<const ChunkMeta> chunks) {
   State& s = *state_;
+  THANOS_RETURN_IF_ERROR(WriteSymbols());
+  if (s.ids.empty()) s.MakeIds();
   s.scratch_labels.clear();
   for (const Label& label : labels) {
     const auto name = s.ids.find(label.name);
@@ -147,7 +156,7 @@ Status IndexWriter::AddSeries(std::span<const SymbolPair> labels,
                                 std::to_string(s.stats.series));
   }
   for (size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i].name >= s.symbols.size() || labels[i].value >= s.symbols.size() ||
+    if (labels[i].name >= s.places.size() || labels[i].value >= s.places.size() ||
         (i > 0 && labels[i].name <= labels[i - 1].name)) {
       return InvalidArgumentError("index: label names of a series are out of order or unknown");
     }
@@ -234,8 +243,8 @@ Status IndexWriter::WritePostings() {
   std::sort(keys.begin(), keys.end());
   for (const uint64_t key : keys) {
     std::vector<uint32_t>& references = s.postings[key];
-    THANOS_RETURN_IF_ERROR(
-        WriteList(s.symbols[key >> 32], s.symbols[key & UINT32_MAX], references));
+    THANOS_RETURN_IF_ERROR(WriteList(s.Text(static_cast<uint32_t>(key >> 32)),
+                                     s.Text(static_cast<uint32_t>(key & UINT32_MAX)), references));
     references = std::vector<uint32_t>();
   }
   return OkStatus();

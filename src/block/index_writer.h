@@ -21,9 +21,9 @@ struct IndexWriterStats {
 };
 
 /// Symbols first, all of them, ascending; then the series in label order; then Finish. In memory
-/// are the symbols and four bytes for each label of each series. One thread. After an error the
-/// file is void. kInvalidArgument for what the format does not allow, kResourceExhausted past its
-/// size limits.
+/// are the symbols' texts, once, and four bytes for each label of each series. One thread. After an
+/// error the file is void. kInvalidArgument for what the format does not allow, kResourceExhausted
+/// past its size limits.
 class IndexWriter {
  public:
   /// `sink` outlives the writer; Finish() finishes it.

@@ -42,6 +42,10 @@ class SymbolTable {
     for (uint32_t skip = ordinal & ((1u << sampling_shift_) - 1); skip > 0; --skip) TextAt(&place);
     return TextAt(&place);
   }
+  /// What entries of series call symbol number `ordinal`; ascends with it.
+  uint32_t ReferenceAt(uint32_t ordinal) const {
+    return version_ == 1 ? static_cast<uint32_t>(file_offset_) + places_[ordinal] : ordinal;
+  }
   size_t memory_bytes() const { return places_.size() * sizeof(uint32_t); }
 
  private:

@@ -13,14 +13,14 @@ namespace thanos::compaction {
 struct IndexHealth {
   uint64_t series = 0;
   uint64_t chunks = 0;
-  uint64_t duplicated_chunks = 0;     // Same times as the one before: taken for the same data.
-  uint64_t out_of_order_chunks = 0;   // Otherwise begins before the one before has ended.
-  uint64_t out_of_order_series = 0;   // Series that have such chunks.
-  uint64_t outside_chunks = 0;        // Begins before min_ms, or ends behind max_ms.
-  uint64_t complete_outside = 0;      // Of these, with no time in common with the block.
-  uint64_t at_end_outside = 0;        // Of the others, begins at max_ms: a fault of Prometheus 2.0.
-  uint64_t out_of_order_labels = 0;   // Label names smaller than the one before.
-  int64_t series_size_max = 0;        // As meta.json's index_stats state them.
+  uint64_t duplicated_chunks = 0;    // Same times as the one before: taken for the same data.
+  uint64_t out_of_order_chunks = 0;  // Otherwise begins before the one before has ended.
+  uint64_t out_of_order_series = 0;  // Series that have such chunks.
+  uint64_t outside_chunks = 0;       // Begins before min_ms, or ends behind max_ms.
+  uint64_t complete_outside = 0;     // Of these, with no time in common with the block.
+  uint64_t at_end_outside = 0;       // Of the others, begins at max_ms: a fault of Prometheus 2.0.
+  uint64_t out_of_order_labels = 0;  // Label names smaller than the one before.
+  int64_t series_size_max = 0;       // As meta.json's index_stats state them.
   int64_t chunk_size_max = 0;
 
   /// Chunks outside of the block for which there is no known harmless reason.

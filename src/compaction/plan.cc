@@ -15,7 +15,7 @@ int64_t FloorTo(int64_t t, int64_t unit) {
   return quotient * unit;
 }
 
-// Runs of blocks that lie in one aligned window each. Blocks across a border of windows are in none.
+// Runs of blocks that lie in one aligned window each. Blocks across a border are in none.
 std::vector<MetaList> SplitByRange(std::span<const MetaRef> metas, int64_t range_ms) {
   std::vector<MetaList> parts;
   for (size_t i = 0; i < metas.size();) {

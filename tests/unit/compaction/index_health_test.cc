@@ -39,8 +39,9 @@ Result<IndexHealth> Check(std::string bytes, int64_t min_ms, int64_t max_ms) {
 TEST(CheckIndex, AHealthyIndexHasSizesAndNoErrors) {
   THANOS_ASSERT_OK_AND_ASSIGN(
       const IndexHealth health,
-      Check(IndexOf({{{0, 99, 8}, {100, 199, 58}, {200, 299, 188}, {300, 399, 238}}, {{0, 9, 300}}}),
-            0, 400));
+      Check(
+          IndexOf({{{0, 99, 8}, {100, 199, 58}, {200, 299, 188}, {300, 399, 238}}, {{0, 9, 300}}}),
+          0, 400));
   EXPECT_EQ(health.series, 2u);
   EXPECT_EQ(health.chunks, 5u);
   EXPECT_EQ(health.series_size_max, 32);

@@ -1,0 +1,117 @@
+// A local block as the input of a merge: its series in label order, its chunks as they lie there.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/pinned_bytes.h"
+#include "block/block.h"
+#include "block/chunk_segment.h"
+#include "block/meta.h"
+#include "block/series_scanner.h"
+#include "block/symbol_table.h"
+#include "block/tombstones.h"
+#include "thanos/call_context.h"
+#include "thanos/status.h"
+
+namespace thanos::compaction {
+
+/// A file read mostly from front to end, in windows. One thread.
+class FileWindow {
+ public:
+  static constexpr uint64_t kWindowBytes = 256 << 10;
+  explicit FileWindow(std::shared_ptr<base::RangeReader> file) : file_(std::move(file)) {}
+
+  /// At least `length` bytes at `offset`, fewer only at the end of the file. Valid until the next
+  /// call.
+  Result<std::span<const std::byte>> View(const CallContext& context, uint64_t offset,
+                                          uint64_t length);
+  uint64_t size() const { return file_->size(); }
+  /// Lets the bytes go.
+  void Release() { window_ = base::PinnedBytes(); }
+
+ private:
+  std::shared_ptr<base::RangeReader> file_;
+  uint64_t begin_ = 0;
+  base::PinnedBytes window_;
+};
+
+/// A chunk as it is stored, its checksum verified.
+struct StoredFrame {
+  block::StoredChunk chunk;
+  std::span<const std::byte> bytes;  // With length, encoding and checksum.
+};
+
+/// The chunks of a block's segments, read mostly in order. One thread.
+class ChunkSource {
+ public:
+  /// Chunks have at most so many bytes, else they are refused as kDataLoss.
+  static constexpr uint64_t kFrameBytesMax = 64 << 20;
+  static Result<ChunkSource> Open(const CallContext& context, const std::string& directory);
+
+  /// Valid until the next call. kDataLoss names segment and offset.
+  Result<StoredFrame> Read(const CallContext& context, uint64_t reference);
+
+ private:
+  explicit ChunkSource(std::vector<std::string> paths);
+  Result<StoredFrame> ReadAt(const CallContext& context, FileWindow& file, uint64_t offset);
+  std::vector<std::string> paths_;
+  std::vector<std::unique_ptr<FileWindow>> windows_;
+  uint32_t last_ = 0;  // The one window that holds bytes.
+};
+
+/// One thread. In memory: the symbols until they are translated, one piece of the index, one window
+/// of a segment; with `sort_series` all series entries, charged to the context's budget.
+class BlockInput {
+ public:
+  /// `sort_series`: the names in its label sets are not in order; they are put right, and its series
+  /// with them.
+  static Result<std::unique_ptr<BlockInput>> Open(const CallContext& context,
+                                                  const std::string& directory, bool sort_series);
+
+  const block::BlockMeta& meta() const { return meta_; }
+  const std::string& directory() const { return directory_; }
+  const block::SymbolTable& symbols() const { return symbols_; }
+  /// The number of each symbol in the output; the table of its own is let go.
+  Status TranslateSymbols(const CallContext& context, std::vector<uint32_t> numbers);
+
+  /// The next series, its labels as numbers of the output; false at the end.
+  Result<bool> Next(const CallContext& context);
+  std::span<const block::SymbolPair> labels() const { return entry_.labels; }
+  std::span<const block::ChunkMeta> chunks() const { return entry_.chunks; }
+  /// Sorted deletions of the series.
+  std::span<const block::Interval> deleted() const { return tombstones_.Of(reference_); }
+  ChunkSource& source() { return source_; }
+
+ private:
+  struct SortedSeries {
+    block::SeriesEntry entry;
+    uint32_t reference = 0;
+  };
+  explicit BlockInput(ChunkSource source) : source_(std::move(source)) {}
+  Result<uint32_t> Translate(uint32_t symbol) const;
+  Result<bool> NextInFile(const CallContext& context);
+  Status LoadSorted(const CallContext& context);
+  Result<bool> NextSorted();
+
+  std::string directory_;
+  block::BlockMeta meta_;
+  block::SymbolTable symbols_;
+  block::Tombstones tombstones_;
+  std::unique_ptr<block::SeriesScanner> scanner_;
+  int index_version_ = 2;
+  std::vector<uint32_t> numbers_;     // In the output, by ordinal.
+  std::vector<uint32_t> references_;  // Of version 1, by ordinal.
+  block::SeriesEntry entry_;
+  uint32_t reference_ = 0;
+  ChunkSource source_;
+  bool sort_series_ = false;
+  std::vector<SortedSeries> sorted_;
+  size_t next_sorted_ = 0;
+  BudgetLease sorted_lease_;
+};
+
+}  // namespace thanos::compaction

@@ -1,0 +1,44 @@
+// Several local blocks to one new one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ulid.h"
+#include "block/meta.h"
+#include "compaction/series_merge.h"
+#include "thanos/call_context.h"
+#include "thanos/status.h"
+
+namespace thanos::compaction {
+
+struct MergeRequest {
+  std::vector<std::string> directories;  // Of the inputs, in order of min time.
+  std::vector<bool> unsorted_labels;     // Which of them have label names out of order; empty: none.
+  std::string parent;                    // Where `<id>` is written.
+  base::Ulid id;
+  OverlapRule rule = OverlapRule::kIdentical;
+};
+
+struct MergedBlock {
+  /// Without a Thanos section but index stats and segment files. Nothing when no sample was left:
+  /// no block was written then.
+  std::optional<block::BlockMeta> meta;
+  MergeCounts counts;
+};
+
+/// Streams the series of all inputs in label order into `<parent>/<id>`, which appears whole or not
+/// at all. The same inputs give the same bytes. In memory are the symbols' texts once (of the
+/// inputs too, until they are translated), four bytes a label of each series, and a window of each
+/// input. kFailedPrecondition when the rule forbids an overlap, kDataLoss for what is malformed,
+/// kResourceExhausted past a limit of the format or a full disk.
+Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& request);
+
+/// Reads a written block back, every byte: health of its index, each chunk's checksum, and that
+/// series, chunks and samples are as many as `meta` says.
+Status VerifyBlock(const CallContext& context, const std::string& directory,
+                   const block::BlockMeta& meta);
+
+}  // namespace thanos::compaction
