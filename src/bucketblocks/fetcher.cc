@@ -16,7 +16,6 @@ namespace thanos::bucketblocks {
 namespace {
 
 constexpr size_t kMetaBytesMax = 64 << 20;
-constexpr size_t kMarkBytesMax = 1 << 20;
 constexpr std::string_view kStates[] = {"corrupted-meta-json",
                                         "no-meta-json",
                                         "loaded",
@@ -170,12 +169,7 @@ Result<std::string> MetaFetcher::ReadMetaText(const CallContext& context, const 
 
 Status MetaFetcher::LoadDeletionMark(const CallContext& context, const base::Ulid& ulid,
                                      Loaded* loaded) {
-  const std::string name = ulid.ToString() + "/" + std::string(kDeletionMarkFile);
-  auto text = objstore::ReadObject(context, *bucket_, name, kMarkBytesMax);
-  if (!text.ok()) {
-    return text.status().code() == StatusCode::kNotFound ? OkStatus() : text.status();
-  }
-  auto mark = ParseDeletionMark(*text);
+  auto mark = ReadMark(context, *bucket_, ulid, MarkKind::kDeletion);
   if (!mark.ok()) {
     // A version that is not known yet is no reason to serve nothing at all.
     const StatusCode code = mark.status().code();
@@ -184,10 +178,11 @@ Status MetaFetcher::LoadDeletionMark(const CallContext& context, const base::Uli
                    {{"block", ulid.ToString()}, {"err", mark.status()}});
       return OkStatus();
     }
-    return mark.status().WithContext(name);
+    return mark.status();
   }
+  if (!*mark) return OkStatus();
   loaded->deletion_marked = true;
-  loaded->deletion_time_s = mark->deletion_time_s;
+  loaded->deletion_time_s = (*mark)->time_s;
   return OkStatus();
 }
 
