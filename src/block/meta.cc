@@ -89,6 +89,12 @@ class ObjectReader {
     if (!status_->ok()) return;
     *status_ = DataLossError("meta.json: " + PathOf(name) + ": " + std::string(what));
   }
+  // Well-formed, but of a format that is not known.
+  void FailVersion(std::string_view what) {
+    if (!status_->ok()) return;
+    *status_ = FailedPreconditionError("meta.json: " + PathOf("version") + ": " +
+                                       std::string(what));
+  }
   Status* status() { return status_; }
   const JsonValue& value() const { return value_; }
 
@@ -218,8 +224,7 @@ constexpr int kSectionDepth = 2;  // Tabs in front of the fields of the Thanos s
 void ReadThanos(ObjectReader& in, ThanosMeta* out) {
   in.Int("version", &out->version);
   if (out->version != 0 && out->version != 1) {
-    in.Fail("version",
-            "unexpected meta file Thanos section version " + std::to_string(out->version));
+    in.FailVersion("unexpected meta file Thanos section version " + std::to_string(out->version));
   }
   in.Object("labels", [out](ObjectReader& labels) {
     for (size_t i = 0; i < labels.value().names.size(); ++i) {
@@ -433,7 +438,7 @@ Result<BlockMeta> ParseMeta(std::string_view json) {
   int64_t version = 0;
   in.Int("version", &version);
   if (version != 1) {
-    in.Fail("version", "unexpected meta file version " + std::to_string(version));
+    in.FailVersion("unexpected meta file version " + std::to_string(version));
   }
   in.Object("thanos", [&](ObjectReader& thanos) { ReadThanos(thanos, &meta.thanos); });
   THANOS_RETURN_IF_ERROR(status);

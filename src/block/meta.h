@@ -80,7 +80,7 @@ struct BlockMeta {
 };
 
 /// Reads a meta.json of Prometheus or Thanos as Go would: unknown fields are ignored, wrong types
-/// and versions other than 1 refused. kDataLoss names the field.
+/// refused (kDataLoss names the field), and versions other than 1 (kFailedPrecondition).
 Result<BlockMeta> ParseMeta(std::string_view json);
 
 /// The file as Thanos writes it: with its section, tab indent, HTML escapes, final newline.

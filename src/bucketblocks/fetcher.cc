@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <set>
 
 #include "base/time_text.h"
 #include "block/byte_sink.h"
-#include "bucketblocks/marks.h"
 #include "objstore/byte_sources.h"
 
 namespace fs = std::filesystem;
@@ -25,7 +23,9 @@ constexpr std::string_view kStates[] = {"corrupted-meta-json",
                                         "time-excluded",
                                         "duplicate",
                                         "marked-for-deletion",
-                                        "marked-for-no-compact"};
+                                        "marked-for-no-compact",
+                                        "marked-for-no-downsample",
+                                        "parquet-migrated"};
 
 int64_t UploadMs(const block::BlockMeta& meta) {
   const auto upload = base::ParseRfc3339Ms(meta.thanos.upload_time);
@@ -47,24 +47,32 @@ bool ContainsAll(const std::vector<base::Ulid>& all, const std::vector<base::Uli
 
 MetaFetcher::MetaFetcher(Bucket* bucket, FetchOptions options, base::Executor* io,
                          base::Logger logger, metrics::Registry* registry)
-    : bucket_(bucket),
-      options_(std::move(options)),
-      io_(io),
-      logger_(std::move(logger)),
-      syncs_(registry->AddCounter("thanos_blocks_meta_syncs_total",
-                                  "Total blocks metadata synchronization attempts")),
-      failures_(registry->AddCounter("thanos_blocks_meta_sync_failures_total",
-                                     "Total blocks metadata synchronization failures")),
-      base_syncs_(
-          registry->AddCounter("thanos_blocks_meta_base_syncs_total",
-                               "Total blocks metadata synchronization attempts by base Fetcher")),
-      seconds_(registry->AddHistogram("thanos_blocks_meta_sync_duration_seconds",
-                                      "Duration of the blocks metadata synchronization in seconds",
-                                      {0.01, 1, 10, 100, 300, 600, 1000})),
-      synced_(registry->AddGaugeFamily("thanos_blocks_meta_synced",
-                                       "Number of block metadata synced")) {
-  registry->AddGauge("thanos_consistency_delay_seconds", "Configured consistency delay in seconds.")
-      .Set(static_cast<double>(options_.consistency_delay_ms) / 1000);
+    : bucket_(bucket), options_(std::move(options)), io_(io), logger_(std::move(logger)) {
+  const std::string prefix = options_.metric_prefix + "blocks_meta_";
+  syncs_ = registry->AddCounter(prefix + "syncs_total",
+                                "Total blocks metadata synchronization attempts");
+  failures_ = registry->AddCounter(prefix + "sync_failures_total",
+                                   "Total blocks metadata synchronization failures");
+  base_syncs_ =
+      registry->AddCounter(prefix + "base_syncs_total",
+                           "Total blocks metadata synchronization attempts by base Fetcher");
+  seconds_ = registry->AddHistogram(prefix + "sync_duration_seconds",
+                                    "Duration of the blocks metadata synchronization in seconds",
+                                    {0.01, 1, 10, 100, 300, 600, 1000});
+  synced_ = registry->AddGaugeFamily(prefix + "synced", "Number of block metadata synced");
+  if (options_.for_writing) {
+    // A meta is read once; nothing is taken out of the cache before its block goes.
+    registry->AddCounter(prefix + "base_cache_busts_total",
+                         "Total blocks metadata cache busts by base Fetcher");
+    modified_ =
+        registry->AddGauge(prefix + "modified", "Number of blocks whose metadata changed",
+                           {{"modified", "replica-label-removed"}});
+  }
+  if (options_.metric_prefix == "thanos_") {
+    registry
+        ->AddGauge("thanos_consistency_delay_seconds", "Configured consistency delay in seconds.")
+        .Set(static_cast<double>(options_.consistency_delay_ms) / 1000);
+  }
   for (const std::string_view state : kStates) synced_.With({{"state", std::string(state)}}).Set(0);
 }
 
@@ -78,17 +86,21 @@ Result<FetchResult> MetaFetcher::Fetch(const CallContext& context) {
     failures_.Add();
     return listed.status().WithContext("list blocks of " + bucket_->name());
   }
-  std::vector<Loaded> all(listed->size());
-  const Status status = base::ParallelFor(*io_, listed->size(), [&](size_t i) {
-    all[i] = Load(context, (*listed)[i]);
+  const std::vector<std::pair<base::Ulid, Listed>> blocks(listed->begin(), listed->end());
+  std::vector<Loaded> all(blocks.size());
+  const Status status = base::ParallelFor(*io_, blocks.size(), [&](size_t i) {
+    all[i] = Load(context, blocks[i].first, blocks[i].second);
     return context.Check();
   });
-  THANOS_RETURN_IF_ERROR(status);
+  if (!status.ok()) {
+    failures_.Add();
+    return status;
+  }
   std::map<base::Ulid, Loaded> loaded;
   MetaMap known;
   for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i].meta) known[(*listed)[i]] = all[i].meta;
-    loaded[(*listed)[i]] = std::move(all[i]);
+    if (all[i].meta) known[blocks[i].first] = all[i].meta;
+    loaded[blocks[i].first] = std::move(all[i]);
   }
   FetchResult result;
   Filter(&loaded, &result);
@@ -104,62 +116,107 @@ Result<FetchResult> MetaFetcher::Fetch(const CallContext& context) {
   return result;
 }
 
-Result<std::vector<base::Ulid>> MetaFetcher::ListBlocks(const CallContext& context) {
-  std::vector<base::Ulid> ulids;
-  THANOS_RETURN_IF_ERROR(bucket_->Iterate(context, {}, [&](const ListedObject& object) {
-    std::string_view name = object.name;
-    if (!name.ends_with('/')) return OkStatus();
-    name.remove_suffix(1);
-    if (const auto ulid = base::Ulid::Parse(name); ulid.ok()) ulids.push_back(*ulid);
-    return OkStatus();
-  }));
-  return ulids;
+void MetaFetcher::Listed::Add(std::string_view file) {
+  known = true;
+  if (file == block::kMetaFile) has_meta = true;
+  if (const auto kind = MarkKindOf(file)) marks.push_back(*kind);
 }
 
-MetaFetcher::Loaded MetaFetcher::Load(const CallContext& context, const base::Ulid& ulid) {
+Result<MetaFetcher::Listing> MetaFetcher::ListBlocks(const CallContext& context) {
+  Listing listing;
+  ListOptions options;
+  options.recursive = options_.for_writing && options_.list_recursively;
+  THANOS_RETURN_IF_ERROR(bucket_->Iterate(context, options, [&](const ListedObject& object) {
+    const size_t slash = object.name.find('/');
+    if (slash == std::string_view::npos) return OkStatus();
+    const auto ulid = base::Ulid::Parse(object.name.substr(0, slash));
+    if (!ulid.ok()) return OkStatus();
+    Listed& block = listing[*ulid];
+    if (options.recursive) block.Add(object.name.substr(slash + 1));
+    return OkStatus();
+  }));
+  return listing;
+}
+
+Status MetaFetcher::ListOne(const CallContext& context, const base::Ulid& ulid, Listed* listed) {
+  const std::string directory = ulid.ToString() + "/";
+  listed->known = true;
+  return bucket_->Iterate(context, {.prefix = directory}, [&](const ListedObject& object) {
+    listed->Add(object.name.substr(directory.size()));
+    return OkStatus();
+  });
+}
+
+MetaFetcher::Loaded MetaFetcher::Load(const CallContext& context, const base::Ulid& ulid,
+                                      Listed listed) {
   Loaded loaded;
-  bool from_cache = false;
-  // Even a known block is looked for: it may have been deleted.
-  auto text = ReadMetaText(context, ulid, &from_cache);
-  if (!text.ok()) {
-    if (text.status().code() != StatusCode::kNotFound) loaded.status = text.status();
-    return loaded;
+  if (options_.for_writing && !listed.known) {
+    loaded.status = ListOne(context, ulid, &listed);
+    if (!loaded.status.ok()) return loaded;
   }
-  if (const auto known = known_.find(ulid); known != known_.end()) {
-    loaded.meta = known->second;
-  } else {
-    auto meta = block::ParseMeta(*text);
-    if (!meta.ok() || meta->ulid != ulid) {
-      logger_.Warn(
-          "meta.json cannot be read; the block counts as partial",
-          {{"block", ulid.ToString()},
-           {"err", meta.ok() ? InvalidArgumentError("it names another block") : meta.status()}});
-      loaded.corrupted = true;
-      return loaded;
+  loaded.status = LoadMeta(context, ulid, listed, &loaded);
+  if (!loaded.status.ok()) return loaded;
+  if (options_.for_writing) {
+    for (const MarkKind kind : listed.marks) {
+      loaded.status = LoadMark(context, ulid, kind, &loaded);
+      if (!loaded.status.ok()) return loaded;
     }
-    if (!from_cache) SaveToCache(ulid, *text);
-    loaded.meta = std::make_shared<const block::BlockMeta>(*std::move(meta));
-  }
-  if (options_.ignore_deletion_marks_delay_ms >= 0) {
-    loaded.status = LoadDeletionMark(context, ulid, &loaded);
+  } else if (loaded.meta && options_.ignore_deletion_marks_delay_ms >= 0) {
+    loaded.status = LoadMark(context, ulid, MarkKind::kDeletion, &loaded);
   }
   return loaded;
 }
 
+Status MetaFetcher::LoadMeta(const CallContext& context, const base::Ulid& ulid,
+                             const Listed& listed, Loaded* loaded) {
+  bool from_cache = false;
+  // Even a known block is looked for: it may have been deleted.
+  auto text = ReadMetaText(context, ulid, listed, &from_cache);
+  if (!text.ok()) {
+    return text.status().code() == StatusCode::kNotFound ? OkStatus() : text.status();
+  }
+  if (const auto known = known_.find(ulid); known != known_.end()) {
+    loaded->meta = known->second;
+    return OkStatus();
+  }
+  auto meta = block::ParseMeta(*text);
+  Status status = meta.status();
+  if (status.ok() && meta->ulid != ulid) {
+    status = FailedPreconditionError("meta.json names another block, " + meta->ulid.ToString());
+  }
+  if (!status.ok()) {
+    // A writer must not take for garbage what it does not know.
+    if (options_.for_writing && status.code() == StatusCode::kFailedPrecondition) return status;
+    logger_.Warn("meta.json cannot be read; the block counts as partial",
+                 {{"block", ulid.ToString()}, {"err", status}});
+    loaded->corrupted = true;
+    return OkStatus();
+  }
+  if (!from_cache) SaveToCache(ulid, *text);
+  loaded->meta = std::make_shared<const block::BlockMeta>(*std::move(meta));
+  return OkStatus();
+}
+
 Result<std::string> MetaFetcher::ReadMetaText(const CallContext& context, const base::Ulid& ulid,
-                                              bool* from_cache) {
+                                              const Listed& listed, bool* from_cache) {
   const std::string name = ulid.ToString() + "/" + std::string(block::kMetaFile);
+  if (listed.known && !listed.has_meta) return NotFoundError(name);
   const bool cached_here = known_.contains(ulid);
   const std::string cached =
       options_.cache_dir.empty() ? "" : options_.cache_dir + "/meta-syncer/" + name;
   if (cached_here || (!cached.empty() && fs::exists(cached))) {
-    THANOS_ASSIGN_OR_RETURN(const bool exists, objstore::Exists(context, *bucket_, name));
-    if (!exists) return NotFoundError(name);
+    if (!listed.known) {
+      THANOS_ASSIGN_OR_RETURN(const bool exists, objstore::Exists(context, *bucket_, name));
+      if (!exists) return NotFoundError(name);
+    }
     if (cached_here) return std::string();
     auto text = block::ReadFile(cached, kMetaBytesMax);
-    if (text.ok() && block::ParseMeta(*text).ok()) {
-      *from_cache = true;
-      return text;
+    if (text.ok()) {
+      const auto meta = block::ParseMeta(*text);
+      if (meta.ok() && meta->ulid == ulid) {
+        *from_cache = true;
+        return text;
+      }
     }
     std::error_code ignored;
     fs::remove(cached, ignored);  // A corrupt entry is fetched anew.
@@ -167,22 +224,24 @@ Result<std::string> MetaFetcher::ReadMetaText(const CallContext& context, const 
   return objstore::ReadObject(context, *bucket_, name, kMetaBytesMax);
 }
 
-Status MetaFetcher::LoadDeletionMark(const CallContext& context, const base::Ulid& ulid,
-                                     Loaded* loaded) {
-  auto mark = ReadMark(context, *bucket_, ulid, MarkKind::kDeletion);
-  if (!mark.ok()) {
-    // A version that is not known yet is no reason to serve nothing at all.
-    const StatusCode code = mark.status().code();
-    if (code == StatusCode::kDataLoss || code == StatusCode::kFailedPrecondition) {
-      logger_.Warn("deletion mark cannot be read and counts as absent",
-                   {{"block", ulid.ToString()}, {"err", mark.status()}});
-      return OkStatus();
-    }
+Status MetaFetcher::LoadMark(const CallContext& context, const base::Ulid& ulid, MarkKind kind,
+                             Loaded* loaded) {
+  auto mark = ReadMark(context, *bucket_, ulid, kind);
+  if (mark.ok()) {
+    if (*mark) loaded->marks.emplace(kind, **mark);
+    return OkStatus();
+  }
+  const StatusCode code = mark.status().code();
+  if (code != StatusCode::kDataLoss && code != StatusCode::kFailedPrecondition) {
     return mark.status();
   }
-  if (!*mark) return OkStatus();
-  loaded->deletion_marked = true;
-  loaded->deletion_time_s = (*mark)->time_s;
+  // What is not understood must not make anybody delete, nor serve nothing at all; but it does
+  // keep a block from being compacted or downsampled.
+  const bool counts = kind != MarkKind::kDeletion;
+  logger_.Warn(counts ? "mark cannot be read and counts as one"
+                      : "deletion mark cannot be read and counts as absent",
+               {{"block", ulid.ToString()}, {"err", mark.status()}});
+  if (counts) loaded->marks.emplace(kind, Mark{.kind = kind, .ulid = ulid});
   return OkStatus();
 }
 
@@ -191,17 +250,45 @@ bool MetaFetcher::Selected(const block::BlockMeta& meta) const {
   const Labels external = meta.ExternalLabels();
   const std::string id = meta.ulid.ToString();
   LabelsBuilder labels(external.view());
+  for (const std::string& name : options_.labels_hidden_from_selector) labels.Remove(name);
   labels.Set("__block_id", id);
   return options_.selector.Apply(labels.Build().view()).has_value();
+}
+
+// "loaded", or why the block is left out.
+std::string_view MetaFetcher::StateOf(const Loaded& block, int64_t now_ms) const {
+  const block::BlockMeta& meta = *block.meta;
+  const int64_t min_ms = options_.min_ms ? options_.min_ms() : INT64_MIN;
+  const int64_t max_ms = options_.max_ms ? options_.max_ms() : INT64_MAX;
+  if (meta.max_ms < min_ms || meta.min_ms > max_ms) return "time-excluded";
+  if (!Selected(meta)) return "label-excluded";
+  if (options_.consistency_delay_ms > 0 && !MadeByCompactor(meta) &&
+      now_ms - UploadMs(meta) < options_.consistency_delay_ms) {
+    return "too-fresh";
+  }
+  const auto mark = block.marks.find(MarkKind::kDeletion);
+  if (mark != block.marks.end() && options_.ignore_deletion_marks_delay_ms >= 0 &&
+      now_ms - mark->second.time_s * 1000 > options_.ignore_deletion_marks_delay_ms) {
+    return "marked-for-deletion";
+  }
+  return "loaded";
+}
+
+void MetaFetcher::KeepMarks(const base::Ulid& ulid, const Loaded& block,
+                            FetchResult* result) const {
+  if (!options_.for_writing) return;
+  for (const auto& [kind, mark] : block.marks) {
+    if (kind == MarkKind::kDeletion) result->deletion_marks[ulid] = mark;
+    if (kind == MarkKind::kNoCompact) result->no_compact_marks[ulid] = mark;
+    if (kind == MarkKind::kNoDownsample) result->no_downsample_marks[ulid] = mark;
+  }
 }
 
 void MetaFetcher::Filter(std::map<base::Ulid, Loaded>* loaded, FetchResult* result) {
   std::map<std::string_view, size_t> counts;
   const int64_t now_ms = base::NowMs();
-  const int64_t min_ms = options_.min_ms ? options_.min_ms() : INT64_MIN;
-  const int64_t max_ms = options_.max_ms ? options_.max_ms() : INT64_MAX;
   for (const auto& [ulid, block] : *loaded) {
-    std::string_view state = "loaded";
+    std::string_view state;
     if (!block.status.ok()) {
       state = "failed";
       if (result->incomplete.ok()) {
@@ -209,36 +296,49 @@ void MetaFetcher::Filter(std::map<base::Ulid, Loaded>* loaded, FetchResult* resu
       }
     } else if (!block.meta) {
       state = block.corrupted ? "corrupted-meta-json" : "no-meta-json";
-      ++result->partial_blocks;
-    } else if (block.meta->max_ms < min_ms || block.meta->min_ms > max_ms) {
-      state = "time-excluded";
-    } else if (!Selected(*block.meta)) {
-      state = "label-excluded";
-    } else if (options_.consistency_delay_ms > 0 && !MadeByCompactor(*block.meta) &&
-               now_ms - UploadMs(*block.meta) < options_.consistency_delay_ms) {
-      state = "too-fresh";
-    } else if (block.deletion_marked &&
-               now_ms - block.deletion_time_s * 1000 > options_.ignore_deletion_marks_delay_ms) {
-      state = "marked-for-deletion";
+      result->partial.push_back(ulid);
+      KeepMarks(ulid, block, result);
     } else {
-      result->metas[ulid] = block.meta;
-      continue;
+      state = StateOf(block, now_ms);
+      if (state == "loaded" || state == "marked-for-deletion") KeepMarks(ulid, block, result);
+      if (state == "loaded") {
+        result->metas[ulid] = block.meta;
+        continue;
+      }
     }
     ++counts[state];
   }
-  size_t dropped = 0;
-  if (options_.drop_duplicates) DropDuplicates(&result->metas, &dropped);
-  counts["duplicate"] = dropped;
+  RemoveReplicaLabels(&result->metas);
+  if (options_.drop_duplicates) DropDuplicates(result);
+  counts["duplicate"] = result->duplicates.size();
+  counts["marked-for-no-compact"] = result->no_compact_marks.size();
+  counts["marked-for-no-downsample"] = result->no_downsample_marks.size();
   counts["loaded"] = result->metas.size();
   for (const std::string_view state : kStates) {
     synced_.With({{"state", std::string(state)}}).Set(static_cast<double>(counts[state]));
   }
 }
 
+void MetaFetcher::RemoveReplicaLabels(MetaMap* metas) {
+  if (options_.replica_labels.empty()) return;
+  size_t modified = 0;
+  for (auto& [ulid, meta] : *metas) {
+    block::BlockMeta changed = *meta;
+    for (const std::string& label : options_.replica_labels) changed.thanos.labels.erase(label);
+    if (changed.thanos.labels.size() == meta->thanos.labels.size()) continue;
+    if (changed.thanos.labels.empty()) {
+      changed.thanos.labels[options_.replica_labels[0]] = "deduped";
+    }
+    meta = std::make_shared<const block::BlockMeta>(std::move(changed));
+    ++modified;
+  }
+  modified_.Set(static_cast<double>(modified));
+}
+
 // Of a group, blocks with most sources come first; one that adds none to a block already kept goes.
-void MetaFetcher::DropDuplicates(MetaMap* metas, size_t* dropped) const {
+void MetaFetcher::DropDuplicates(FetchResult* result) const {
   std::map<std::string, std::vector<MetaRef>> groups;
-  for (const auto& [ulid, meta] : *metas) groups[meta->GroupKey()].push_back(meta);
+  for (const auto& [ulid, meta] : result->metas) groups[meta->GroupKey()].push_back(meta);
   for (auto& [key, group] : groups) {
     std::stable_sort(group.begin(), group.end(), [](const MetaRef& a, const MetaRef& b) {
       const size_t x = a->compaction.sources.size(), y = b->compaction.sources.size();
@@ -257,8 +357,8 @@ void MetaFetcher::DropDuplicates(MetaMap* metas, size_t* dropped) const {
         });
       }
       if (duplicate) {
-        metas->erase(meta->ulid);
-        ++*dropped;
+        result->metas.erase(meta->ulid);
+        result->duplicates.push_back(meta->ulid);
         continue;
       }
       any_kept = true;
@@ -281,15 +381,14 @@ void MetaFetcher::SaveToCache(const base::Ulid& ulid, const std::string& text) c
   }
 }
 
-void MetaFetcher::CleanCache(const std::vector<base::Ulid>& listed) const {
+void MetaFetcher::CleanCache(const Listing& listed) const {
   if (options_.cache_dir.empty()) return;
-  const std::set<base::Ulid> alive(listed.begin(), listed.end());
   std::error_code error;
   for (fs::directory_iterator it(options_.cache_dir + "/meta-syncer", error), end;
        !error && it != end; it.increment(error)) {
     const auto ulid = base::Ulid::Parse(it->path().filename().native());
     std::error_code ignored;
-    if (ulid.ok() && !alive.contains(*ulid)) fs::remove_all(it->path(), ignored);
+    if (ulid.ok() && !listed.contains(*ulid)) fs::remove_all(it->path(), ignored);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/ulid.h"
 #include "block/meta.h"
+#include "bucketblocks/marks.h"
 #include "metrics/registry.h"
 #include "relabel/relabel.h"
 #include "thanos/bucket.h"
@@ -34,6 +35,19 @@ struct FetchOptions {
   bool drop_duplicates = true;
   /// On the external labels and `__block_id`: what it drops is left out.
   relabel::Rules selector;
+  /// These labels are not shown to the selector.
+  std::vector<std::string> labels_hidden_from_selector;
+  /// Taken out of the external labels; when nothing is left the first one stays as "deduped".
+  std::vector<std::string> replica_labels;
+
+  /// For who changes the bucket: each block's directory is listed, all marks of the blocks that
+  /// the filters before leave are read, and a meta.json of an unknown version or with the id of
+  /// another block makes the view incomplete, where a reader passes over it.
+  bool for_writing = false;
+  /// With for_writing: one recursive listing of the bucket instead of one of each block.
+  bool list_recursively = false;
+  /// In front of "blocks_meta_…" in the names of metrics.
+  std::string metric_prefix = "thanos_";
 };
 
 struct FetchResult {
@@ -41,7 +55,11 @@ struct FetchResult {
   /// Not OK: some meta could not be read for a passing reason. What is missing may be there:
   /// nothing may be dropped or deleted because of it.
   Status incomplete;
-  size_t partial_blocks = 0;  // Directories without a (readable) meta.json.
+  std::vector<base::Ulid> partial;  // Directories without a (readable) meta.json.
+  std::vector<base::Ulid> duplicates;  // Left out because another block has all their sources.
+  /// With for_writing, of selected blocks, left out or not, and of partial ones. No-compact and
+  /// no-downsample marks that cannot be read are there too, as marks without details.
+  std::map<base::Ulid, Mark> deletion_marks, no_compact_marks, no_downsample_marks;
 };
 
 /// Thread-safe, one fetch at a time.
@@ -58,18 +76,33 @@ class MetaFetcher {
     MetaRef meta;   // Null when there is none.
     Status status;  // Of a passing failure.
     bool corrupted = false;
-    bool deletion_marked = false;
-    int64_t deletion_time_s = 0;
+    std::map<MarkKind, Mark> marks;
   };
-  Result<std::vector<base::Ulid>> ListBlocks(const CallContext& context);
-  Loaded Load(const CallContext& context, const base::Ulid& ulid);
+  // What lies in a block's directory; not known when it was not listed.
+  struct Listed {
+    bool known = false;
+    bool has_meta = false;
+    std::vector<MarkKind> marks;
+    void Add(std::string_view file);
+  };
+  using Listing = std::map<base::Ulid, Listed>;
+
+  Result<Listing> ListBlocks(const CallContext& context);
+  Status ListOne(const CallContext& context, const base::Ulid& ulid, Listed* listed);
+  Loaded Load(const CallContext& context, const base::Ulid& ulid, Listed listed);
+  Status LoadMeta(const CallContext& context, const base::Ulid& ulid, const Listed& listed,
+                  Loaded* loaded);
   Result<std::string> ReadMetaText(const CallContext& context, const base::Ulid& ulid,
-                                   bool* from_cache);
-  Status LoadDeletionMark(const CallContext& context, const base::Ulid& ulid, Loaded* loaded);
+                                   const Listed& listed, bool* from_cache);
+  Status LoadMark(const CallContext& context, const base::Ulid& ulid, MarkKind kind,
+                  Loaded* loaded);
   bool Selected(const block::BlockMeta& meta) const;
   void Filter(std::map<base::Ulid, Loaded>* loaded, FetchResult* result);
-  void DropDuplicates(MetaMap* metas, size_t* dropped) const;
-  void CleanCache(const std::vector<base::Ulid>& listed) const;
+  std::string_view StateOf(const Loaded& block, int64_t now_ms) const;
+  void KeepMarks(const base::Ulid& ulid, const Loaded& block, FetchResult* result) const;
+  void RemoveReplicaLabels(MetaMap* metas);
+  void DropDuplicates(FetchResult* result) const;
+  void CleanCache(const Listing& listed) const;
   void SaveToCache(const base::Ulid& ulid, const std::string& text) const;
 
   Bucket* const bucket_;
@@ -79,6 +112,7 @@ class MetaFetcher {
   metrics::Counter syncs_, failures_, base_syncs_;
   metrics::Histogram seconds_;
   metrics::GaugeFamily synced_;
+  metrics::Gauge modified_;
   std::mutex mutex_;
   MetaMap known_;  // Guarded by mutex_. Blocks never change: a meta is read once.
 };

@@ -55,7 +55,7 @@ TEST_F(FetcherTest, FindsWholeBlocksAndCountsThePartialOnes) {
   THANOS_EXPECT_OK(result.incomplete);
   EXPECT_EQ(result.metas.size(), 1u);
   EXPECT_TRUE(result.metas.contains(whole));
-  EXPECT_EQ(result.partial_blocks, 2u);
+  EXPECT_EQ(result.partial.size(), 2u);
 }
 
 TEST_F(FetcherTest, APassingFailureGivesAnIncompleteViewNotAMissingBlock) {

@@ -1,0 +1,34 @@
+#include "bucketblocks/file_hash.h"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include <openssl/evp.h>
+
+#include "objstore/byte_sources.h"
+
+namespace thanos::bucketblocks {
+
+Result<std::string> Sha256OfFile(const std::string& path) {
+  THANOS_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, objstore::OpenFileSource(path));
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
+  std::vector<std::byte> piece(256 << 10);
+  for (;;) {
+    THANOS_ASSIGN_OR_RETURN(const size_t size, source->Read(piece));
+    if (size == 0) break;
+    EVP_DigestUpdate(digest.get(), piece.data(), size);
+  }
+  unsigned char bytes[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_DigestFinal_ex(digest.get(), bytes, &size);
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex += "0123456789abcdef"[bytes[i] >> 4];
+    hex += "0123456789abcdef"[bytes[i] & 15];
+  }
+  return hex;
+}
+
+}  // namespace thanos::bucketblocks

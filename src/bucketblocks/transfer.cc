@@ -1,0 +1,150 @@
+#include "bucketblocks/transfer.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <vector>
+
+#include "base/time_text.h"
+#include "block/block.h"
+#include "bucketblocks/fetcher.h"
+#include "bucketblocks/file_hash.h"
+#include "objstore/byte_sources.h"
+
+namespace fs = std::filesystem;
+
+namespace thanos::bucketblocks {
+namespace {
+
+struct RemoteFile {
+  std::string path;   // Relative to the block.
+  int64_t size = -1;  // -1: the listing does not say.
+};
+
+Status ForAll(base::Executor* executor, size_t count, const std::function<Status(size_t)>& body) {
+  if (executor != nullptr && count > 1) return base::ParallelFor(*executor, count, body);
+  for (size_t i = 0; i < count; ++i) THANOS_RETURN_IF_ERROR(body(i));
+  return OkStatus();
+}
+
+bool IsPartOfBlock(std::string_view path) {
+  return path == block::kMetaFile || path == block::kIndexFile || path == block::kTombstonesFile ||
+         path.starts_with(std::string(block::kChunksDirectory) + "/");
+}
+
+Result<std::vector<RemoteFile>> ListFiles(const CallContext& context, Bucket& bucket,
+                                          const std::string& prefix) {
+  std::vector<RemoteFile> files;
+  const ListOptions options{.prefix = prefix, .recursive = true};
+  THANOS_RETURN_IF_ERROR(bucket.Iterate(context, options, [&](const ListedObject& object) {
+    const std::string_view path = object.name.substr(prefix.size());
+    if (path.ends_with('/') || !IsPartOfBlock(path)) return OkStatus();
+    // Names become paths: one that leads elsewhere is no file of a block.
+    if (path.find("..") != std::string_view::npos) return OkStatus();
+    files.push_back({std::string(path), object.has_attributes ? object.attributes.size : -1});
+    return OkStatus();
+  }));
+  return files;
+}
+
+// What an earlier try or another program left and the block does not have.
+Status RemoveOthers(const std::string& directory, const std::vector<RemoteFile>& files) {
+  std::set<std::string> wanted;
+  for (const RemoteFile& file : files) wanted.insert(directory + "/" + file.path);
+  std::vector<fs::path> others;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    if (!it->is_directory(ignored) && !wanted.contains(it->path().native())) {
+      others.push_back(it->path());
+    }
+  }
+  for (const fs::path& path : others) {
+    if (!error) fs::remove(path, error);
+  }
+  return error ? ErrnoError(error.value(), "clean " + directory) : OkStatus();
+}
+
+Status CheckSize(const CallContext& context, Bucket& bucket, const std::string& name,
+                 int64_t size) {
+  THANOS_ASSIGN_OR_RETURN(const ObjectAttributes found, bucket.Attributes(context, name));
+  if (found.size == size) return OkStatus();
+  return DataLossError(name + ": " + std::to_string(found.size) + " bytes arrived of " +
+                       std::to_string(size));
+}
+
+Status UploadFiles(const CallContext& context, Bucket& bucket, const std::string& directory,
+                   block::BlockMeta* meta, const TransferOptions& options) {
+  const std::string prefix = meta->ulid.ToString() + "/";
+  std::vector<block::FileMeta>& files = meta->thanos.files;
+  THANOS_RETURN_IF_ERROR(ForAll(options.files, files.size(), [&](size_t i) -> Status {
+    block::FileMeta& file = files[i];
+    const std::string local = directory + "/" + file.path;
+    THANOS_ASSIGN_OR_RETURN(const auto source, objstore::OpenFileSource(local));
+    file.size_bytes = source->size();
+    if (options.hash_files) {
+      file.has_hash = true;
+      file.hash_function = "SHA256";
+      THANOS_ASSIGN_OR_RETURN(file.hash_value, Sha256OfFile(local));
+    }
+    const Status status = bucket.Upload(context, prefix + file.path, *source, {});
+    if (!status.ok()) return status.WithContext("upload " + prefix + file.path);
+    return CheckSize(context, bucket, prefix + file.path, file.size_bytes);
+  }));
+  files.emplace_back().path = block::kMetaFile;
+  const int64_t now_ms = base::NowMs();
+  meta->thanos.upload_time = base::FormatRfc3339Nano(now_ms / 1000, now_ms % 1000 * 1'000'000);
+  const std::string text = block::WriteMeta(*meta);
+  const auto content = objstore::MemorySource(text);
+  const std::string name = prefix + std::string(block::kMetaFile);
+  const Status status = bucket.Upload(context, name, *content, {});
+  if (!status.ok()) return status.WithContext("upload " + name);
+  return CheckSize(context, bucket, name, static_cast<int64_t>(text.size()));
+}
+
+}  // namespace
+
+Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Ulid& ulid,
+                     const std::string& directory, const TransferOptions& options) {
+  const std::string prefix = ulid.ToString() + "/";
+  THANOS_ASSIGN_OR_RETURN(const auto files, ListFiles(context, bucket, prefix));
+  std::error_code error;
+  fs::create_directories(directory + "/" + std::string(block::kChunksDirectory), error);
+  if (error) return ErrnoError(error.value(), "create " + directory);
+  THANOS_RETURN_IF_ERROR(RemoveOthers(directory, files));
+  return ForAll(options.files, files.size(), [&](size_t i) -> Status {
+    const std::string local = directory + "/" + files[i].path;
+    std::error_code absent;
+    const auto size = fs::file_size(local, absent);
+    if (!absent && files[i].size >= 0 && size == static_cast<uint64_t>(files[i].size)) {
+      return OkStatus();
+    }
+    fs::create_directories(fs::path(local).parent_path(), absent);
+    fs::remove(local, absent);
+    const Status status =
+        objstore::DownloadToFile(context, bucket, prefix + files[i].path, local);
+    return status.WithContext("download " + prefix + files[i].path);
+  });
+}
+
+Status UploadBlock(const CallContext& context, Bucket& bucket, const std::string& directory,
+                   block::BlockMeta* meta, const TransferOptions& options) {
+  const std::string chunks(block::kChunksDirectory);
+  THANOS_ASSIGN_OR_RETURN(const auto segments, block::ListSegments(directory + "/" + chunks));
+  meta->thanos.files.clear();
+  meta->thanos.segment_files.clear();
+  for (const std::string& path : segments) {
+    const std::string name = fs::path(path).filename().native();
+    meta->thanos.segment_files.push_back(name);
+    meta->thanos.files.emplace_back().path = chunks + "/" + name;
+  }
+  meta->thanos.files.emplace_back().path = block::kIndexFile;
+  const Status status = UploadFiles(context, bucket, directory, meta, options);
+  if (status.ok()) return status;
+  // Without a meta.json it is no block; what stays is removed as a partial upload some day.
+  const Status ignored = DeleteBlock(context, bucket, meta->ulid);
+  return status;
+}
+
+}  // namespace thanos::bucketblocks

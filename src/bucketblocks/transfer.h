@@ -1,0 +1,30 @@
+// Whole blocks between a bucket and local directories.
+#pragma once
+
+#include <string>
+
+#include "base/executor.h"
+#include "base/ulid.h"
+#include "block/meta.h"
+#include "thanos/bucket.h"
+
+namespace thanos::bucketblocks {
+
+struct TransferOptions {
+  base::Executor* files = nullptr;  // For several files of a block at once; null: one by one.
+  bool hash_files = false;          // Upload: SHA-256 of every file into the meta.
+};
+
+/// The block's index, segments, tombstones and meta.json into `directory`, which is made. A file
+/// that is there with the right size is not fetched again, one that the bucket does not have is
+/// removed. Errors name the object.
+Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Ulid& ulid,
+                     const std::string& directory, const TransferOptions& options);
+
+/// Segments and index of the block in `directory`, the size of each looked at in the bucket, and
+/// then meta.json: from there on the block exists. `meta` gets the list of files and the time.
+/// What an error leaves behind is removed as far as possible.
+Status UploadBlock(const CallContext& context, Bucket& bucket, const std::string& directory,
+                   block::BlockMeta* meta, const TransferOptions& options);
+
+}  // namespace thanos::bucketblocks
