@@ -62,7 +62,7 @@ Result<Postings> IndexReader::ReadAllPostings(const CallContext& context) const 
 Status IndexReader::VisitSeries(
     const CallContext& context,
     const std::function<Status(uint32_t, const SeriesEntry&)>& visit) const {
-  SeriesScanner scanner(file_, toc_, reference_unit());
+  SeriesScanner scanner(file_.get(), toc_, reference_unit());
   SeriesEntry entry;
   while (true) {
     THANOS_ASSIGN_OR_RETURN(const bool more, scanner.Next(context, &entry));

@@ -35,7 +35,6 @@ class IndexReader {
   const SymbolTable& symbols() const { return symbols_; }
   const PostingsTable& postings_table() const { return postings_; }
   base::RangeReader& file() const { return *file_; }
-  const std::shared_ptr<base::RangeReader>& shared_file() const { return file_; }
   /// Offset of a series entry = reference times this.
   uint64_t reference_unit() const { return version_ == 1 ? 1 : kSeriesAlignment; }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "base/pinned_bytes.h"
 #include "block/index_format.h"
@@ -17,9 +16,9 @@ namespace thanos::block {
 class SeriesScanner {
  public:
   static constexpr uint64_t kPieceBytes = 1 << 20;
-  /// `reference_unit`: 16, or 1 for indexes of version 1.
-  SeriesScanner(std::shared_ptr<base::RangeReader> index, const IndexToc& toc,
-                uint64_t reference_unit, uint64_t piece_bytes = kPieceBytes);
+  /// `index` outlives the scanner. `reference_unit`: 16, or 1 for indexes of version 1.
+  SeriesScanner(base::RangeReader* index, const IndexToc& toc, uint64_t reference_unit,
+                uint64_t piece_bytes = kPieceBytes);
 
   /// The next entry, its checksum verified; false at the end. kDataLoss names file and place.
   Result<bool> Next(const CallContext& context, SeriesEntry* out);
@@ -29,7 +28,7 @@ class SeriesScanner {
  private:
   Status Load(const CallContext& context, uint64_t length);
 
-  const std::shared_ptr<base::RangeReader> index_;
+  base::RangeReader* const index_;
   const uint64_t unit_, piece_bytes_, end_;
   uint64_t at_;
   uint64_t piece_begin_ = 0;

@@ -116,7 +116,8 @@ Result<std::unique_ptr<BlockInput>> BlockInput::Open(const CallContext& context,
       input->tombstones_,
       ReadTombstones(directory + "/" + std::string(block::kTombstonesFile)));
   const std::string index_path = directory + "/" + std::string(block::kIndexFile);
-  THANOS_ASSIGN_OR_RETURN(auto index, base::OpenFileReader(index_path));
+  THANOS_ASSIGN_OR_RETURN(input->index_, base::OpenFileReader(index_path));
+  base::RangeReader* const index = input->index_.get();
   const auto open = [&]() -> Status {
     const uint64_t size = index->size();
     if (size < block::kIndexHeaderBytes + block::IndexToc::kSizeBytes) {

@@ -101,6 +101,7 @@ class BlockInput {
   block::BlockMeta meta_;
   block::SymbolTable symbols_;
   block::Tombstones tombstones_;
+  std::shared_ptr<base::RangeReader> index_;
   std::unique_ptr<block::SeriesScanner> scanner_;
   int index_version_ = 2;
   std::vector<uint32_t> numbers_;     // In the output, by ordinal.

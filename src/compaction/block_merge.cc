@@ -170,7 +170,7 @@ Status VerifyBlock(const CallContext& context, const std::string& directory,
   block::BlockStats found;
   found.series = health.series;
   found.chunks = health.chunks;
-  block::SeriesScanner scanner(file, index->toc(), index->reference_unit());
+  block::SeriesScanner scanner(file.get(), index->toc(), index->reference_unit());
   for (block::SeriesEntry entry;;) {
     THANOS_ASSIGN_OR_RETURN(const bool more, scanner.Next(context, &entry));
     if (!more) break;

@@ -141,7 +141,7 @@ Status IndexHealth::AnyError() const {
 Result<IndexHealth> CheckIndex(const CallContext& context, const block::IndexReader& index,
                                int64_t min_ms, int64_t max_ms) {
   Walk walk(index, min_ms, max_ms);
-  block::SeriesScanner scanner(index.shared_file(), index.toc(), index.reference_unit());
+  block::SeriesScanner scanner(&index.file(), index.toc(), index.reference_unit());
   SeriesEntry entry;
   while (true) {
     THANOS_ASSIGN_OR_RETURN(const bool more, scanner.Next(context, &entry));

@@ -18,7 +18,12 @@ TEST(MetaTest, ReadsAndWritesTheVectorsAsThanosDoes) {
   for (const auto& row : testing::ReadJsonLines(testing::SharedPath(kVectors))) {
     const auto meta = ParseMeta(testing::FromHex(row["hex"]));
     if (row["expect"] == "error") {
-      EXPECT_THAT(meta, StatusIs(StatusCode::kDataLoss)) << row["id"] << row["kind"];
+      // Text without any version has version 0, which is as unknown as 2.
+      const std::string kind = row["kind"];
+      const bool version = kind.find("version") != std::string::npos || kind == "null" ||
+                           kind == "empty_object";
+      EXPECT_THAT(meta, StatusIs(version ? StatusCode::kFailedPrecondition : StatusCode::kDataLoss))
+          << row["id"] << kind;
       continue;
     }
     ASSERT_THAT(meta, IsOk()) << row["id"] << row["kind"];
