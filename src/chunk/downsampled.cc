@@ -26,6 +26,9 @@ class CounterJoiner {
     }
   }
 
+  bool begun() const { return begun_; }
+  double last_raw() const { return last_v_; }
+
  private:
   void AddFloat(int64_t t, double v) {
     if (std::isnan(v)) return;
@@ -60,7 +63,7 @@ void Divide(double by, model::FloatHistogram* histogram) {
 
 }  // namespace
 
-Status ReadCounter(std::span<const EncodedChunk> chunks, Columns* out) {
+Status ReadCounter(std::span<const EncodedChunk> chunks, Columns* out, double* last_raw) {
   CounterJoiner joiner(out);
   Columns columns;
   for (size_t i = 0; i < chunks.size(); ++i) {
@@ -69,6 +72,7 @@ Status ReadCounter(std::span<const EncodedChunk> chunks, Columns* out) {
     joiner.Add(columns, i == 0);
     if (!status.ok()) return status.WithContext("counter chunk " + std::to_string(i));
   }
+  if (last_raw != nullptr && joiner.begun()) *last_raw = joiner.last_raw();
   return OkStatus();
 }
 

@@ -19,8 +19,9 @@ struct EncodedChunk {
 /// Appends what the counter parts of one series, in order, amount to when resets are taken out: a
 /// repeated time at the end of a chunk carries the last raw value, by which a reset between chunks
 /// is seen. NaNs are left out. Raw float chunks are read the same way; histograms pass unchanged.
-/// formats/thanos-block §7.5. kDataLoss as DecodeChunk.
-Status ReadCounter(std::span<const EncodedChunk> chunks, Columns* out);
+/// formats/thanos-block §7.5. kDataLoss as DecodeChunk. `last_raw`, when given: the last raw value
+/// seen; untouched when there is none.
+Status ReadCounter(std::span<const EncodedChunk> chunks, Columns* out, double* last_raw = nullptr);
 
 /// Appends sum / count, sample by sample. kDataLoss "sum and count timestamps not aligned" when
 /// their times differ; nothing is appended then. The sum may hold histograms.

@@ -1,4 +1,4 @@
-// Lowering the resolution of exponential histograms. Private to the room.
+// Lowering the resolution of exponential histograms.
 #pragma once
 
 #include <cstdint>

@@ -281,11 +281,11 @@ void WidenSide(const std::vector<int32_t>& united, const Spans& new_spans, Spans
 }
 
 // The layout after a merge: that of the chunk when it has all buckets, that of the histogram when
-// it has, else the union in its shortest form.
+// it has, else the union in its shortest form. Gauges take the union on both sides at once.
 Spans MergedSpans(const SideMerge& side, const Spans& chunk, const Spans& histogram,
-                  bool chunk_grows) {
+                  bool chunk_grows, bool unite) {
   if (!chunk_grows) return chunk;
-  return side.b_lacks ? SpansOf(side.united) : histogram;
+  return side.b_lacks || unite ? SpansOf(side.united) : histogram;
 }
 
 }  // namespace
@@ -308,6 +308,13 @@ std::string_view HistogramChunkWriter<Histogram>::bytes() const {
 template <typename Histogram>
 uint32_t HistogramChunkWriter<Histogram>::sample_count() const {
   return open_->count;
+}
+
+template <typename Histogram>
+void HistogramChunkWriter<Histogram>::SetNotReset() {
+  if (open_->count > 0 && open_->header == ResetHeader::kUnknown) {
+    open_->SetHeader(ResetHeader::kNotReset);
+  }
 }
 
 template <typename Histogram>
@@ -372,10 +379,12 @@ Result<HistogramAppend> HistogramChunkWriter<Histogram>::Widen(int64_t t,
     open_->Append(t, histogram);
     return HistogramAppend::kSame;
   }
+  const bool unite =
+      histogram.hint == CounterResetHint::kGauge && (positive.b_lacks || negative.b_lacks);
   const Spans positive_spans =
-      MergedSpans(positive, open_->layout.positive, histogram.positive_spans, chunk_grows);
+      MergedSpans(positive, open_->layout.positive, histogram.positive_spans, chunk_grows, unite);
   const Spans negative_spans =
-      MergedSpans(negative, open_->layout.negative, histogram.negative_spans, chunk_grows);
+      MergedSpans(negative, open_->layout.negative, histogram.negative_spans, chunk_grows, unite);
   const auto widen = [&](Histogram* h) {
     WidenSide(positive.united, positive_spans, &h->positive_spans, &h->positive_buckets);
     WidenSide(negative.united, negative_spans, &h->negative_spans, &h->negative_buckets);

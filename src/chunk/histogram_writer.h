@@ -49,6 +49,10 @@ class HistogramChunkWriter {
   /// reset header is still derived from the last one.
   std::string Cut();
 
+  /// States in the open chunk's header that its first sample goes on from the one before it; for
+  /// callers that know. Gauges and explicit resets stay as they are.
+  void SetNotReset();
+
   /// The open chunk; valid until the next call. Empty when it has no samples.
   std::string_view bytes() const;
   uint32_t sample_count() const;
