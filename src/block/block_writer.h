@@ -41,6 +41,13 @@ class BlockWriter {
   IndexWriter& index() { return *index_; }
   void CountSamples(ChunkEncoding encoding, uint64_t samples);
   void CountChunks(uint64_t chunks) { stats_.chunks += chunks; }
+  /// For downsampling: float and histogram samples and tombstones stay those of the source, as Go
+  /// leaves them.
+  void KeepKinds(const BlockStats& source) {
+    stats_.float_samples = source.float_samples;
+    stats_.histogram_samples = source.histogram_samples;
+    stats_.tombstones = source.tombstones;
+  }
 
   /// `meta` gives times, compaction and the Thanos section; id, stats, index stats and segment
   /// files are filled in. Returns what was written.

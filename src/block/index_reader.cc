@@ -59,10 +59,10 @@ Result<Postings> IndexReader::ReadAllPostings(const CallContext& context) const 
   return ReadPostings(context, all);
 }
 
-Status IndexReader::VisitSeries(
-    const CallContext& context,
-    const std::function<Status(uint32_t, const SeriesEntry&)>& visit) const {
-  SeriesScanner scanner(file_.get(), toc_, reference_unit());
+Status VisitSeries(const CallContext& context, base::RangeReader& index, const IndexToc& toc,
+                   uint64_t reference_unit,
+                   const std::function<Status(uint32_t, const SeriesEntry&)>& visit) {
+  SeriesScanner scanner(&index, toc, reference_unit);
   SeriesEntry entry;
   while (true) {
     THANOS_ASSIGN_OR_RETURN(const bool more, scanner.Next(context, &entry));

@@ -18,6 +18,14 @@
 
 namespace thanos::block {
 
+/// Calls visit(reference, entry) for each series in order of the file, which is label order. Reads
+/// the section in pieces; the entry is valid during the call. `reference_unit` as IndexReader has
+/// it.
+Status VisitSeries(
+    const CallContext& context, base::RangeReader& index, const IndexToc& toc,
+    uint64_t reference_unit,
+    const std::function<Status(uint32_t reference, const SeriesEntry& entry)>& visit);
+
 /// Symbols and tables are read and checked once; lists and entries at each use. Immutable,
 /// thread-safe. Versions 1 to 3.
 class IndexReader {
@@ -42,11 +50,11 @@ class IndexReader {
   /// All series.
   Result<Postings> ReadAllPostings(const CallContext& context) const;
 
-  /// Calls visit(reference, entry) for each series in order of the file, which is label order.
-  /// Reads the section in pieces; the entry is valid during the call.
   Status VisitSeries(
       const CallContext& context,
-      const std::function<Status(uint32_t reference, const SeriesEntry& entry)>& visit) const;
+      const std::function<Status(uint32_t reference, const SeriesEntry& entry)>& visit) const {
+    return block::VisitSeries(context, *file_, toc_, reference_unit(), visit);
+  }
   /// One series.
   Status ReadSeries(const CallContext& context, uint32_t reference, SeriesEntry* out) const;
 
