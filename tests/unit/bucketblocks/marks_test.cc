@@ -48,9 +48,8 @@ TEST_F(MarksTest, AreWrittenAsGoWritesThem) {
             R"("no_compact_time":1700000000,"reason":"manual"})");
   Mark mark = MarkOf(MarkKind::kNoDownsample);
   mark.details.clear();
-  EXPECT_EQ(WriteMark(mark),
-            R"({"id":"01AR0000000000000000000000","version":1,)"
-            R"("no_downsample_time":1700000000,"reason":"manual"})");
+  EXPECT_EQ(WriteMark(mark), R"({"id":"01AR0000000000000000000000","version":1,)"
+                             R"("no_downsample_time":1700000000,"reason":"manual"})");
 }
 
 TEST_F(MarksTest, OfAllKindsAreReadBack) {
@@ -66,8 +65,7 @@ TEST_F(MarksTest, OfAllKindsAreReadBack) {
 }
 
 TEST_F(MarksTest, AnExistingMarkStays) {
-  THANOS_ASSERT_OK_AND_ASSIGN(bool done,
-                              PutMark(context_, *bucket_, MarkOf(MarkKind::kNoCompact)));
+  THANOS_ASSERT_OK_AND_ASSIGN(bool done, PutMark(context_, *bucket_, MarkOf(MarkKind::kNoCompact)));
   Mark second = MarkOf(MarkKind::kNoCompact);
   second.details = "second";
   THANOS_ASSERT_OK_AND_ASSIGN(done, PutMark(context_, *bucket_, second));

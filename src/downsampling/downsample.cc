@@ -1,0 +1,150 @@
+#include "downsampling/downsample.h"
+
+#include <memory>
+#include <vector>
+
+#include "block/block_writer.h"
+#include "block/index_reader.h"
+#include "downsampling/chunk_stream.h"
+#include "downsampling/plan.h"
+#include "downsampling/series_downsampler.h"
+
+namespace thanos::downsampling {
+namespace {
+
+// One block on its way.
+class Run {
+ public:
+  Run(const CallContext& context, const block::Block& source, int64_t resolution_ms,
+      block::BlockWriter* writer, const DownsampleOptions& options)
+      : context_(context),
+        source_(source),
+        options_(options),
+        series_(source.meta().thanos.resolution_ms, resolution_ms),
+        chunks_(source),
+        writer_(writer) {}
+
+  Status CopySymbols();
+  Status OneSeries(uint32_t reference, const block::SeriesEntry& entry);
+  Status LeaseMemory();
+
+ private:
+  Status Load(const block::SeriesEntry& entry);
+  Status Write(const block::SeriesEntry& entry);
+  std::string Name(const block::SeriesEntry& entry) const;
+
+  const CallContext& context_;
+  const block::Block& source_;
+  const DownsampleOptions& options_;
+  SeriesDownsampler series_;
+  ChunkStream chunks_;
+  block::BlockWriter* const writer_;
+  std::vector<InputChunk> inputs_;
+  std::vector<base::PinnedBytes> pins_;
+  std::vector<block::ChunkMeta> metas_;
+  BudgetLease lease_;
+};
+
+Status Run::CopySymbols() {
+  const block::SymbolTable& symbols = source_.symbols();
+  for (uint32_t i = 0; i < symbols.size(); ++i) {
+    THANOS_RETURN_IF_ERROR(writer_->AddSymbol(symbols.At(i)));
+  }
+  return OkStatus();
+}
+
+std::string Run::Name(const block::SeriesEntry& entry) const {
+  std::string labels;
+  const Status status = block::AppendLabels(entry.labels, source_.symbols(), &labels);
+  return status.ok() ? LabelsView(labels).ToString() : "of unknown labels";
+}
+
+Status Run::Load(const block::SeriesEntry& entry) {
+  inputs_.clear();
+  pins_.clear();
+  for (const block::ChunkMeta& meta : entry.chunks) {
+    base::PinnedBytes pin;
+    THANOS_ASSIGN_OR_RETURN(const auto chunk, chunks_.Read(context_, meta, &pin));
+    inputs_.push_back({meta.min_ms, meta.max_ms, chunk.encoding, chunk.data});
+    if (pins_.empty() || pins_.back().owner() != pin.owner()) pins_.push_back(std::move(pin));
+  }
+  return OkStatus();
+}
+
+// What the largest series so far needed stays charged: the buffers stay.
+Status Run::LeaseMemory() {
+  size_t held = series_.held_bytes();
+  for (const base::PinnedBytes& pin : pins_) held += pin.size();
+  if (held <= lease_.bytes()) return OkStatus();
+  if (lease_.bytes() > 0) return lease_.Grow(held - lease_.bytes());
+  THANOS_ASSIGN_OR_RETURN(lease_, BudgetLease::Take(context_.budget(), held));
+  return OkStatus();
+}
+
+Status Run::Write(const block::SeriesEntry& entry) {
+  metas_.clear();
+  const auto made = series_.chunks();
+  THANOS_RETURN_IF_ERROR(writer_->chunks().WriteSeries(made, &metas_));
+  writer_->CountChunks(made.size());
+  writer_->CountSamples(ChunkEncoding::kAggregate, series_.sample_count());
+  if (source_.reference_unit() == block::kSeriesAlignment) {
+    // Numbers of symbols are the same in both indexes.
+    return writer_->index().AddSeries(entry.labels, metas_);
+  }
+  std::string labels;
+  THANOS_RETURN_IF_ERROR(block::AppendLabels(entry.labels, source_.symbols(), &labels));
+  return writer_->index().AddSeries(LabelsView(labels), metas_);
+}
+
+Status Run::OneSeries(uint32_t reference, const block::SeriesEntry& entry) {
+  THANOS_RETURN_IF_ERROR(context_.Check());
+  Status status = Load(entry);
+  if (status.ok()) {
+    status = series_.Run(inputs_, source_.tombstones().Of(reference));
+  }
+  if (!status.ok()) return status.WithContext("series " + Name(entry));
+  THANOS_RETURN_IF_ERROR(LeaseMemory());
+  if (series_.chunks().empty()) {
+    options_.logger.Warn("series without samples to downsample is left out",
+                         {{"series", Name(entry)}});
+    return OkStatus();
+  }
+  return Write(entry);
+}
+
+block::BlockMeta MetaOf(const block::BlockMeta& source, int64_t resolution_ms) {
+  block::BlockMeta meta = source;
+  meta.thanos.resolution_ms = resolution_ms;
+  meta.thanos.source = "compactor";
+  meta.thanos.files.clear();  // Known when it is uploaded.
+  return meta;
+}
+
+}  // namespace
+
+Result<block::BlockMeta> Downsample(const CallContext& context, const block::Block& source,
+                                    int64_t resolution_ms, const std::string& output_parent,
+                                    base::Ulid id, const DownsampleOptions& options) {
+  THANOS_ASSIGN_OR_RETURN(const int64_t next, NextResolution(source.meta().thanos.resolution_ms));
+  if (resolution_ms != next || next == 0) {
+    return InvalidArgumentError(
+        "block " + source.id() + " of resolution " +
+        std::to_string(source.meta().thanos.resolution_ms) + " cannot be downsampled to " +
+        std::to_string(resolution_ms));
+  }
+  THANOS_ASSIGN_OR_RETURN(
+      const auto writer,
+      block::BlockWriter::Create(output_parent, id, {options.segment_bytes_max, false}));
+  Run run(context, source, resolution_ms, writer.get(), options);
+  THANOS_RETURN_IF_ERROR(run.CopySymbols());
+  const Status status =
+      block::VisitSeries(context, source.index(), source.toc(), source.reference_unit(),
+                         [&run](uint32_t reference, const block::SeriesEntry& entry) {
+                           return run.OneSeries(reference, entry);
+                         });
+  if (!status.ok()) return status.WithContext("downsample block " + source.id());
+  writer->KeepKinds(source.meta().stats);
+  return writer->Finish(MetaOf(source.meta(), resolution_ms));
+}
+
+}  // namespace thanos::downsampling
