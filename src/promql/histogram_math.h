@@ -9,6 +9,7 @@
 
 #include "model/histogram.h"
 #include "model/histogram_buckets.h"
+#include "model/histogram_resets.h"
 
 namespace thanos::promql {
 
@@ -16,6 +17,7 @@ using model::FloatHistogram;
 
 using model::AllBuckets;
 using model::CustomBound;
+using model::DetectsReset;
 using model::ExponentialBound;
 using model::ForBuckets;
 using model::HistogramBucket;
@@ -29,8 +31,6 @@ void Scale(double factor, FloatHistogram* histogram);
 void Divide(double divisor, FloatHistogram* histogram);
 /// Exact, hints apart; both compacted.
 bool Equal(const FloatHistogram& a, const FloatHistogram& b);
-/// The counter was reset between two samples.
-bool DetectsReset(const FloatHistogram& current, const FloatHistogram& previous);
 /// Keeps the observations below (`upper`) or above the bound.
 void Trim(bool upper, double bound, FloatHistogram* histogram);
 /// {count:2, sum:3, (0.5,1]:2}
