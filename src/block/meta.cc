@@ -92,8 +92,8 @@ class ObjectReader {
   // Well-formed, but of a format that is not known.
   void FailVersion(std::string_view what) {
     if (!status_->ok()) return;
-    *status_ = FailedPreconditionError("meta.json: " + PathOf("version") + ": " +
-                                       std::string(what));
+    *status_ =
+        FailedPreconditionError("meta.json: " + PathOf("version") + ": " + std::string(what));
   }
   Status* status() { return status_; }
   const JsonValue& value() const { return value_; }

@@ -9,8 +9,8 @@ constexpr uint64_t kLengthBytesMax = 16;  // Enough to see how long an entry is.
 
 }  // namespace
 
-SeriesScanner::SeriesScanner(base::RangeReader* index, const IndexToc& toc,
-                             uint64_t reference_unit, uint64_t piece_bytes)
+SeriesScanner::SeriesScanner(base::RangeReader* index, const IndexToc& toc, uint64_t reference_unit,
+                             uint64_t piece_bytes)
     : index_(index),
       unit_(reference_unit),
       piece_bytes_(std::max(piece_bytes, kLengthBytesMax)),

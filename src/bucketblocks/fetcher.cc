@@ -64,9 +64,8 @@ MetaFetcher::MetaFetcher(Bucket* bucket, FetchOptions options, base::Executor* i
     // A meta is read once; nothing is taken out of the cache before its block goes.
     registry->AddCounter(prefix + "base_cache_busts_total",
                          "Total blocks metadata cache busts by base Fetcher");
-    modified_ =
-        registry->AddGauge(prefix + "modified", "Number of blocks whose metadata changed",
-                           {{"modified", "replica-label-removed"}});
+    modified_ = registry->AddGauge(prefix + "modified", "Number of blocks whose metadata changed",
+                                   {{"modified", "replica-label-removed"}});
   }
   if (options_.metric_prefix == "thanos_") {
     registry

@@ -55,7 +55,7 @@ struct FetchResult {
   /// Not OK: some meta could not be read for a passing reason. What is missing may be there:
   /// nothing may be dropped or deleted because of it.
   Status incomplete;
-  std::vector<base::Ulid> partial;  // Directories without a (readable) meta.json.
+  std::vector<base::Ulid> partial;     // Directories without a (readable) meta.json.
   std::vector<base::Ulid> duplicates;  // Left out because another block has all their sources.
   /// With for_writing, of selected blocks, left out or not, and of partial ones. No-compact and
   /// no-downsample marks that cannot be read are there too, as marks without details.

@@ -122,8 +122,7 @@ Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Uli
     }
     fs::create_directories(fs::path(local).parent_path(), absent);
     fs::remove(local, absent);
-    const Status status =
-        objstore::DownloadToFile(context, bucket, prefix + files[i].path, local);
+    const Status status = objstore::DownloadToFile(context, bucket, prefix + files[i].path, local);
     return status.WithContext("download " + prefix + files[i].path);
   });
 }

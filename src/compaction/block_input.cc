@@ -112,9 +112,8 @@ Result<std::unique_ptr<BlockInput>> BlockInput::Open(const CallContext& context,
   auto meta = block::ParseMeta(text);
   if (!meta.ok()) return meta.status().WithContext(meta_path);
   input->meta_ = std::move(*meta);
-  THANOS_ASSIGN_OR_RETURN(
-      input->tombstones_,
-      ReadTombstones(directory + "/" + std::string(block::kTombstonesFile)));
+  THANOS_ASSIGN_OR_RETURN(input->tombstones_,
+                          ReadTombstones(directory + "/" + std::string(block::kTombstonesFile)));
   const std::string index_path = directory + "/" + std::string(block::kIndexFile);
   THANOS_ASSIGN_OR_RETURN(input->index_, base::OpenFileReader(index_path));
   base::RangeReader* const index = input->index_.get();
@@ -125,9 +124,9 @@ Result<std::unique_ptr<BlockInput>> BlockInput::Open(const CallContext& context,
     }
     THANOS_ASSIGN_OR_RETURN(const auto header, index->Read(context, 0, block::kIndexHeaderBytes));
     THANOS_ASSIGN_OR_RETURN(input->index_version_, block::ReadIndexVersion(header.bytes()));
-    THANOS_ASSIGN_OR_RETURN(const auto toc_bytes,
-                            index->Read(context, size - block::IndexToc::kSizeBytes,
-                                        block::IndexToc::kSizeBytes));
+    THANOS_ASSIGN_OR_RETURN(
+        const auto toc_bytes,
+        index->Read(context, size - block::IndexToc::kSizeBytes, block::IndexToc::kSizeBytes));
     THANOS_ASSIGN_OR_RETURN(const block::IndexToc toc,
                             block::ReadIndexToc(toc_bytes.bytes(), size));
     THANOS_ASSIGN_OR_RETURN(auto symbols,
@@ -136,8 +135,7 @@ Result<std::unique_ptr<BlockInput>> BlockInput::Open(const CallContext& context,
                             block::SymbolTable::Open(std::move(symbols), input->index_version_,
                                                      toc.symbols, /*sampling=*/1));
     const uint64_t unit = input->index_version_ == 1 ? 1 : block::kSeriesAlignment;
-    input->scanner_ =
-        std::make_unique<block::SeriesScanner>(index, toc, unit, kIndexPieceBytes);
+    input->scanner_ = std::make_unique<block::SeriesScanner>(index, toc, unit, kIndexPieceBytes);
     return OkStatus();
   };
   THANOS_RETURN_IF_ERROR(open().WithContext(index_path));
@@ -182,19 +180,17 @@ Status BlockInput::LoadSorted(const CallContext& context) {
   while (true) {
     THANOS_ASSIGN_OR_RETURN(const bool more, NextInFile(context));
     if (!more) break;
-    std::sort(entry_.labels.begin(), entry_.labels.end(),
-              [](const block::SymbolPair& a, const block::SymbolPair& b) {
-                return a.name < b.name;
-              });
+    std::sort(
+        entry_.labels.begin(), entry_.labels.end(),
+        [](const block::SymbolPair& a, const block::SymbolPair& b) { return a.name < b.name; });
     THANOS_RETURN_IF_ERROR(sorted_lease_.Grow(sizeof(SortedSeries) +
                                               entry_.labels.size() * sizeof(block::SymbolPair) +
                                               entry_.chunks.size() * sizeof(block::ChunkMeta)));
     sorted_.push_back({entry_, reference_});
   }
-  std::stable_sort(sorted_.begin(), sorted_.end(),
-                   [](const SortedSeries& a, const SortedSeries& b) {
-                     return LabelsLess(a.entry, b.entry);
-                   });
+  std::stable_sort(
+      sorted_.begin(), sorted_.end(),
+      [](const SortedSeries& a, const SortedSeries& b) { return LabelsLess(a.entry, b.entry); });
   for (size_t i = 1; i < sorted_.size(); ++i) {
     if (!LabelsLess(sorted_[i - 1].entry, sorted_[i].entry)) {
       return DataLossError(directory_ + "/index: series " + std::to_string(sorted_[i].reference) +

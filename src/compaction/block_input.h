@@ -67,8 +67,8 @@ class ChunkSource {
 /// of a segment; with `sort_series` all series entries, charged to the context's budget.
 class BlockInput {
  public:
-  /// `sort_series`: the names in its label sets are not in order; they are put right, and its series
-  /// with them.
+  /// `sort_series`: the names in its label sets are not in order; they are put right, and its
+  /// series with them.
   static Result<std::unique_ptr<BlockInput>> Open(const CallContext& context,
                                                   const std::string& directory, bool sort_series);
 

@@ -158,6 +158,18 @@ Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& 
   return out;
 }
 
+Status CheckBlockIndex(const CallContext& context, const std::string& directory,
+                       const block::BlockMeta& meta, bool accept_unsorted_labels) {
+  const std::string path = directory + "/" + std::string(block::kIndexFile);
+  THANOS_ASSIGN_OR_RETURN(auto file, base::OpenFileReader(path));
+  THANOS_ASSIGN_OR_RETURN(const auto index, block::IndexReader::Open(context, file, {}));
+  THANOS_ASSIGN_OR_RETURN(const IndexHealth health,
+                          CheckIndex(context, *index, meta.min_ms, meta.max_ms));
+  THANOS_RETURN_IF_ERROR(health.CriticalError().WithContext(path));
+  if (accept_unsorted_labels) return OkStatus();
+  return health.OutOfOrderLabelsError().WithContext(path);
+}
+
 Status VerifyBlock(const CallContext& context, const std::string& directory,
                    const block::BlockMeta& meta) {
   const std::string path = directory + "/" + std::string(block::kIndexFile);

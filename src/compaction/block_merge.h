@@ -16,8 +16,8 @@ namespace thanos::compaction {
 
 struct MergeRequest {
   std::vector<std::string> directories;  // Of the inputs, in order of min time.
-  std::vector<bool> unsorted_labels;     // Which of them have label names out of order; empty: none.
-  std::string parent;                    // Where `<id>` is written.
+  std::vector<bool> unsorted_labels;  // Which of them have label names out of order; empty: none.
+  std::string parent;                 // Where `<id>` is written.
   base::Ulid id;
   OverlapRule rule = OverlapRule::kIdentical;
 };
@@ -35,6 +35,11 @@ struct MergedBlock {
 /// input. kFailedPrecondition when the rule forbids an overlap, kDataLoss for what is malformed,
 /// kResourceExhausted past a limit of the format or a full disk.
 Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& request);
+
+/// Health of the index in `directory`, by the times of `meta`, but for chunks that a merge puts
+/// right. kDataLoss says what is wrong.
+Status CheckBlockIndex(const CallContext& context, const std::string& directory,
+                       const block::BlockMeta& meta, bool accept_unsorted_labels);
 
 /// Reads a written block back, every byte: health of its index, each chunk's checksum, and that
 /// series, chunks and samples are as many as `meta` says.

@@ -60,14 +60,14 @@ Status Marker::Put(MarkKind kind, const base::Ulid& ulid, std::string_view reaso
                                 .reason = std::string(reason)};
   THANOS_ASSIGN_OR_RETURN(const bool put, bucketblocks::PutMark(context, *bucket_, mark));
   if (!put) {
-    logger_.Warn("block is marked already", {{"block", ulid.ToString()},
-                                             {"marker", bucketblocks::MarkFile(kind)}});
+    logger_.Warn("block is marked already",
+                 {{"block", ulid.ToString()}, {"marker", bucketblocks::MarkFile(kind)}});
     return OkStatus();
   }
   metrics_->CountMarks(kind, reason);
-  logger_.Info("block has been marked", {{"block", ulid.ToString()},
-                                         {"marker", bucketblocks::MarkFile(kind)},
-                                         {"details", details}});
+  logger_.Info(
+      "block has been marked",
+      {{"block", ulid.ToString()}, {"marker", bucketblocks::MarkFile(kind)}, {"details", details}});
   return OkStatus();
 }
 
@@ -83,9 +83,7 @@ struct GroupCompactor::Job {
   bool rerun = false;
   bool emptied = false;
 
-  std::string SourceDirectory(size_t i) const {
-    return directory + "/" + plan[i]->ulid.ToString();
-  }
+  std::string SourceDirectory(size_t i) const { return directory + "/" + plan[i]->ulid.ToString(); }
 };
 
 GroupCompactor::GroupCompactor(GroupOptions options, Bucket* bucket, const Marker* marker,
@@ -133,10 +131,9 @@ Result<MetaList> GroupCompactor::Plan(const CallContext& context, const Group& g
     if (plan.empty()) return plan;
     if (options_.vertical && !FindOverlap(plan).empty() && group.resolution_ms > 0) {
       for (const MetaRef& meta : plan) {
-        THANOS_RETURN_IF_ERROR(
-            marker_->Put(MarkKind::kNoCompact, meta->ulid,
-                         bucketblocks::kVerticalDownsampledReason,
-                         "downsampled blocks that overlap cannot be merged"));
+        THANOS_RETURN_IF_ERROR(marker_->Put(MarkKind::kNoCompact, meta->ulid,
+                                            bucketblocks::kVerticalDownsampledReason,
+                                            "downsampled blocks that overlap cannot be merged"));
         no_compact.insert(meta->ulid);
       }
       continue;
@@ -172,11 +169,10 @@ Result<bool> GroupCompactor::ExcludeLargest(const CallContext& context, const Me
     }
     total += bytes;
     if (static_cast<double>(total) < limit) continue;
-    THANOS_RETURN_IF_ERROR(
-        marker_->Put(MarkKind::kNoCompact, largest->ulid, bucketblocks::kIndexSizeReason,
-                     "the indexes of " + NamesOf(plan) + " have more than " +
-                         std::to_string(total) + " bytes; the result's could pass " +
-                         std::to_string(options_.index_bytes_max)));
+    THANOS_RETURN_IF_ERROR(marker_->Put(
+        MarkKind::kNoCompact, largest->ulid, bucketblocks::kIndexSizeReason,
+        "the indexes of " + NamesOf(plan) + " have more than " + std::to_string(total) +
+            " bytes; the result's could pass " + std::to_string(options_.index_bytes_max)));
     no_compact->insert(largest->ulid);
     return true;
   }
@@ -283,15 +279,14 @@ Status GroupCompactor::MergeAndUpload(const CallContext& context, Job* job) {
     }
     job->retriable = true;
     job->emptied = true;
-    logger_.Info("compacted blocks hold no sample", {{"group", job->group.key},
-                                                     {"blocks", NamesOf(job->plan)}});
+    logger_.Info("compacted blocks hold no sample",
+                 {{"group", job->group.key}, {"blocks", NamesOf(job->plan)}});
     return MarkSources(job->plan, "source of compacted block, of which no sample was left");
   }
   block::BlockMeta& meta = *merged->meta;
   const std::string directory = job->directory + "/" + meta.ulid.ToString();
   THANOS_RETURN_IF_ERROR(CheckNoOverlap(*job, meta));
-  THANOS_RETURN_IF_ERROR(
-      VerifyBlock(context, directory, meta).WithContext("invalid result block"));
+  THANOS_RETURN_IF_ERROR(VerifyBlock(context, directory, meta).WithContext("invalid result block"));
   for (const Label& label : job->group.labels) {
     meta.thanos.labels[std::string(label.name)] = std::string(label.value);
   }

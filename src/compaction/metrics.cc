@@ -22,8 +22,8 @@ CompactionMetrics::CompactionMetrics(metrics::Registry* registry) {
   halted = gauge("halted", "Set to 1 if the compactor halted due to an unexpected error.");
   halted.Set(0);
   retries = counter("retries_total", "Total number of retries after retriable compactor error.");
-  iterations = counter("iterations_total",
-                       "Total number of iterations that were executed successfully.");
+  iterations =
+      counter("iterations_total", "Total number of iterations that were executed successfully.");
   runs_started = by_resolution("group_compaction_runs_started_total",
                                "Total number of group compaction attempts.");
   runs_completed = by_resolution("group_compaction_runs_completed_total",
@@ -37,24 +37,24 @@ CompactionMetrics::CompactionMetrics(metrics::Registry* registry) {
   vertical = by_resolution("group_vertical_compactions_total",
                            "Total number of group compaction attempts that resulted in a new block "
                            "based on overlapping blocks.");
-  collections = counter("garbage_collection_total",
-                        "Total number of garbage collection operations.");
+  collections =
+      counter("garbage_collection_total", "Total number of garbage collection operations.");
   collection_failures = counter("garbage_collection_failures_total",
                                 "Total number of failed garbage collection operations.");
-  collection_seconds = registry->AddHistogram(
-      "thanos_compact_garbage_collection_duration_seconds",
-      "Time it took to perform garbage collection iteration.",
-      {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});
+  collection_seconds =
+      registry->AddHistogram("thanos_compact_garbage_collection_duration_seconds",
+                             "Time it took to perform garbage collection iteration.",
+                             {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});
   collected_blocks = counter("garbage_collected_blocks_total",
                              "Total number of blocks marked for deletion by compactor.");
   marked = registry->AddCounterFamily("thanos_compact_blocks_marked_total",
                                       "Total number of blocks marked in compactor.");
   using bucketblocks::MarkKind;
-  for (const auto& [kind, reason] : {std::pair{MarkKind::kDeletion, std::string_view()},
-                                     {MarkKind::kNoCompact, bucketblocks::kIndexSizeReason},
-                                     {MarkKind::kNoCompact, bucketblocks::kOutOfOrderChunksReason},
-                                     {MarkKind::kNoCompact,
-                                      bucketblocks::kVerticalDownsampledReason}}) {
+  for (const auto& [kind, reason] :
+       {std::pair{MarkKind::kDeletion, std::string_view()},
+        {MarkKind::kNoCompact, bucketblocks::kIndexSizeReason},
+        {MarkKind::kNoCompact, bucketblocks::kOutOfOrderChunksReason},
+        {MarkKind::kNoCompact, bucketblocks::kVerticalDownsampledReason}}) {
     CountMarks(kind, reason, 0);
   }
   cleaned = counter("blocks_cleaned_total", "Total number of blocks deleted in compactor.");
@@ -67,12 +67,11 @@ CompactionMetrics::CompactionMetrics(metrics::Registry* registry) {
                               "Total number of started deletions of blocks that are assumed "
                               "aborted and only partially uploaded.");
   todo_compactions = gauge("todo_compactions", "Number of compactions to be done.");
-  todo_compaction_blocks = gauge("todo_compaction_blocks",
-                                 "Number of blocks planned to be compacted.");
-  todo_downsample_blocks = gauge("todo_downsample_blocks",
-                                 "Number of blocks to be downsampled.");
-  todo_deletion_blocks = gauge("todo_deletion_blocks",
-                               "Number of blocks that have crossed their retention period.");
+  todo_compaction_blocks =
+      gauge("todo_compaction_blocks", "Number of blocks planned to be compacted.");
+  todo_downsample_blocks = gauge("todo_downsample_blocks", "Number of blocks to be downsampled.");
+  todo_deletion_blocks =
+      gauge("todo_deletion_blocks", "Number of blocks that have crossed their retention period.");
   held_back = registry->AddGaugeFamily(
       "thanos_compact_retention_held_back_blocks",
       "Blocks past their retention that are kept, since the downsampled data that should have "
@@ -84,22 +83,22 @@ CompactionMetrics::CompactionMetrics(metrics::Registry* registry) {
                             "right in results.");
   downsamplings = registry->AddCounterFamily("thanos_compact_downsample_total",
                                              "Total number of downsampling attempts.");
-  downsampling_failures =
-      registry->AddCounterFamily("thanos_compact_downsample_failures_total",
-                                 "Total number of failed downsampling attempts.");
+  downsampling_failures = registry->AddCounterFamily(
+      "thanos_compact_downsample_failures_total", "Total number of failed downsampling attempts.");
   for (const int64_t resolution : {kResolutionsMs[0], kResolutionsMs[1]}) {
     downsamplings.With(Resolution(resolution)).Add(0);
     downsampling_failures.With(Resolution(resolution)).Add(0);
   }
-  downsampling_seconds = registry->AddHistogramFamily(
-      "thanos_compact_downsample_duration_seconds", "Duration of downsample runs",
-      {60, 300, 900, 1800, 3600, 7200, 14400});
+  downsampling_seconds = registry->AddHistogramFamily("thanos_compact_downsample_duration_seconds",
+                                                      "Duration of downsample runs",
+                                                      {60, 300, 900, 1800, 3600, 7200, 14400});
 }
 
 void CompactionMetrics::CountMarks(bucketblocks::MarkKind kind, std::string_view reason,
                                    int count) const {
   marked
-      .With({{"marker", std::string(bucketblocks::MarkFile(kind))}, {"reason", std::string(reason)}})
+      .With(
+          {{"marker", std::string(bucketblocks::MarkFile(kind))}, {"reason", std::string(reason)}})
       .Add(count);
 }
 

@@ -88,8 +88,8 @@ Status SeriesMerger::MergeAll(const CallContext& context, std::span<BlockInput* 
   for (const MergeChunk& chunk : merged) {
     THANOS_ASSIGN_OR_RETURN(const uint32_t samples, CountSamples(chunk.encoding, BytesOf(chunk)));
     writer_->CountSamples(chunk.encoding, samples);
-    THANOS_RETURN_IF_ERROR(writer_->chunks().AddChunk(
-        {chunk.min_ms, chunk.max_ms, chunk.encoding, BytesOf(chunk)}));
+    THANOS_RETURN_IF_ERROR(
+        writer_->chunks().AddChunk({chunk.min_ms, chunk.max_ms, chunk.encoding, BytesOf(chunk)}));
   }
   return OkStatus();
 }
@@ -129,10 +129,10 @@ Status SeriesMerger::ApplyDeletions(BlockInput& input, MergeChunk* chunk) {
   if (chunk->encoding == ChunkEncoding::kAggregate) {
     return FailedPreconditionError("a deletion touches a downsampled chunk");
   }
-  THANOS_ASSIGN_OR_RETURN(
-      chunk::FilteredChunk kept,
-      chunk::FilterSamples(chunk->encoding, BytesOf(*chunk),
-                           [&](int64_t t) { return !CoversRange(deleted, t, t); }));
+  THANOS_ASSIGN_OR_RETURN(chunk::FilteredChunk kept,
+                          chunk::FilterSamples(chunk->encoding, BytesOf(*chunk), [&](int64_t t) {
+                            return !CoversRange(deleted, t, t);
+                          }));
   if (kept.samples == 0) {
     ++counts_.chunks_dropped;
     chunk->data.clear();
@@ -185,11 +185,10 @@ Status SeriesMerger::CheckIdentical(std::span<BlockInput* const> inputs,
         const auto twin = std::find_if(lists[j].begin(), lists[j].end(),
                                        [&](const auto& one) { return SameChunk(one, chunk); });
         if (twin != lists[j].end()) continue;
-        return FailedPreconditionError("blocks " + inputs[i]->meta().ulid.ToString() + " and " +
-                                       other.ulid.ToString() +
-                                       " overlap and have different samples between " +
-                                       std::to_string(chunk.min_ms) + " and " +
-                                       std::to_string(chunk.max_ms));
+        return FailedPreconditionError(
+            "blocks " + inputs[i]->meta().ulid.ToString() + " and " + other.ulid.ToString() +
+            " overlap and have different samples between " + std::to_string(chunk.min_ms) +
+            " and " + std::to_string(chunk.max_ms));
       }
     }
   }

@@ -39,14 +39,13 @@ Result<AggregateDownsampler::Chunk> AggregateDownsampler::Open(const InputChunk&
   THANOS_ASSIGN_OR_RETURN(chunk.parts, chunk::SplitAggregates(input.data));
   if (chunk.parts[kCount].present()) {
     THANOS_ASSIGN_OR_RETURN(
-        chunk.samples,
-        chunk::SampleCount(chunk.parts[kCount].encoding, chunk.parts[kCount].data));
+        chunk.samples, chunk::SampleCount(chunk.parts[kCount].encoding, chunk.parts[kCount].data));
   }
   chunk.histogram = IsHistogram(chunk.parts[kCounter].encoding);
   if (!chunk.histogram) return chunk;
   chunk::Columns counter;
-  THANOS_RETURN_IF_ERROR(chunk::DecodeChunk(chunk.parts[kCounter].encoding,
-                                            chunk.parts[kCounter].data, &counter));
+  THANOS_RETURN_IF_ERROR(
+      chunk::DecodeChunk(chunk.parts[kCounter].encoding, chunk.parts[kCounter].data, &counter));
   if (counter.histograms.empty() || !chunk.parts[kSum].present()) {
     return DataLossError("a counter or a sum of histograms is missing");
   }
@@ -110,8 +109,9 @@ Status AggregateDownsampler::FloatPart(std::span<const Chunk> chunks, size_t par
   AggregateFloats(columns_.t.data(), columns_.v.data(), columns_.t.size(), to_ms_, &windows_);
   Cover(windows_.t);
   // Counts add up as sums do.
-  const std::vector<double>& values =
-      part == kMin ? windows_.min : part == kMax ? windows_.max : windows_.sum;
+  const std::vector<double>& values = part == kMin   ? windows_.min
+                                      : part == kMax ? windows_.max
+                                                     : windows_.sum;
   return sink_->SetFloats(chunk::kAggregateOrder[part], windows_.t.data(), values.data(),
                           windows_.size());
 }
@@ -180,9 +180,9 @@ Status AggregateDownsampler::HistogramPart(std::span<const Chunk> chunks, size_t
   }
   const HistogramBatch batch{std::span(columns_.histogram_t).first(kept),
                              std::span(columns_.histograms).first(kept)};
-  AggregateHistograms(
-      batch, to_ms_, part == kSum ? HistogramParts::kSumOnly : HistogramParts::kCounterOnly,
-      &histogram_windows_);
+  AggregateHistograms(batch, to_ms_,
+                      part == kSum ? HistogramParts::kSumOnly : HistogramParts::kCounterOnly,
+                      &histogram_windows_);
   return OkStatus();
 }
 

@@ -14,8 +14,8 @@ Status ChunkStream::Load(const CallContext& context, uint64_t offset, uint64_t b
   THANOS_RETURN_IF_ERROR(context.Check());
   const uint64_t size = segment_->size();
   if (offset >= size) {
-    return DataLossError(segment_->name() + ": a chunk lies at " + std::to_string(offset) +
-                         " of " + std::to_string(size) + " bytes");
+    return DataLossError(segment_->name() + ": a chunk lies at " + std::to_string(offset) + " of " +
+                         std::to_string(size) + " bytes");
   }
   THANOS_ASSIGN_OR_RETURN(piece_, segment_->Read(context, offset, std::min(bytes, size - offset)));
   piece_begin_ = offset;
@@ -23,8 +23,7 @@ Status ChunkStream::Load(const CallContext& context, uint64_t offset, uint64_t b
 }
 
 Result<block::StoredChunk> ChunkStream::Read(const CallContext& context,
-                                             const block::ChunkMeta& meta,
-                                             base::PinnedBytes* pin) {
+                                             const block::ChunkMeta& meta, base::PinnedBytes* pin) {
   if (!segment_ || meta.segment() != segment_index_) {
     THANOS_ASSIGN_OR_RETURN(segment_, block_.Segment(context, meta.segment()));
     segment_index_ = meta.segment();
@@ -37,7 +36,9 @@ Result<block::StoredChunk> ChunkStream::Read(const CallContext& context,
   if (!inside) {
     THANOS_RETURN_IF_ERROR(Load(context, offset, sequential ? kSequentialBytes : kRandomBytes));
   }
-  const auto read = [&] { return block::ReadStoredChunk(piece_.bytes().subspan(offset - piece_begin_)); };
+  const auto read = [&] {
+    return block::ReadStoredChunk(piece_.bytes().subspan(offset - piece_begin_));
+  };
   // A chunk's head may be cut off at the end of the piece: what is there then is not malformed.
   constexpr uint64_t kHeadBytes = 5;
   const uint64_t rest = piece_begin_ + piece_.size() - offset;

@@ -127,10 +127,9 @@ Result<block::BlockMeta> Downsample(const CallContext& context, const block::Blo
                                     base::Ulid id, const DownsampleOptions& options) {
   THANOS_ASSIGN_OR_RETURN(const int64_t next, NextResolution(source.meta().thanos.resolution_ms));
   if (resolution_ms != next || next == 0) {
-    return InvalidArgumentError(
-        "block " + source.id() + " of resolution " +
-        std::to_string(source.meta().thanos.resolution_ms) + " cannot be downsampled to " +
-        std::to_string(resolution_ms));
+    return InvalidArgumentError("block " + source.id() + " of resolution " +
+                                std::to_string(source.meta().thanos.resolution_ms) +
+                                " cannot be downsampled to " + std::to_string(resolution_ms));
   }
   THANOS_ASSIGN_OR_RETURN(
       const auto writer,

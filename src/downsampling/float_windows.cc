@@ -76,8 +76,7 @@ size_t DropStaleFloats(size_t begin, std::vector<int64_t>* t, std::vector<double
   bool clean = true;
   int64_t last = 0;
   for (size_t i = begin; i < size; ++i) {
-    clean &= times[i] >= last &&
-             std::bit_cast<uint64_t>(values[i]) != model::kStaleNanBits;
+    clean &= times[i] >= last && std::bit_cast<uint64_t>(values[i]) != model::kStaleNanBits;
     last = times[i];
   }
   if (clean) return size;

@@ -29,7 +29,8 @@ void AggregateFloats(const int64_t* t, const double* v, size_t n, int64_t resolu
                      FloatWindows* out);
 
 /// Number of chunks that a series of `count` samples in [min_ms, max_ms] becomes.
-int64_t TargetChunks(int64_t min_ms, int64_t max_ms, int64_t from_ms, int64_t to_ms, uint64_t count);
+int64_t TargetChunks(int64_t min_ms, int64_t max_ms, int64_t from_ms, int64_t to_ms,
+                     uint64_t count);
 
 /// Takes out, from `begin` on, what is stale and what steps back behind the sample before (or
 /// before 0). Returns the new size.

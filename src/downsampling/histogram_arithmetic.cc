@@ -71,8 +71,7 @@ class SideWriter {
 // Buckets of `b` that lie wholly inside the zero bucket of the sum are in there already.
 void SkipZeroed(int32_t schema, double threshold, BucketWalk* b) {
   if (schema == model::kCustomBucketsSchema) return;
-  while (!b->done() &&
-         ExponentialBound(static_cast<int32_t>(b->index()), schema) <= threshold) {
+  while (!b->done() && ExponentialBound(static_cast<int32_t>(b->index()), schema) <= threshold) {
     b->Next();
   }
 }
@@ -144,10 +143,10 @@ ZeroBucket WidenedZero(const FloatHistogram& h, double threshold) {
   if (threshold == h.zero_threshold) return {h.zero_count, threshold};
   for (;;) {
     ZeroBucket zero{h.zero_count, threshold};
-    zero.threshold = SumBelow(h.positive_spans, h.positive_buckets, h.schema, zero.threshold,
-                              &zero.count);
-    threshold = SumBelow(h.negative_spans, h.negative_buckets, h.schema, zero.threshold,
-                         &zero.count);
+    zero.threshold =
+        SumBelow(h.positive_spans, h.positive_buckets, h.schema, zero.threshold, &zero.count);
+    threshold =
+        SumBelow(h.negative_spans, h.negative_buckets, h.schema, zero.threshold, &zero.count);
     if (threshold == zero.threshold) return zero;
     // A negative bucket moved it: the positive ones are looked at again.
   }

@@ -114,8 +114,7 @@ void HistogramWindows::Clear() {
 void AggregateHistograms(const HistogramBatch& batch, int64_t resolution_ms, HistogramParts parts,
                          HistogramWindows* out) {
   HistogramTotals totals(LowestSchema(batch.h));
-  const bool gauge =
-      parts == HistogramParts::kAll && batch.h[0].hint == CounterResetHint::kGauge;
+  const bool gauge = parts == HistogramParts::kAll && batch.h[0].hint == CounterResetHint::kGauge;
   size_t i = 0;
   while (i < batch.t.size()) {
     const int64_t end_ms = std::min(WindowEnd(batch.t[i], resolution_ms), batch.t.back());

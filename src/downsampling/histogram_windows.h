@@ -45,7 +45,7 @@ void AggregateHistograms(const HistogramBatch& batch, int64_t resolution_ms, His
 /// The parts of one aggregate chunk.
 struct HistogramChunkParts {
   int64_t min_ms = 0, max_ms = 0;
-  std::string sum, counter;          // Float histogram chunks.
+  std::string sum, counter;               // Float histogram chunks.
   size_t count_begin = 0, count_end = 0;  // Of the windows' counts.
 };
 

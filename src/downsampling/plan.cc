@@ -32,8 +32,7 @@ DownsampleCoverage::DownsampleCoverage(const bucketblocks::MetaMap& metas,
     : marked_(marked) {
   for (const auto& [ulid, meta] : metas) {
     if (marked_.contains(ulid) || meta->thanos.resolution_ms == 0) continue;
-    auto& sources =
-        meta->thanos.resolution_ms == kResolution5mMs ? sources_5m_ : sources_1h_;
+    auto& sources = meta->thanos.resolution_ms == kResolution5mMs ? sources_5m_ : sources_1h_;
     sources.insert(meta->compaction.sources.begin(), meta->compaction.sources.end());
   }
 }

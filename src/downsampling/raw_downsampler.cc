@@ -68,8 +68,7 @@ Status RawDownsampler::Decode(const InputChunk& chunk, std::span<const block::In
 bool RawDownsampler::BeginsRun(ChunkEncoding encoding) const {
   const bool floats = encoding == ChunkEncoding::kXor || encoding == ChunkEncoding::kXor2;
   if (floats || run_.histograms.empty()) return floats ? run_.t.empty() : !run_.t.empty();
-  return !next_.histograms.empty() &&
-         !SameKind(run_.histograms.back(), next_.histograms.front());
+  return !next_.histograms.empty() && !SameKind(run_.histograms.back(), next_.histograms.front());
 }
 
 Status RawDownsampler::Add(const InputChunk& chunk, std::span<const block::Interval> deleted) {
@@ -84,8 +83,7 @@ Status RawDownsampler::Add(const InputChunk& chunk, std::span<const block::Inter
   run_.v.insert(run_.v.end(), next_.v.begin(), next_.v.end());
   run_.histogram_t.insert(run_.histogram_t.end(), next_.histogram_t.begin(),
                           next_.histogram_t.end());
-  std::move(next_.histograms.begin(), next_.histograms.end(),
-            std::back_inserter(run_.histograms));
+  std::move(next_.histograms.begin(), next_.histograms.end(), std::back_inserter(run_.histograms));
   return OkStatus();
 }
 
@@ -170,8 +168,7 @@ Status RawDownsampler::HistogramBatchOf(size_t begin, size_t end) {
 }
 
 size_t RawDownsampler::held_bytes() const {
-  return run_.held_bytes() + next_.held_bytes() + 16 * batch_t_.capacity() +
-         windows_.held_bytes();
+  return run_.held_bytes() + next_.held_bytes() + 16 * batch_t_.capacity() + windows_.held_bytes();
 }
 
 }  // namespace thanos::downsampling

@@ -20,8 +20,8 @@ TEST(MetaTest, ReadsAndWritesTheVectorsAsThanosDoes) {
     if (row["expect"] == "error") {
       // Text without any version has version 0, which is as unknown as 2.
       const std::string kind = row["kind"];
-      const bool version = kind.find("version") != std::string::npos || kind == "null" ||
-                           kind == "empty_object";
+      const bool version =
+          kind.find("version") != std::string::npos || kind == "null" || kind == "empty_object";
       EXPECT_THAT(meta, StatusIs(version ? StatusCode::kFailedPrecondition : StatusCode::kDataLoss))
           << row["id"] << kind;
       continue;

@@ -82,8 +82,7 @@ TEST_F(DownsampleTest, ADamagedChunkLeavesNothingBehind) {
     file.seekp(20);
     file.put('\x55');
   }
-  const auto made =
-      Downsample(context_, *Open(id), kResolution5mMs, directory_.path(), made_);
+  const auto made = Downsample(context_, *Open(id), kResolution5mMs, directory_.path(), made_);
   EXPECT_THAT(made, StatusIs(StatusCode::kDataLoss));
   EXPECT_NE(made.status().message().find("{__name__=\"m\"}"), std::string::npos)
       << made.status().message();

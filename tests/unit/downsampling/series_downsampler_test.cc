@@ -50,8 +50,8 @@ std::vector<Owned> Downsampled(const std::vector<Owned>& chunks, int64_t from_ms
   EXPECT_TRUE(status.ok()) << status.ToString();
   std::vector<Owned> made;
   for (const block::NewChunk& chunk : downsampler.chunks()) {
-    made.push_back({chunk.min_ms, chunk.max_ms, chunk.encoding,
-                    std::string(codec::AsText(chunk.data))});
+    made.push_back(
+        {chunk.min_ms, chunk.max_ms, chunk.encoding, std::string(codec::AsText(chunk.data))});
   }
   return made;
 }
@@ -159,9 +159,8 @@ TEST(SeriesDownsamplerTest, MakesTheBytesOfTheReference) {
 
 // formats/thanos-block §6.
 TEST(SeriesDownsamplerTest, AggregatesWindowByWindow) {
-  const auto made = Downsampled({FloatChunk({{0, 10}, {60000, 20}, {120000, 5}, {310000, 15},
-                                     {650000, 30}})},
-                        0, k5m);
+  const auto made = Downsampled(
+      {FloatChunk({{0, 10}, {60000, 20}, {120000, 5}, {310000, 15}, {650000, 30}})}, 0, k5m);
   ASSERT_EQ(made.size(), 1u);
   EXPECT_EQ(made[0].min_ms, 299999);
   EXPECT_EQ(made[0].max_ms, 650000);
@@ -237,9 +236,10 @@ model::FloatHistogram CustomHistogram(double count, std::vector<double> bounds) 
 }
 
 TEST(SeriesDownsamplerTest, AWidenedZeroBucketBeginsAnotherChunk) {
-  const auto made = Downsampled({HistogramChunk({{0, Histogram(1, 0.5)}, {1000, Histogram(2, 0.5)}}),
-                                 HistogramChunk({{300'000, Histogram(3, 1)}})},
-                                0, k5m);
+  const auto made =
+      Downsampled({HistogramChunk({{0, Histogram(1, 0.5)}, {1000, Histogram(2, 0.5)}}),
+                   HistogramChunk({{300'000, Histogram(3, 1)}})},
+                  0, k5m);
   ASSERT_EQ(made.size(), 2u);
   EXPECT_EQ(Times(made[0], Aggr::kSum), (std::vector<int64_t>{299'999}));
   EXPECT_EQ(Times(made[1], Aggr::kSum), (std::vector<int64_t>{300'000}));
