@@ -1,4 +1,5 @@
 // thanos <command> [flags]: parses, starts one role, waits for a signal or the role's end.
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -29,6 +30,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeSidecarCommand());
   commands.push_back(MakeStoreCommand());
   commands.push_back(MakeQueryCommand());
+  AddToolsCommands(&commands);
   return commands;
 }
 
@@ -37,46 +39,61 @@ std::string VersionText() {
          ")\n  platform:         linux/" + kArchitecture + "\n";
 }
 
-std::string UsageText(const std::vector<std::unique_ptr<Command>>& commands) {
-  std::string text =
-      "usage: thanos <command> [<flags>]\n\n"
-      "A block storage based long-term storage for Prometheus.\n\n"
-      "Flags:\n  --help      Show help; after a command, of that command.\n"
-      "  --version   Show the version.\n\nCommands:\n";
+// Those whose names begin with `words`, "tools bucket" or nothing.
+std::string UsageText(const std::vector<std::unique_ptr<Command>>& commands,
+                      const std::string& words) {
+  std::string text = "usage: thanos " + (words.empty() ? "" : words + " ") +
+                     "<command> [<flags>]\n\n"
+                     "A block storage based long-term storage for Prometheus.\n\n"
+                     "Flags:\n  --help      Show help; after a command, of that command.\n"
+                     "  --version   Show the version.\n\nCommands:\n";
+  size_t width = 0;
+  for (const auto& command : commands) width = std::max(width, command->name().size());
   for (const auto& command : commands) {
-    text += "  " + command->name() + std::string(10 - command->name().size(), ' ') +
+    if (!words.empty() && !command->name().starts_with(words + " ")) continue;
+    text += "  " + command->name() + std::string(width + 2 - command->name().size(), ' ') +
             command->summary() + "\n";
   }
   return text;
 }
 
-// The command is the first argument that is one, flags may stand before it. It is taken out.
+// The command is the first arguments that name one, "store" or "tools bucket ls"; flags may stand
+// before and between. Its words are taken out. Without one, `words` are those that lead to some.
 Command* TakeCommand(const std::vector<std::unique_ptr<Command>>& commands,
-                     std::vector<std::string>* arguments, std::string* unknown) {
-  const std::vector<std::string> with_value = {"--log.level",      "--log.format",
-                                               "--debug.name",     "--auto-gomemlimit.ratio",
-                                               "--tracing.config", "--tracing.config-file"};
-  for (size_t i = 0; i < arguments->size(); ++i) {
-    const std::string& argument = (*arguments)[i];
+                     std::vector<std::string>* arguments, std::string* words,
+                     std::string* unknown) {
+  const std::vector<std::string> with_value = {
+      "--log.level",      "--log.format",          "--debug.name",      "--auto-gomemlimit.ratio",
+      "--tracing.config", "--tracing.config-file", "--objstore.config", "--objstore.config-file"};
+  for (size_t i = 0; i < arguments->size();) {
+    const std::string argument = (*arguments)[i];
     if (argument.starts_with('-') || argument.starts_with('@')) {
-      for (const std::string& flag : with_value) {
-        if (argument == flag) ++i;
-      }
+      const bool takes_next =
+          std::find(with_value.begin(), with_value.end(), argument) != with_value.end();
+      i += takes_next ? 2 : 1;
       continue;
     }
+    const std::string name = words->empty() ? argument : *words + " " + argument;
+    bool leads_on = false;
     for (const auto& command : commands) {
-      if (command->name() != argument) continue;
+      leads_on |= command->name().starts_with(name + " ");
+      if (command->name() != name) continue;
       arguments->erase(arguments->begin() + static_cast<ptrdiff_t>(i));
       return command.get();
     }
-    *unknown = argument;
-    return nullptr;
+    if (!leads_on) {
+      *unknown = argument;
+      return nullptr;
+    }
+    *words = name;
+    arguments->erase(arguments->begin() + static_cast<ptrdiff_t>(i));
   }
   return nullptr;
 }
 
 // A flag in front of the command may be the mistake, and is named then.
-std::string WhyNoCommand(const std::vector<std::string>& arguments, const std::string& unknown) {
+std::string WhyNoCommand(const std::vector<std::string>& arguments, const std::string& words,
+                         const std::string& unknown) {
   config::FlagSet flags("", "");
   GlobalFlags global;
   AddGlobalFlags(&flags, &global);
@@ -85,7 +102,8 @@ std::string WhyNoCommand(const std::vector<std::string>& arguments, const std::s
   if (const Status status = flags.Parse(only_flags); !status.ok()) {
     return std::string(status.message());
   }
-  return unknown.empty() ? "must select a command" : "expected command but got \"" + unknown + "\"";
+  if (!unknown.empty()) return "expected command but got \"" + unknown + "\"";
+  return words.empty() ? "must select a command" : "must select a subcommand of '" + words + "'";
 }
 
 // Wakes the main thread with a status; the first one counts.
@@ -202,8 +220,8 @@ void KeepFreedMemory() {
 int Main(std::vector<std::string> arguments) {
   KeepFreedMemory();
   const auto commands = AllCommands();
-  std::string unknown;
-  Command* command = TakeCommand(commands, &arguments, &unknown);
+  std::string words, unknown;
+  Command* command = TakeCommand(commands, &arguments, &words, &unknown);
   if (command == nullptr) {
     for (const std::string& argument : arguments) {
       if (argument == "--version") {
@@ -212,12 +230,12 @@ int Main(std::vector<std::string> arguments) {
       }
       if (argument == "--help" || argument == "-h" || argument == "--help-long" ||
           argument == "--help-man") {
-        std::fputs(UsageText(commands).c_str(), stdout);
+        std::fputs(UsageText(commands, words).c_str(), stdout);
         return EXIT_SUCCESS;
       }
     }
-    std::fputs(UsageText(commands).c_str(), stderr);
-    std::fprintf(stderr, "thanos: error: %s\n", WhyNoCommand(arguments, unknown).c_str());
+    std::fputs(UsageText(commands, words).c_str(), stderr);
+    std::fprintf(stderr, "thanos: error: %s\n", WhyNoCommand(arguments, words, unknown).c_str());
     return kExitUsage;
   }
   config::FlagSet flags(command->name(), command->summary());

@@ -49,5 +49,7 @@ class Command {
 std::unique_ptr<Command> MakeQueryCommand();
 std::unique_ptr<Command> MakeStoreCommand();
 std::unique_ptr<Command> MakeSidecarCommand();
+/// "tools rules-check", "tools bucket ls", …
+void AddToolsCommands(std::vector<std::unique_ptr<Command>>* commands);
 
 }  // namespace thanos::cmd

@@ -19,6 +19,7 @@ namespace {
 struct Flag {
   std::string name;
   std::vector<std::string> aliases;
+  char letter = 0;
   std::string help;
   std::string value_name;
   std::string fallback;  // As text, for help and status/flags.
@@ -159,6 +160,34 @@ struct FlagSet::Impl {
     return status.ok() ? status : WithFlag(flag->name, status);
   }
 
+  // -o wide, -owide and -r become --output=wide and --repair.
+  std::vector<std::string> WithoutLetters(const std::vector<std::string>& arguments) {
+    std::vector<std::string> out;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      const std::string& argument = arguments[i];
+      const Flag* flag = nullptr;
+      if (argument.size() >= 2 && argument[0] == '-' && argument[1] != '-') {
+        for (const Flag& candidate : flags) {
+          if (candidate.letter == argument[1]) flag = &candidate;
+        }
+      }
+      if (flag != nullptr && !flag->is_bool) {
+        std::string value = argument.substr(2);
+        if (value.empty() && i + 1 < arguments.size()) value = arguments[++i];
+        out.push_back("--" + flag->name + "=" + value);
+        continue;
+      }
+      out.push_back(flag != nullptr && argument.size() == 2 ? "--" + flag->name : argument);
+      // A value that begins with '-' is a value.
+      const bool named = argument.starts_with("--") && argument.find('=') == std::string::npos;
+      const Flag* long_flag = named ? Find(std::string_view(argument).substr(2)) : nullptr;
+      if (long_flag != nullptr && !long_flag->is_bool && i + 1 < arguments.size()) {
+        out.push_back(arguments[++i]);
+      }
+    }
+    return out;
+  }
+
   Status ResolveContents() {
     for (auto& pair : contents) {
       if (!pair->content.empty() && !pair->path.empty()) {
@@ -212,6 +241,11 @@ FlagSet& FlagSet::Required() {
 
 FlagSet& FlagSet::Alias(std::string name) {
   impl_->flags.back().aliases.push_back(std::move(name));
+  return *this;
+}
+
+FlagSet& FlagSet::Short(char letter) {
+  impl_->flags.back().letter = letter;
   return *this;
 }
 
@@ -378,6 +412,52 @@ FlagSet& FlagSet::Enum(std::string name, std::string help, std::vector<std::stri
   return *this;
 }
 
+namespace {
+
+std::string Joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
+  return all;
+}
+
+}  // namespace
+
+FlagSet& FlagSet::Enums(std::string name, std::string help, std::vector<std::string> choices,
+                        std::vector<std::string> fallback, std::vector<std::string>* target) {
+  *target = fallback;
+  auto one = std::make_shared<std::string>();
+  Enum(std::move(name), std::move(help), std::move(choices), Joined(fallback), one.get());
+  Flag& flag = impl_->flags.back();
+  flag.repeatable = true;
+  auto given = std::make_shared<std::vector<std::string>>();
+  flag.apply = [apply = flag.apply, one, given, target](const std::string& text) {
+    const Status status = apply(text);
+    if (!status.ok()) return status;
+    given->push_back(*one);
+    *target = *given;
+    return OkStatus();
+  };
+  return *this;
+}
+
+FlagSet& FlagSet::GoDurations(std::string name, std::string help, std::vector<std::string> fallback,
+                              std::vector<int64_t>* target_ns) {
+  Flag& flag = impl_->Add(std::move(name), std::move(help));
+  flag.repeatable = true;
+  flag.fallback = Joined(fallback);
+  flag.value_name = "DURATION ...";
+  auto given = std::make_shared<std::vector<int64_t>>();
+  flag.apply = [given, target_ns](const std::string& text) -> Status {
+    THANOS_ASSIGN_OR_RETURN(const int64_t ns, base::ParseGoDuration(text));
+    given->push_back(ns);
+    *target_ns = *given;
+    return OkStatus();
+  };
+  for (const std::string& text : fallback) THANOS_CHECK(flag.apply(text).ok());
+  given->clear();
+  return *this;
+}
+
 FlagSet& FlagSet::Time(std::string name, std::string help, std::string_view fallback,
                        TimeOrDuration* target) {
   SetParser(&impl_->Add(std::move(name), std::move(help)), std::string(fallback), "TIME", target,
@@ -441,6 +521,7 @@ Status FlagSet::Parse(const std::vector<std::string>& arguments) {
       argument = "--help";
     }
   }
+  expanded = impl_->WithoutLetters(expanded);
   po::options_description options;
   for (const Flag& flag : impl_->flags) {
     const auto add = [&](const std::string& name) {
@@ -522,7 +603,9 @@ void AppendWrapped(const std::string& text, size_t indent, std::string* out) {
 }
 
 void AppendFlagHelp(const Flag& flag, std::string* out) {
-  std::string head = flag.is_bool ? "  --[no-]" + flag.name : "  --" + flag.name;
+  std::string head = "  ";
+  if (flag.letter != 0) head += std::string("-") + flag.letter + ", ";
+  head += (flag.is_bool ? "--[no-]" : "--") + flag.name;
   if (!flag.is_bool) head += "=" + (flag.fallback.empty() ? flag.value_name : flag.fallback);
   *out += head + "\n" + std::string(8, ' ');
   std::string text = flag.help;

@@ -40,6 +40,8 @@ class FlagSet {
   FlagSet& Required();
   /// Another name for the flag defined last.
   FlagSet& Alias(std::string name);
+  /// A letter for the flag defined last: -o wide, -owide.
+  FlagSet& Short(char letter);
 
   // Targets get the default at once and the value in Parse; they must outlive the set.
   FlagSet& String(std::string name, std::string help, std::string fallback, std::string* target);
@@ -58,6 +60,11 @@ class FlagSet {
   FlagSet& Bytes(std::string name, std::string help, std::string_view fallback, uint64_t* target);
   FlagSet& Enum(std::string name, std::string help, std::vector<std::string> choices,
                 std::string fallback, std::string* target);
+  /// Repeatable; what is given replaces the fallback.
+  FlagSet& Enums(std::string name, std::string help, std::vector<std::string> choices,
+                 std::vector<std::string> fallback, std::vector<std::string>* target);
+  FlagSet& GoDurations(std::string name, std::string help, std::vector<std::string> fallback,
+                       std::vector<int64_t>* target_ns);
   FlagSet& Time(std::string name, std::string help, std::string_view fallback,
                 TimeOrDuration* target);
   /// Two flags, NAME (the content) and NAME-file (a path): both set is an error, a missing file

@@ -1,0 +1,92 @@
+#include "cmd/tool_command.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <thread>
+
+#include "base/executor.h"
+#include "objstore/factory.h"
+
+namespace thanos::cmd {
+namespace {
+
+constexpr size_t kMetaThreads = 32;
+
+class ToolRole : public Role {
+ public:
+  ToolRole(const Process& process, std::function<Status(const CallContext&)> run)
+      : process_(process), run_(std::move(run)) {}
+
+  Status Start() override {
+    thread_ = std::thread([this] { process_.end(run_(context_)); });
+    return OkStatus();
+  }
+  void Stop() override {
+    context_.Cancel();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  const Process& process_;
+  const std::function<Status(const CallContext&)> run_;
+  const CallContext context_ = CallContext().WithCancel();
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Role>> ToolCommand::MakeRole(const Process& process) {
+  THANOS_RETURN_IF_ERROR(Check());
+  return std::unique_ptr<Role>(std::make_unique<ToolRole>(
+      process, [this, &process](const CallContext& context) { return Run(context, process); }));
+}
+
+void AddBucketFlags(config::FlagSet* flags, BucketFlags* values) {
+  flags->PathOrContent("objstore.config", "The object store configuration in YAML.", true, true,
+                       &values->config, &values->source);
+}
+
+Result<std::unique_ptr<Bucket>> OpenBucket(const BucketFlags& values, const Process& process) {
+  auto bucket = objstore::MakeBucket(values.config, process.registry);
+  if (!bucket.ok()) return bucket.status().WithContext(values.source);
+  return bucket;
+}
+
+void AddSelectorFlag(config::FlagSet* flags, std::string* text) {
+  flags->PathOrContent("selector.relabel-config",
+                       "Relabelling rules in YAML that choose blocks, by their external labels "
+                       "and __block_id: keep, drop and hashmod.",
+                       false, true, text);
+}
+
+Result<bucketblocks::FetchResult> FetchView(const CallContext& context, Bucket& bucket,
+                                            bucketblocks::FetchOptions options,
+                                            const std::string& selector, const Process& process) {
+  auto rules = relabel::Rules::Parse(selector, relabel::SelectorOptions());
+  if (!rules.ok()) return rules.status().WithContext("selector.relabel-config");
+  options.selector = std::move(*rules);
+  options.for_writing = true;
+  options.metric_prefix = "thanos_bucket_";
+  base::Executor io("meta", kMetaThreads);
+  bucketblocks::MetaFetcher fetcher(&bucket, std::move(options), &io, process.logger,
+                                    process.registry);
+  auto view = fetcher.Fetch(context);
+  if (view.ok() && !view->incomplete.ok()) return view->incomplete;
+  return view;
+}
+
+Status PrintOut(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    return ErrnoError(errno, "write to standard output");
+  }
+  return OkStatus();
+}
+
+void AddToolsCommands(std::vector<std::unique_ptr<Command>>* commands) {
+  for (const auto& make : {MakeBucketLsCommand, MakeBucketInspectCommand, MakeBucketMarkCommand,
+                           MakeBucketUploadCommand}) {
+    commands->push_back(make());
+  }
+}
+
+}  // namespace thanos::cmd
