@@ -42,13 +42,33 @@ std::string Json(const std::string& label, const BlocksView& view) {
 
 }  // namespace
 
-void AddBlocksApi(ApiRoutes* routes, std::string label, std::function<BlocksView()> loaded) {
+void AddBlocksApi(ApiRoutes* routes, std::string label, std::function<BlocksView()> loaded,
+                  std::function<BlocksView()> global) {
   routes->Handle({"GET"}, "/blocks", "blocks",
-                 [label = std::move(label), loaded = std::move(loaded)](
-                     const CallContext&, const net::HttpRequest& request) {
-                   const bool wanted = request.query.Get("view") == "loaded";
-                   return Success(Json(label, wanted ? loaded() : BlocksView()), {});
+                 [label = std::move(label), loaded = std::move(loaded),
+                  global = std::move(global)](const CallContext&, const net::HttpRequest& request) {
+                   if (request.query.Get("view") == "loaded") {
+                     return Success(Json(label, loaded()), {});
+                   }
+                   return Success(Json(label, global ? global() : BlocksView()), {});
                  });
+}
+
+void AddBlockMarkApi(ApiRoutes* routes,
+                     std::function<Status(const CallContext&, const BlockMarkForm&)> mark) {
+  routes->HandleMutating(
+      {"POST"}, "/blocks/mark", "blocks_mark",
+      [mark = std::move(mark)](const CallContext& context, const net::HttpRequest& request) {
+        if (!request.form_error.ok()) {
+          return Failure(promapi::ErrorKind::kBadData, request.form_error.message());
+        }
+        const BlockMarkForm form{std::string(request.form.Get("id")),
+                                 std::string(request.form.Get("action")),
+                                 std::string(request.form.Get("detail"))};
+        const Status status = mark(context, form);
+        if (!status.ok()) return Failure(promapi::ErrorKind::kBadData, status.message());
+        return Success("", {});
+      });
 }
 
 }  // namespace thanos::api

@@ -23,9 +23,18 @@ struct BlocksView {
   std::string error;         // Of the last sync; "" when it worked.
 };
 
-/// `?view=loaded` is what `loaded` says at that moment; the other view is of tools that show whole
-/// buckets, and empty here. `label` groups blocks on the page. `loaded` is called on handler
-/// threads and outlives the server.
-void AddBlocksApi(ApiRoutes* routes, std::string label, std::function<BlocksView()> loaded);
+/// `?view=loaded` is what `loaded` says at that moment; the other view is of roles that show whole
+/// buckets, and empty where there is no `global`. `label` groups blocks on the page. Both are called
+/// on handler threads and outlive the server.
+void AddBlocksApi(ApiRoutes* routes, std::string label, std::function<BlocksView()> loaded,
+                  std::function<BlocksView()> global = nullptr);
+
+/// What POST /api/v1/blocks/mark asks for.
+struct BlockMarkForm {
+  std::string id, action, detail;  // A ULID, "DELETION" or "NO_COMPACTION", any text.
+};
+/// `mark` says what is wrong with a form, or does it; an error is 400. Closed to other sites.
+void AddBlockMarkApi(ApiRoutes* routes,
+                     std::function<Status(const CallContext&, const BlockMarkForm&)> mark);
 
 }  // namespace thanos::api

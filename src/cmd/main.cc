@@ -30,6 +30,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeSidecarCommand());
   commands.push_back(MakeStoreCommand());
   commands.push_back(MakeQueryCommand());
+  commands.push_back(MakeCompactCommand());
   AddToolsCommands(&commands);
   return commands;
 }

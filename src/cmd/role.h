@@ -49,6 +49,7 @@ class Command {
 std::unique_ptr<Command> MakeQueryCommand();
 std::unique_ptr<Command> MakeStoreCommand();
 std::unique_ptr<Command> MakeSidecarCommand();
+std::unique_ptr<Command> MakeCompactCommand();
 /// "tools rules-check", "tools bucket ls", …
 void AddToolsCommands(std::vector<std::unique_ptr<Command>>* commands);
 

@@ -298,10 +298,14 @@ Status Compactor::ApplyRetention(const CallContext& context, const View& view) c
   return first.WithContext("retention");
 }
 
-Status Compactor::CleanPartial(const CallContext& context) {
-  const ViewRef seen = view();
-  if (!seen) return OkStatus();
-  const Status status = cleaner_.DeletePartial(context, seen->blocks);
+Status Compactor::Clean(const CallContext& context) {
+  THANOS_ASSIGN_OR_RETURN(const ViewRef seen, Sync(context));
+  std::vector<base::Ulid> deleted;
+  Status status = cleaner_.DeleteMarked(context, seen->blocks, &deleted);
+  for (const Status& next :
+       {ApplyRetention(context, *seen), cleaner_.DeletePartial(context, seen->blocks)}) {
+    if (status.ok()) status = next;
+  }
   if (status.ok()) metrics_.cleanup_loops.Add();
   return status;
 }

@@ -67,8 +67,9 @@ class Compactor {
   /// Compacts until nothing changes any more, downsamples, marks what expired, removes given-up
   /// uploads. A group that fails stops nothing else; an incomplete view of the bucket stops all.
   IterationResult RunIteration(const CallContext& context);
-  /// Removes given-up uploads, by the view of the last sync.
-  Status CleanPartial(const CallContext& context);
+  /// Syncs, deletes what is marked for long enough, marks what expired, removes given-up uploads:
+  /// what must go on while an iteration is busy or fails.
+  Status Clean(const CallContext& context);
   /// Syncs and says in metrics what is to be done.
   Status UpdateProgress(const CallContext& context);
 

@@ -160,6 +160,24 @@ struct FlagSet::Impl {
     return status.ok() ? status : WithFlag(flag->name, status);
   }
 
+  // --name= becomes --name and an empty value: Program_options refuses the former.
+  std::vector<std::string> WithoutEmptyValues(const std::vector<std::string>& arguments) {
+    std::vector<std::string> out;
+    for (const std::string& argument : arguments) {
+      const Flag* flag = nullptr;
+      if (argument.starts_with("--") && argument.find('=') + 1 == argument.size()) {
+        flag = Find(std::string_view(argument).substr(2, argument.size() - 3));
+      }
+      if (flag == nullptr || flag->is_bool) {
+        out.push_back(argument);
+        continue;
+      }
+      out.push_back(argument.substr(0, argument.size() - 1));
+      out.emplace_back();
+    }
+    return out;
+  }
+
   // -o wide, -owide and -r become --output=wide and --repair.
   std::vector<std::string> WithoutLetters(const std::vector<std::string>& arguments) {
     std::vector<std::string> out;
@@ -521,7 +539,7 @@ Status FlagSet::Parse(const std::vector<std::string>& arguments) {
       argument = "--help";
     }
   }
-  expanded = impl_->WithoutLetters(expanded);
+  expanded = impl_->WithoutEmptyValues(impl_->WithoutLetters(expanded));
   po::options_description options;
   for (const Flag& flag : impl_->flags) {
     const auto add = [&](const std::string& name) {

@@ -1,0 +1,372 @@
+// thanos compact: makes larger blocks of small ones, downsamples, lets expired ones go.
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "api/blocks_api.h"
+#include "api/blocks_page.h"
+#include "api/landing_page.h"
+#include "base/json_text.h"
+#include "base/time_text.h"
+#include "bucketblocks/fetcher.h"
+#include "cmd/compact_flags.h"
+#include "compaction/compactor.h"
+#include "objstore/byte_sources.h"
+#include "objstore/factory.h"
+
+namespace thanos::cmd {
+namespace {
+
+using bucketblocks::MarkKind;
+using bucketblocks::MetaFetcher;
+
+bucketblocks::FetchOptions FetchOptionsOf(const CompactFlags& flags, relabel::Rules selector) {
+  bucketblocks::FetchOptions options;
+  options.cache_dir = flags.data_dir;
+  options.consistency_delay_ms = flags.consistency_delay_ns / 1'000'000;
+  // A block marked for half of the delay is on its way out.
+  options.ignore_deletion_marks_delay_ms = flags.delete_delay_ns / 1'000'000 / 2;
+  options.min_ms = [&flags] { return flags.min_time.ResolveMs(base::NowMs()); };
+  options.max_ms = [&flags] { return flags.max_time.ResolveMs(base::NowMs()); };
+  options.selector = std::move(selector);
+  options.labels_hidden_from_selector = flags.replica_labels;
+  options.replica_labels = flags.SplitReplicaLabels();
+  options.for_writing = true;
+  options.list_recursively = flags.discovery == "recursive";
+  return options;
+}
+
+std::string LabelsText(const block::BlockMeta& meta) { return meta.ExternalLabels().ToString(); }
+
+class CompactRole : public Role {
+ public:
+  CompactRole(const CompactFlags& flags, const Process& process, std::unique_ptr<Bucket> bucket,
+              relabel::Rules selector)
+      : flags_(flags),
+        process_(process),
+        bucket_(std::move(bucket)),
+        servers_(process, "compact", flags.http, GrpcFlags()),
+        io_("meta", static_cast<size_t>(std::max<int64_t>(flags.meta_concurrency, 1))),
+        fetcher_(bucket_.get(), FetchOptionsOf(flags, std::move(selector)), &io_, process.logger,
+                 process.registry),
+        compactor_(flags.Options(), bucket_.get(), &fetcher_, &io_, process.logger,
+                   process.registry),
+        context_(CallContext().WithBudget(servers_.budgets().Show(Budget::Make(
+            "merging series", flags.memory_budget, "compact.memory-budget")))) {
+    process.registry
+        ->AddGauge("thanos_delete_delay_seconds", "Configured delete delay in seconds.")
+        .Set(static_cast<double>(flags.delete_delay_ns) / 1e9);
+    if (flags.wait && !flags.web_disabled) AddWeb();
+  }
+
+  Status Start() override {
+    std::error_code error;
+    std::filesystem::create_directories(flags_.data_dir + "/compact", error);
+    if (error) return ErrnoError(error.value(), "create " + flags_.data_dir + "/compact");
+    THANOS_RETURN_IF_ERROR(servers_.StartHttp());
+    servers_.SetReady(true);
+    if (!flags_.wait) {
+      once_ = std::thread([this] { process_.end(compactor_.RunIteration(context_).status); });
+      return OkStatus();
+    }
+    StartLoops();
+    return OkStatus();
+  }
+
+  void Stop() override {
+    context_.Cancel();
+    if (once_.joinable()) once_.join();
+    loop_.reset();
+    reminder_.reset();
+    cleanup_.reset();
+    progress_.reset();
+    viewer_.reset();
+    servers_.Stop();
+  }
+
+ private:
+  // What the viewer of the whole bucket saw last.
+  struct Global {
+    bucketblocks::MetaMap metas;
+    int64_t synced_ms = 0;
+    Status error;
+  };
+
+  std::unique_ptr<base::PeriodicTask> Every(const char* name, int64_t interval_ns,
+                                            std::function<void()> body, bool at_once) {
+    if (interval_ns <= 0) return nullptr;
+    return std::make_unique<base::PeriodicTask>(name, std::chrono::nanoseconds(interval_ns),
+                                                std::move(body), at_once);
+  }
+
+  void StartLoops() {
+    loop_ = Every("compact", flags_.wait_interval_ns, [this] { Iterate(); }, true);
+    reminder_ = Every("reminder", 60'000'000'000, [this] { RemindOfHalt(); }, false);
+    const auto warn = [this](const char* what, const Status& status) {
+      if (!status.ok()) process_.logger.Warn(what, {{"err", status}});
+    };
+    cleanup_ = Every(
+        "cleanup", flags_.cleanup_interval_ns,
+        [this, warn] { warn("cleaning failed", compactor_.Clean(context_)); }, false);
+    progress_ = Every(
+        "progress", flags_.progress_interval_ns,
+        [this, warn] { warn("progress is not known", compactor_.UpdateProgress(context_)); },
+        true);
+    if (viewer_fetcher_) {
+      viewer_ = Every("viewer", flags_.viewer_interval_ns, [this] { SyncGlobal(); }, true);
+    }
+  }
+
+  void Iterate() {
+    const compaction::IterationResult result = compactor_.RunIteration(context_);
+    if (!context_.Check().ok()) return;
+    servers_.SetReady(!result.halted && result.failed_groups == 0);
+    if (result.status.ok()) {
+      compactor_.metrics().iterations.Add();
+      return;
+    }
+    if (!result.halted) {
+      process_.logger.Error("retriable error", {{"err", result.status}});
+      compactor_.metrics().retries.Add();
+      return;
+    }
+    if (!flags_.halt_on_error) {
+      process_.end(result.status);
+      return;
+    }
+    process_.logger.Error("critical error detected; halting what it concerns",
+                          {{"err", result.status}});
+  }
+
+  void RemindOfHalt() {
+    for (const compaction::FailedGroup& group : compactor_.failed_groups()) {
+      if (!group.halted) continue;
+      process_.logger.Error("group is halted", {{"group", group.key},
+                                                {"labels", group.labels},
+                                                {"since", base::FormatRfc3339Ms(group.since_ms)},
+                                                {"err", group.reason}});
+    }
+  }
+
+  void SyncGlobal() {
+    const CallContext limited =
+        context_.WithTimeout(std::chrono::nanoseconds(std::max<int64_t>(flags_.viewer_timeout_ns, 1)));
+    auto fetched = viewer_fetcher_->Fetch(limited);
+    const Status status = fetched.ok() ? fetched->incomplete : fetched.status();
+    std::lock_guard lock(global_mutex_);
+    global_.error = status;
+    if (!status.ok()) return;
+    global_.metas = std::move(fetched->metas);
+    global_.synced_ms = base::NowMs();
+  }
+
+  void AddWeb() {
+    bucketblocks::FetchOptions options;
+    options.drop_duplicates = false;
+    options.metric_prefix = "thanos_bucket_ui";
+    viewer_fetcher_ = std::make_unique<MetaFetcher>(bucket_.get(), std::move(options), &io_,
+                                                    process_.logger, process_.registry);
+    routes_ = std::make_unique<api::ApiRoutes>(&servers_.http(), "", !flags_.cors_disabled);
+    api::AddStatusApi(routes_.get(), process_.flag_values);
+    api::AddBlocksApi(
+        routes_.get(), flags_.web_label, [this] { return LoadedView(); },
+        [this] { return GlobalView(); });
+    api::AddBlockMarkApi(routes_.get(),
+                         [this](const CallContext& context, const api::BlockMarkForm& form) {
+                           return MarkBlock(context, form);
+                         });
+    routes_->Handle({"GET"}, "/compact/halted", "compact_halted",
+                    [this](const CallContext&, const net::HttpRequest&) {
+                      return api::Success(FailedGroupsJson(), {});
+                    });
+    const auto page = [this](const char* path, const char* title,
+                             std::vector<api::BlockRow> (CompactRole::*rows)()) {
+      api::AddBlocksPage(&servers_.http(), {.path = path,
+                                            .title = title,
+                                            .remarks = [this] { return Remarks(); },
+                                            .rows = [this, rows] { return (this->*rows)(); }});
+    };
+    page("/blocks", "Blocks of the bucket", &CompactRole::GlobalRows);
+    page("/loaded", "Blocks that are worked on", &CompactRole::LoadedRows);
+    api::AddLandingPage(&servers_.http(),
+                        {.role = "compact",
+                         .external_prefix = NormalisePrefix(flags_.external_prefix),
+                         .prefix_header = flags_.prefix_header,
+                         .links = {{"/blocks", "Blocks of the bucket"},
+                                   {"/loaded", "Blocks that are worked on"},
+                                   {"/api/v1/compact/halted", "Groups that failed"},
+                                   {"/api/v1/status/flags", "Flags"},
+                                   {"/api/v1/status/runtimeinfo", "Runtime information"},
+                                   {"/metrics", "Metrics"}}});
+  }
+
+  api::BlocksView LoadedView() {
+    api::BlocksView out;
+    if (const auto view = compactor_.view()) {
+      for (const auto& [ulid, meta] : view->blocks.metas) {
+        out.metas.push_back(block::WriteMeta(*meta));
+      }
+      out.refreshed_ms = view->synced_ms;
+    }
+    const Status error = compactor_.sync_error();
+    if (!error.ok()) out.error = error.ToString();
+    return out;
+  }
+
+  api::BlocksView GlobalView() {
+    std::lock_guard lock(global_mutex_);
+    api::BlocksView out;
+    for (const auto& [ulid, meta] : global_.metas) out.metas.push_back(block::WriteMeta(*meta));
+    out.refreshed_ms = global_.synced_ms;
+    if (!global_.error.ok()) out.error = global_.error.ToString();
+    return out;
+  }
+
+  api::BlockRow RowOf(const block::BlockMeta& meta) const {
+    api::BlockRow row;
+    row.labels = LabelsText(meta);
+    const auto label = meta.thanos.labels.find(flags_.web_label);
+    row.group = label != meta.thanos.labels.end() ? label->second : row.labels;
+    row.ulid = meta.ulid.ToString();
+    row.source = meta.thanos.source;
+    row.min_ms = meta.min_ms;
+    row.max_ms = meta.max_ms;
+    row.resolution_ms = meta.thanos.resolution_ms;
+    row.level = meta.compaction.level;
+    row.series = meta.stats.series;
+    row.samples = meta.stats.samples;
+    return row;
+  }
+
+  std::vector<api::BlockRow> GlobalRows() {
+    std::lock_guard lock(global_mutex_);
+    std::vector<api::BlockRow> rows;
+    for (const auto& [ulid, meta] : global_.metas) rows.push_back(RowOf(*meta));
+    return rows;
+  }
+
+  std::vector<api::BlockRow> LoadedRows() {
+    std::vector<api::BlockRow> rows;
+    const auto view = compactor_.view();
+    if (!view) return rows;
+    const auto note = [&](const auto& marks, const base::Ulid& ulid, const char* what,
+                          std::string* out) {
+      const auto mark = marks.find(ulid);
+      if (mark == marks.end()) return;
+      if (!out->empty()) *out += "; ";
+      *out += what + (mark->second.details.empty() ? "" : ": " + mark->second.details);
+    };
+    for (const auto& [ulid, meta] : view->blocks.metas) {
+      api::BlockRow row = RowOf(*meta);
+      note(view->blocks.deletion_marks, ulid, "marked for deletion", &row.note);
+      note(view->blocks.no_compact_marks, ulid, "not to be compacted", &row.note);
+      note(view->blocks.no_downsample_marks, ulid, "not to be downsampled", &row.note);
+      rows.push_back(std::move(row));
+    }
+    return rows;
+  }
+
+  std::vector<std::string> Remarks() {
+    std::vector<std::string> out;
+    for (const compaction::FailedGroup& group : compactor_.failed_groups()) {
+      out.push_back((group.halted ? "Halted: " : "Failed: ") + group.labels + ", resolution " +
+                    std::to_string(group.resolution_ms) + " ms: " + group.reason);
+    }
+    const Status error = compactor_.sync_error();
+    if (!error.ok()) out.push_back("The last sync failed: " + error.ToString());
+    return out;
+  }
+
+  std::string FailedGroupsJson() {
+    std::string out = "{\"groups\":[";
+    const auto text = [&](const char* name, std::string_view value) {
+      out += std::string(",\"") + name + "\":";
+      base::AppendJsonString(value, &out, true);
+    };
+    bool first = true;
+    for (const compaction::FailedGroup& group : compactor_.failed_groups()) {
+      out += first ? "{" : ",{";
+      first = false;
+      out += std::string("\"halted\":") + (group.halted ? "true" : "false");
+      text("key", group.key);
+      text("labels", group.labels);
+      out += ",\"resolution\":" + std::to_string(group.resolution_ms);
+      text("reason", group.reason);
+      text("since", base::FormatRfc3339Ms(group.since_ms));
+      text("nextTry", base::FormatRfc3339Ms(group.next_try_ms));
+      out += ",\"failures\":" + std::to_string(group.failures) + ",\"blocks\":[";
+      for (size_t i = 0; i < group.blocks.size(); ++i) {
+        if (i > 0) out += ',';
+        base::AppendJsonString(group.blocks[i], &out, true);
+      }
+      out += "]}";
+    }
+    return out + "]}";
+  }
+
+  Status MarkBlock(const CallContext& context, const api::BlockMarkForm& form) {
+    if (flags_.admin_disabled) return PermissionDeniedError("Admin operations are disabled");
+    if (form.id.empty()) return InvalidArgumentError("ID cannot be empty");
+    if (form.action.empty()) return InvalidArgumentError("Action cannot be empty");
+    auto ulid = base::Ulid::Parse(form.id);
+    if (!ulid.ok()) {
+      return InvalidArgumentError("ULID " + form.id + " is not valid: " +
+                                  std::string(ulid.status().message()));
+    }
+    if (form.action != "DELETION" && form.action != "NO_COMPACTION") {
+      return InvalidArgumentError("not supported marker " + form.action);
+    }
+    const std::string meta = ulid->ToString() + "/" + std::string(block::kMetaFile);
+    THANOS_ASSIGN_OR_RETURN(const bool exists, objstore::Exists(context, *bucket_, meta));
+    if (!exists) return NotFoundError("block " + ulid->ToString() + " is not in the bucket");
+    if (form.action == "DELETION") {
+      return compactor_.marker().Put(MarkKind::kDeletion, *ulid, "", form.detail);
+    }
+    return compactor_.marker().Put(MarkKind::kNoCompact, *ulid, bucketblocks::kManualReason,
+                                   form.detail);
+  }
+
+  const CompactFlags& flags_;
+  const Process& process_;
+  std::unique_ptr<Bucket> bucket_;
+  Servers servers_;
+  base::Executor io_;
+  MetaFetcher fetcher_;
+  compaction::Compactor compactor_;
+  CallContext context_;  // Of all work; cancelled by Stop.
+  std::unique_ptr<MetaFetcher> viewer_fetcher_;  // Null without the viewer.
+  std::mutex global_mutex_;
+  Global global_;  // Guarded by global_mutex_.
+  std::unique_ptr<api::ApiRoutes> routes_;
+  std::thread once_;
+  std::unique_ptr<base::PeriodicTask> loop_, reminder_, cleanup_, progress_, viewer_;
+};
+
+class CompactCommand : public Command {
+ public:
+  std::string name() const override { return "compact"; }
+  std::string summary() const override {
+    return "Continuously compacts blocks in an object store bucket.";
+  }
+  void AddFlags(config::FlagSet* flags) override { AddCompactFlags(flags, &flags_); }
+  Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
+    THANOS_RETURN_IF_ERROR(CheckCompactFlags(flags_, base::NowMs()));
+    auto bucket = objstore::MakeBucket(flags_.bucket_config, process.registry);
+    if (!bucket.ok()) return bucket.status().WithContext(flags_.bucket_source);
+    auto selector = relabel::Rules::Parse(flags_.selector_config, relabel::SelectorOptions());
+    if (!selector.ok()) return selector.status().WithContext("selector.relabel-config");
+    return std::unique_ptr<Role>(std::make_unique<CompactRole>(
+        flags_, process, std::move(*bucket), std::move(*selector)));
+  }
+
+ private:
+  CompactFlags flags_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeCompactCommand() { return std::make_unique<CompactCommand>(); }
+
+}  // namespace thanos::cmd
