@@ -45,8 +45,8 @@ std::string Json(const std::string& label, const BlocksView& view) {
 void AddBlocksApi(ApiRoutes* routes, std::string label, std::function<BlocksView()> loaded,
                   std::function<BlocksView()> global) {
   routes->Handle({"GET"}, "/blocks", "blocks",
-                 [label = std::move(label), loaded = std::move(loaded),
-                  global = std::move(global)](const CallContext&, const net::HttpRequest& request) {
+                 [label = std::move(label), loaded = std::move(loaded), global = std::move(global)](
+                     const CallContext&, const net::HttpRequest& request) {
                    if (request.query.Get("view") == "loaded") {
                      return Success(Json(label, loaded()), {});
                    }

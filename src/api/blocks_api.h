@@ -24,8 +24,8 @@ struct BlocksView {
 };
 
 /// `?view=loaded` is what `loaded` says at that moment; the other view is of roles that show whole
-/// buckets, and empty where there is no `global`. `label` groups blocks on the page. Both are called
-/// on handler threads and outlive the server.
+/// buckets, and empty where there is no `global`. `label` groups blocks on the page. Both are
+/// called on handler threads and outlive the server.
 void AddBlocksApi(ApiRoutes* routes, std::string label, std::function<BlocksView()> loaded,
                   std::function<BlocksView()> global = nullptr);
 

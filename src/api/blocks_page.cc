@@ -65,10 +65,11 @@ void AddBlocksPage(net::HttpServer* server, BlocksPageOptions given) {
   const auto options = std::make_shared<const BlocksPageOptions>(std::move(given));
   server->Handle({"GET"}, options->path,
                  [options](const CallContext&, const net::HttpRequest&) {
-                   std::string html = "<!doctype html><html lang=\"en\"><head><meta "
-                                      "charset=\"utf-8\"><title>" +
-                                      Escape(options->title) + "</title></head><body><h1>" +
-                                      Escape(options->title) + "</h1>";
+                   std::string html =
+                       "<!doctype html><html lang=\"en\"><head><meta "
+                       "charset=\"utf-8\"><title>" +
+                       Escape(options->title) + "</title></head><body><h1>" +
+                       Escape(options->title) + "</h1>";
                    for (const std::string& remark : options->remarks()) {
                      html += "<p>" + Escape(remark) + "</p>";
                    }

@@ -28,8 +28,8 @@ void AddCompactionFlags(config::FlagSet* flags, CompactFlags* f) {
   flags->Int("compact.blocks-fetch-concurrency",
              "Number of blocks of a group that are downloaded at the same time.", 1,
              &f->fetch_concurrency);
-  flags->Int("downsample.concurrency", "Number of blocks that are downsampled at the same time.",
-             1, &f->downsample_concurrency);
+  flags->Int("downsample.concurrency", "Number of blocks that are downsampled at the same time.", 1,
+             &f->downsample_concurrency);
   flags->Int("block-files-concurrency",
              "Number of files of a block that are fetched or uploaded at the same time.", 1,
              &f->file_concurrency);
@@ -41,10 +41,11 @@ void AddCompactionFlags(config::FlagSet* flags, CompactFlags* f) {
               "How replicas are merged: empty keeps every sample once; penalty follows one replica "
               "as a querier does.",
               {"penalty", ""}, "", &f->dedup_func);
-  flags->Strings("deduplication.replica-label",
-                 "External label (repeated, or a comma list) that tells replicas apart: blocks that "
-                 "differ in it only are merged, for good, and lose it.",
-                 &f->replica_labels);
+  flags->Strings(
+      "deduplication.replica-label",
+      "External label (repeated, or a comma list) that tells replicas apart: blocks that "
+      "differ in it only are merged, for good, and lose it.",
+      &f->replica_labels);
   flags
       ->Bytes("compact.block-max-index-size",
               "Of blocks whose indexes have more bytes together, the largest is marked not to be "
@@ -90,9 +91,8 @@ void AddRetentionFlags(config::FlagSet* flags, CompactFlags* f) {
 
 void AddLoopFlags(config::FlagSet* flags, CompactFlags* f) {
   flags
-      ->Bool("wait",
-             "Do not exit after all compactions have been processed and wait for new work.", false,
-             &f->wait)
+      ->Bool("wait", "Do not exit after all compactions have been processed and wait for new work.",
+             false, &f->wait)
       .Alias("w");
   flags->GoDuration("wait-interval",
                     "Wait interval between consecutive compaction runs; also how long one sync of "
@@ -181,9 +181,10 @@ Status CheckCompactFlags(const CompactFlags& f, int64_t now_ms) {
     return InvalidArgumentError("invalid argument: --min-time can't be greater than --max-time");
   }
   if (f.level_max < 0 || f.level_max >= std::ssize(compaction::kRangesMs)) {
-    return InvalidArgumentError("--debug.max-compaction-level: level is bigger than default max of "
-                                "4, or negative: " +
-                                std::to_string(f.level_max));
+    return InvalidArgumentError(
+        "--debug.max-compaction-level: level is bigger than default max of "
+        "4, or negative: " +
+        std::to_string(f.level_max));
   }
   if (f.dedup_func == "penalty" && f.SplitReplicaLabels().empty()) {
     return InvalidArgumentError(

@@ -53,10 +53,9 @@ class CompactRole : public Role {
                  process.registry),
         compactor_(flags.Options(), bucket_.get(), &fetcher_, &io_, process.logger,
                    process.registry),
-        context_(CallContext().WithBudget(servers_.budgets().Show(Budget::Make(
-            "merging series", flags.memory_budget, "compact.memory-budget")))) {
-    process.registry
-        ->AddGauge("thanos_delete_delay_seconds", "Configured delete delay in seconds.")
+        context_(CallContext().WithBudget(servers_.budgets().Show(
+            Budget::Make("merging series", flags.memory_budget, "compact.memory-budget")))) {
+    process.registry->AddGauge("thanos_delete_delay_seconds", "Configured delete delay in seconds.")
         .Set(static_cast<double>(flags.delete_delay_ns) / 1e9);
     if (flags.wait && !flags.web_disabled) AddWeb();
   }
@@ -112,8 +111,7 @@ class CompactRole : public Role {
         [this, warn] { warn("cleaning failed", compactor_.Clean(context_)); }, false);
     progress_ = Every(
         "progress", flags_.progress_interval_ns,
-        [this, warn] { warn("progress is not known", compactor_.UpdateProgress(context_)); },
-        true);
+        [this, warn] { warn("progress is not known", compactor_.UpdateProgress(context_)); }, true);
     if (viewer_fetcher_) {
       viewer_ = Every("viewer", flags_.viewer_interval_ns, [this] { SyncGlobal(); }, true);
     }
@@ -151,8 +149,8 @@ class CompactRole : public Role {
   }
 
   void SyncGlobal() {
-    const CallContext limited =
-        context_.WithTimeout(std::chrono::nanoseconds(std::max<int64_t>(flags_.viewer_timeout_ns, 1)));
+    const CallContext limited = context_.WithTimeout(
+        std::chrono::nanoseconds(std::max<int64_t>(flags_.viewer_timeout_ns, 1)));
     auto fetched = viewer_fetcher_->Fetch(limited);
     const Status status = fetched.ok() ? fetched->incomplete : fetched.status();
     std::lock_guard lock(global_mutex_);
@@ -312,8 +310,8 @@ class CompactRole : public Role {
     if (form.action.empty()) return InvalidArgumentError("Action cannot be empty");
     auto ulid = base::Ulid::Parse(form.id);
     if (!ulid.ok()) {
-      return InvalidArgumentError("ULID " + form.id + " is not valid: " +
-                                  std::string(ulid.status().message()));
+      return InvalidArgumentError("ULID " + form.id +
+                                  " is not valid: " + std::string(ulid.status().message()));
     }
     if (form.action != "DELETION" && form.action != "NO_COMPACTION") {
       return InvalidArgumentError("not supported marker " + form.action);
@@ -335,7 +333,7 @@ class CompactRole : public Role {
   base::Executor io_;
   MetaFetcher fetcher_;
   compaction::Compactor compactor_;
-  CallContext context_;  // Of all work; cancelled by Stop.
+  CallContext context_;                          // Of all work; cancelled by Stop.
   std::unique_ptr<MetaFetcher> viewer_fetcher_;  // Null without the viewer.
   std::mutex global_mutex_;
   Global global_;  // Guarded by global_mutex_.
@@ -357,8 +355,8 @@ class CompactCommand : public Command {
     if (!bucket.ok()) return bucket.status().WithContext(flags_.bucket_source);
     auto selector = relabel::Rules::Parse(flags_.selector_config, relabel::SelectorOptions());
     if (!selector.ok()) return selector.status().WithContext("selector.relabel-config");
-    return std::unique_ptr<Role>(std::make_unique<CompactRole>(
-        flags_, process, std::move(*bucket), std::move(*selector)));
+    return std::unique_ptr<Role>(
+        std::make_unique<CompactRole>(flags_, process, std::move(*bucket), std::move(*selector)));
   }
 
  private:

@@ -102,9 +102,8 @@ class BucketInspectCommand : public ToolCommand {
     THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, process));
     bucketblocks::FetchOptions options;
     options.drop_duplicates = false;
-    THANOS_ASSIGN_OR_RETURN(const auto view,
-                            FetchView(WithTimeout(context, timeout_ns_, process), *bucket,
-                                      std::move(options), "", process));
+    THANOS_ASSIGN_OR_RETURN(const auto view, FetchView(WithTimeout(context, timeout_ns_, process),
+                                                       *bucket, std::move(options), "", process));
     const auto format = output_ == "csv"   ? tools::TableFormat::kCsv
                         : output_ == "tsv" ? tools::TableFormat::kTsv
                                            : tools::TableFormat::kTable;

@@ -52,8 +52,7 @@ Compactor::Compactor(CompactorOptions options, Bucket* bucket, bucketblocks::Met
   GroupOptions group = options_.group;
   group.blocks = blocks_.get();
   group.files = files_.get();
-  group_compactor_ =
-      std::make_unique<GroupCompactor>(group, bucket_, &marker_, &metrics_, logger_);
+  group_compactor_ = std::make_unique<GroupCompactor>(group, bucket_, &marker_, &metrics_, logger_);
   downsampler_ = std::make_unique<BlockDownsampler>(
       DownsamplerOptions{.work_dir = options_.downsample_dir,
                          .concurrency = options_.downsample_concurrency,
@@ -277,9 +276,8 @@ void Compactor::Remember(const Group& group, const GroupResult& result) {
 
 Status Compactor::ApplyRetention(const CallContext& context, const View& view) const {
   const bool waits = options_.downsample && !options_.retention_forced;
-  const ExpiredBlocks found =
-      FindExpired(view.blocks.metas, options_.retention, base::NowMs(), waits,
-                  KeysOf(view.blocks.no_downsample_marks));
+  const ExpiredBlocks found = FindExpired(view.blocks.metas, options_.retention, base::NowMs(),
+                                          waits, KeysOf(view.blocks.no_downsample_marks));
   metrics_.held_back.With({{"reason", "not-downsampled"}})
       .Set(static_cast<double>(found.held_back.size()));
   for (const MetaRef& meta : found.held_back) {

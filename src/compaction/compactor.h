@@ -52,8 +52,8 @@ struct FailedGroup {
 
 /// How an iteration went.
 struct IterationResult {
-  Status status;           // The first error, those that halt first.
-  bool halted = false;     // Some error will not pass by itself.
+  Status status;        // The first error, those that halt first.
+  bool halted = false;  // Some error will not pass by itself.
   size_t failed_groups = 0;
 };
 
@@ -93,8 +93,7 @@ class Compactor {
   Status CompactAll(const CallContext& context, IterationResult* result);
   std::vector<Group> GroupsToRun(const View& view);
   void CleanWorkDirectory(const std::vector<Group>& groups) const;
-  Status CollectGarbage(const CallContext& context, const View& view,
-                        const UlidSet& deleted) const;
+  Status CollectGarbage(const CallContext& context, const View& view, const UlidSet& deleted) const;
   void RunGroup(const CallContext& context, const Group& group, const UlidSet& no_compact,
                 Pass* pass);
   void Remember(const Group& group, const GroupResult& result);

@@ -64,10 +64,9 @@ Status BlockDownsampler::DownsampleBlock(const CallContext& context, const block
       CheckBlockIndex(context, source_path, meta, options_.accept_malformed_index));
   THANOS_ASSIGN_OR_RETURN(const auto source, block::Block::OpenDirectory(context, source_path));
   const base::Ulid id = base::Ulid::Make(base::NowMs());
-  THANOS_ASSIGN_OR_RETURN(
-      block::BlockMeta made,
-      downsampling::Downsample(context, *source, resolution_ms, work.path(), id,
-                               {.logger = logger_}));
+  THANOS_ASSIGN_OR_RETURN(block::BlockMeta made,
+                          downsampling::Downsample(context, *source, resolution_ms, work.path(), id,
+                                                   {.logger = logger_}));
   const std::string path = work.path() + "/" + id.ToString();
   THANOS_RETURN_IF_ERROR(VerifyBlock(context, path, made).WithContext("invalid result block"));
   status = bucketblocks::UploadBlock(context, *bucket_, path, &made,
@@ -97,8 +96,8 @@ Status BlockDownsampler::RunPass(const CallContext& context, const bucketblocks:
     const Status status = DownsampleBlock(context, meta, tasks[i].resolution_ms, &may_pass);
     THANOS_RETURN_IF_ERROR(context.Check());
     metrics_->downsamplings.With(resolution).Add();
-    metrics_->downsampling_seconds.With(resolution).Observe(
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    metrics_->downsampling_seconds.With(resolution)
+        .Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     if (status.ok()) return OkStatus();
     metrics_->downsampling_failures.With(resolution).Add();
     logger_.Error("downsampling failed", {{"block", meta.ulid.ToString()}, {"err", status}});

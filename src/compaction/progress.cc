@@ -29,9 +29,9 @@ void Simulate(const ProgressInput& input, MetaList metas, Progress* progress) {
       return std::find(plan.begin(), plan.end(), meta) != plan.end();
     });
     MetaRef made = Simulated(plan);
-    const auto after = std::upper_bound(
-        metas.begin(), metas.end(), made,
-        [](const MetaRef& a, const MetaRef& b) { return a->min_ms < b->min_ms; });
+    const auto after =
+        std::upper_bound(metas.begin(), metas.end(), made,
+                         [](const MetaRef& a, const MetaRef& b) { return a->min_ms < b->min_ms; });
     metas.insert(after, std::move(made));
   }
 }
@@ -48,9 +48,9 @@ Result<Progress> EstimateProgress(const ProgressInput& input, int64_t now_ms) {
                             downsampling::DownsamplePlan(*input.metas, input.no_downsample));
     progress.downsample_blocks = tasks.size();
   }
-  progress.deletion_blocks = FindExpired(*input.metas, input.retention, now_ms, input.downsample,
-                                         input.no_downsample)
-                                 .expired.size();
+  progress.deletion_blocks =
+      FindExpired(*input.metas, input.retention, now_ms, input.downsample, input.no_downsample)
+          .expired.size();
   return progress;
 }
 

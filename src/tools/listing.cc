@@ -12,10 +12,9 @@ namespace thanos::tools {
 namespace {
 
 constexpr int64_t kNsInMs = 1'000'000;
-constexpr std::string_view kColumns[] = {"ULID",       "FROM",        "UNTIL",   "RANGE",
-                                         "UNTIL-DOWN", "#SERIES",     "#SAMPLES", "#CHUNKS",
-                                         "COMP-LEVEL", "COMP-FAILED", "LABELS",  "RESOLUTION",
-                                         "SOURCE"};
+constexpr std::string_view kColumns[] = {
+    "ULID",    "FROM",       "UNTIL",       "RANGE",  "UNTIL-DOWN", "#SERIES", "#SAMPLES",
+    "#CHUNKS", "COMP-LEVEL", "COMP-FAILED", "LABELS", "RESOLUTION", "SOURCE"};
 constexpr size_t kColumnCount = std::size(kColumns);
 
 // Whole seconds, as Go's tools cut them.
@@ -206,7 +205,8 @@ Status WriteInspection(const bucketblocks::MetaMap& metas, const model::Matchers
     AppendTable(lines, out);
     return OkStatus();
   }
-  for (const auto& line : lines) AppendSeparated(line, format == TableFormat::kCsv ? ',' : '\t', out);
+  for (const auto& line : lines)
+    AppendSeparated(line, format == TableFormat::kCsv ? ',' : '\t', out);
   return OkStatus();
 }
 

@@ -102,6 +102,13 @@ TEST_F(FlagSetTest, SaysWhatIsWrongByName) {
   EXPECT_THAT(error({"stray"}), ::testing::HasSubstr("unexpected stray"));
 }
 
+TEST_F(FlagSetTest, AnEmptyValueIsAValue) {
+  THANOS_ASSERT_OK(flags_.Parse({"--text=", "--no-yes"}));
+  EXPECT_EQ(text_, "");
+  EXPECT_FALSE(yes_);
+  EXPECT_TRUE(flags_.WasSet("text"));
+}
+
 TEST_F(FlagSetTest, AFlagThatIsNotRepeatableMayStandOnce) {
   EXPECT_THAT(flags_.Parse({"--text=a", "--text=b"}),
               StatusIs(StatusCode::kInvalidArgument, "flag 'text' cannot be repeated"));
