@@ -41,10 +41,12 @@ Result<std::unique_ptr<BlockWriter>> BlockWriter::Create(const std::string& pare
   if (error) return ErrnoError(error.value(), "create " + chunks);
   writer->working_directory_ = working;
   THANOS_ASSIGN_OR_RETURN(writer->index_sink_,
-                          CreateFileSink(working + "/" + std::string(kIndexFile)));
+                          CreateFileSink(working + "/" + std::string(kIndexFile), options.durable));
   writer->index_ = std::make_unique<IndexWriter>(writer->index_sink_.get());
   writer->chunks_ = std::make_unique<ChunkWriter>(
-      [chunks](uint32_t segment) { return CreateFileSink(chunks + "/" + SegmentName(segment)); },
+      [chunks, durable = options.durable](uint32_t segment) {
+        return CreateFileSink(chunks + "/" + SegmentName(segment), durable);
+      },
       options.segment_bytes_max);
   return writer;
 }
@@ -99,19 +101,30 @@ Result<BlockMeta> BlockWriter::Finish(BlockMeta meta) {
   }
   if (options_.write_tombstones) {
     const std::string path = working_directory_ + "/" + std::string(kTombstonesFile);
-    THANOS_RETURN_IF_ERROR(WriteFileAtomically(path, codec::AsBytes(Tombstones().Write())));
+    THANOS_RETURN_IF_ERROR(ReplaceFile(path, codec::AsBytes(Tombstones().Write())));
   }
   const std::string path = working_directory_ + "/" + std::string(kMetaFile);
-  THANOS_RETURN_IF_ERROR(WriteFileAtomically(path, codec::AsBytes(WriteMeta(meta))));
-  THANOS_RETURN_IF_ERROR(SyncDirectory(working_directory_ + "/" + std::string(kChunksDirectory)));
-  THANOS_RETURN_IF_ERROR(SyncDirectory(working_directory_));
+  THANOS_RETURN_IF_ERROR(ReplaceFile(path, codec::AsBytes(WriteMeta(meta))));
+  if (options_.durable) THANOS_RETURN_IF_ERROR(SyncAll());
   if (std::rename(working_directory_.c_str(), final_directory_.c_str()) != 0) {
     return ErrnoError(errno, "rename " + working_directory_);
   }
   finished_ = true;
-  const size_t slash = final_directory_.rfind('/');
-  THANOS_RETURN_IF_ERROR(SyncDirectory(final_directory_.substr(0, slash)));
+  if (options_.durable) {
+    const size_t slash = final_directory_.rfind('/');
+    THANOS_RETURN_IF_ERROR(SyncDirectory(final_directory_.substr(0, slash)));
+  }
   return meta;
+}
+
+// What is small was written without: the large files are durable when their sinks have finished.
+Status BlockWriter::SyncAll() const {
+  for (const std::string_view file : {kTombstonesFile, kMetaFile}) {
+    if (file == kTombstonesFile && !options_.write_tombstones) continue;
+    THANOS_RETURN_IF_ERROR(SyncFile(working_directory_ + "/" + std::string(file)));
+  }
+  THANOS_RETURN_IF_ERROR(SyncDirectory(working_directory_ + "/" + std::string(kChunksDirectory)));
+  return SyncDirectory(working_directory_);
 }
 
 }  // namespace thanos::block

@@ -17,13 +17,14 @@
 
 namespace thanos::block {
 
-/// Works in `<parent>/<ULID>.tmp-for-creation`; Finish() fsyncs and renames. When it goes away
+/// Works in `<parent>/<ULID>.tmp-for-creation`; Finish() fsyncs and renames it. When it goes away
 /// before, what was written is removed. One thread.
 class BlockWriter {
  public:
   struct Options {
     uint64_t segment_bytes_max = kSegmentBytesMax;
     bool write_tombstones = true;  // An empty file, as Prometheus makes.
+    bool durable = true;           // Else nothing is fsynced: for copies that can be made again.
   };
   /// kAlreadyExists when the block is there. A left-over of an earlier try is replaced.
   static Result<std::unique_ptr<BlockWriter>> Create(const std::string& parent, base::Ulid id,
@@ -56,6 +57,7 @@ class BlockWriter {
 
  private:
   BlockWriter() = default;
+  Status SyncAll() const;
   std::string working_directory_, final_directory_;
   base::Ulid id_;
   Options options_;

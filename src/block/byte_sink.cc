@@ -13,11 +13,13 @@
 namespace thanos::block {
 namespace {
 
-constexpr size_t kBufferBytes = 1 << 20;
+// Stays in the second cache while it fills.
+constexpr size_t kBufferBytes = 256 << 10;
 
 class FileSink : public ByteSink {
  public:
-  FileSink(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  FileSink(std::string path, int fd, bool durable)
+      : path_(std::move(path)), fd_(fd), durable_(durable) {}
   ~FileSink() override {
     if (fd_ >= 0) close(fd_);
   }
@@ -33,7 +35,7 @@ class FileSink : public ByteSink {
 
   Status Finish() override {
     THANOS_RETURN_IF_ERROR(Flush());
-    if (fsync(fd_) != 0) return ErrnoError(errno, "fsync " + path_);
+    if (durable_ && fsync(fd_) != 0) return ErrnoError(errno, "fsync " + path_);
     const int fd = fd_;
     fd_ = -1;
     if (close(fd) != 0) return ErrnoError(errno, "close " + path_);
@@ -58,6 +60,7 @@ class FileSink : public ByteSink {
 
   const std::string path_;
   int fd_;
+  const bool durable_;
   std::string buffer_;
 };
 
@@ -82,32 +85,41 @@ std::string ParentOf(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<ByteSink>> CreateFileSink(const std::string& path) {
+Result<std::unique_ptr<ByteSink>> CreateFileSink(const std::string& path, bool durable) {
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0 && errno == EEXIST) return AlreadyExistsError("create " + path + ": exists");
   if (fd < 0) return ErrnoError(errno, "create " + path);
-  return std::unique_ptr<ByteSink>(std::make_unique<FileSink>(path, fd));
+  return std::unique_ptr<ByteSink>(std::make_unique<FileSink>(path, fd, durable));
 }
 
 std::unique_ptr<ByteSink> MakeStringSink(std::string* out) {
   return std::make_unique<StringSink>(out);
 }
 
-Status SyncDirectory(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return ErrnoError(errno, "open directory " + path);
+namespace {
+
+Status Sync(const std::string& path, int flags) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | flags);
+  if (fd < 0) return ErrnoError(errno, "open " + path);
   const int result = fsync(fd);
   const int error = errno;
   close(fd);
-  return result == 0 ? OkStatus() : ErrnoError(error, "fsync directory " + path);
+  return result == 0 ? OkStatus() : ErrnoError(error, "fsync " + path);
 }
 
-Status WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes) {
+}  // namespace
+
+Status SyncDirectory(const std::string& path) { return Sync(path, O_DIRECTORY); }
+Status SyncFile(const std::string& path) { return Sync(path, 0); }
+
+namespace {
+
+Status Replace(const std::string& path, std::span<const std::byte> bytes, bool durable) {
   const std::string temporary = path + ".tmp";
   if (unlink(temporary.c_str()) != 0 && errno != ENOENT) {
     return ErrnoError(errno, "remove " + temporary);
   }
-  THANOS_ASSIGN_OR_RETURN(const auto sink, CreateFileSink(temporary));
+  THANOS_ASSIGN_OR_RETURN(const auto sink, CreateFileSink(temporary, durable));
   Status status = sink->Write(bytes);
   if (status.ok()) status = sink->Finish();
   if (!status.ok()) {
@@ -117,7 +129,17 @@ Status WriteFileAtomically(const std::string& path, std::span<const std::byte> b
   if (rename(temporary.c_str(), path.c_str()) != 0) {
     return ErrnoError(errno, "rename " + temporary);
   }
-  return SyncDirectory(ParentOf(path));
+  return durable ? SyncDirectory(ParentOf(path)) : OkStatus();
+}
+
+}  // namespace
+
+Status WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes) {
+  return Replace(path, bytes, /*durable=*/true);
+}
+
+Status ReplaceFile(const std::string& path, std::span<const std::byte> bytes) {
+  return Replace(path, bytes, /*durable=*/false);
 }
 
 Result<std::string> ReadFile(const std::string& path, size_t bytes_max) {

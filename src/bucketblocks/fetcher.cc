@@ -371,10 +371,9 @@ void MetaFetcher::SaveToCache(const base::Ulid& ulid, const std::string& text) c
   const std::string directory = options_.cache_dir + "/meta-syncer/" + ulid.ToString();
   std::error_code error;
   fs::create_directories(directory, error);
-  const Status status =
-      error ? ErrnoError(error.value(), "create " + directory)
-            : block::WriteFileAtomically(directory + "/" + std::string(block::kMetaFile),
-                                         std::as_bytes(std::span(text)));
+  const Status status = error ? ErrnoError(error.value(), "create " + directory)
+                              : block::ReplaceFile(directory + "/" + std::string(block::kMetaFile),
+                                                   std::as_bytes(std::span(text)));
   if (!status.ok()) {
     logger_.Warn("cannot keep a copy of meta.json", {{"block", ulid.ToString()}, {"err", status}});
   }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <vector>
 
 #include "base/time_text.h"
 #include "block/block.h"
+#include "block/byte_sink.h"
 #include "bucketblocks/fetcher.h"
 #include "bucketblocks/file_hash.h"
 #include "objstore/byte_sources.h"
@@ -45,6 +47,28 @@ Result<std::vector<RemoteFile>> ListFiles(const CallContext& context, Bucket& bu
     return OkStatus();
   }));
   return files;
+}
+
+// Not fsynced: a copy of the wrong size or with wrong checksums is fetched again.
+Status DownloadFile(const CallContext& context, Bucket& bucket, const std::string& name,
+                    const std::string& path) {
+  constexpr size_t kPieceBytes = 256 << 10;
+  THANOS_ASSIGN_OR_RETURN(const auto source, bucket.Open(context, name, {}));
+  THANOS_ASSIGN_OR_RETURN(const auto sink, block::CreateFileSink(path, /*durable=*/false));
+  const auto piece = std::make_unique_for_overwrite<std::byte[]>(kPieceBytes);
+  Status status;
+  while (status.ok()) {
+    status = context.Check();
+    if (!status.ok()) break;
+    auto size = source->Read({piece.get(), kPieceBytes});
+    status = size.status();
+    if (!size.ok() || *size == 0) break;
+    status = sink->Write({piece.get(), *size});
+  }
+  if (status.ok()) status = sink->Finish();
+  std::error_code ignored;
+  if (!status.ok()) fs::remove(path, ignored);
+  return status;
 }
 
 // What an earlier try or another program left and the block does not have.
@@ -122,7 +146,7 @@ Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Uli
     }
     fs::create_directories(fs::path(local).parent_path(), absent);
     fs::remove(local, absent);
-    const Status status = objstore::DownloadToFile(context, bucket, prefix + files[i].path, local);
+    const Status status = DownloadFile(context, bucket, prefix + files[i].path, local);
     return status.WithContext("download " + prefix + files[i].path);
   });
 }

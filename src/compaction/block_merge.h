@@ -30,10 +30,10 @@ struct MergedBlock {
 };
 
 /// Streams the series of all inputs in label order into `<parent>/<id>`, which appears whole or not
-/// at all. The same inputs give the same bytes. In memory are the symbols' texts once (of the
-/// inputs too, until they are translated), four bytes a label of each series, and a window of each
-/// input. kFailedPrecondition when the rule forbids an overlap, kDataLoss for what is malformed,
-/// kResourceExhausted past a limit of the format or a full disk.
+/// at all, but is not fsynced. The same inputs give the same bytes. In memory are the symbols'
+/// texts once (of the inputs too, until they are translated), four bytes a label of each series,
+/// and a window of each input. kFailedPrecondition when the rule forbids an overlap, kDataLoss for
+/// what is malformed, kResourceExhausted past a limit of the format or a full disk.
 Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& request);
 
 /// Health of the index in `directory`, by the times of `meta`, but for chunks that a merge puts
