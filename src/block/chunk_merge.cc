@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 
+#include "block/chunk_list_heap.h"
 #include "chunk/aggregate.h"
 #include "chunk/decode.h"
 #include "chunk/downsampled.h"
@@ -21,48 +22,7 @@ using chunk::Columns;
 // Chunks still to come of one input, or of a merge that was pushed back.
 using ChunkList = std::deque<MergeChunk>;
 
-// A binary min-heap on (min, max) of each list's first chunk. Among equals the order is that of
-// Go's container/heap, which decides what is kept unchanged.
-class ListHeap {
- public:
-  bool empty() const { return items_.empty(); }
-  const MergeChunk& top() const { return items_[0].front(); }
-  void Push(ChunkList list) {
-    if (list.empty()) return;
-    items_.push_back(std::move(list));
-    for (size_t i = items_.size() - 1; i > 0;) {
-      const size_t parent = (i - 1) / 2;
-      if (!Less(i, parent)) break;
-      std::swap(items_[i], items_[parent]);
-      i = parent;
-    }
-  }
-  // The first chunk; its list goes back with the rest.
-  MergeChunk Take() {
-    std::swap(items_.front(), items_.back());
-    ChunkList list = std::move(items_.back());
-    items_.pop_back();
-    for (size_t i = 0;;) {
-      size_t child = 2 * i + 1;
-      if (child >= items_.size()) break;
-      if (child + 1 < items_.size() && Less(child + 1, child)) ++child;
-      if (!Less(child, i)) break;
-      std::swap(items_[i], items_[child]);
-      i = child;
-    }
-    MergeChunk chunk = std::move(list.front());
-    list.pop_front();
-    Push(std::move(list));
-    return chunk;
-  }
-
- private:
-  bool Less(size_t a, size_t b) const {
-    const MergeChunk &x = items_[a].front(), &y = items_[b].front();
-    return x.min_ms != y.min_ms ? x.min_ms < y.min_ms : x.max_ms < y.max_ms;
-  }
-  std::vector<ChunkList> items_;
-};
+using ListHeap = ChunkListHeap<ChunkList>;
 
 std::span<const std::byte> BytesOf(const MergeChunk& chunk) { return codec::AsBytes(chunk.data); }
 

@@ -12,20 +12,33 @@ namespace {
 
 using block::ChunkMeta;
 using block::MergeChunk;
+using Chunks = std::vector<HeldChunk>;
 
-std::span<const std::byte> BytesOf(const MergeChunk& chunk) { return codec::AsBytes(chunk.data); }
-
-bool SameChunk(const MergeChunk& a, const MergeChunk& b) {
+bool SameChunk(const HeldChunk& a, const HeldChunk& b) {
   return a.min_ms == b.min_ms && a.max_ms == b.max_ms && a.encoding == b.encoding &&
-         a.data == b.data;
+         a.data.size() == b.data.size() && std::equal(a.data.begin(), a.data.end(), b.data.begin());
 }
 
-// Overlapping samples are merged in the encodings that every reader knows.
-Status ToKnownEncoding(MergeChunk* chunk) {
-  if (!chunk::NeedsTranscoding(chunk->encoding)) return OkStatus();
-  THANOS_ASSIGN_OR_RETURN(chunk->data, chunk::Transcode(chunk->encoding, BytesOf(*chunk)));
-  chunk->encoding = chunk::TranscodedEncoding(chunk->encoding);
-  return OkStatus();
+bool InOrder(const HeldChunk& a, const HeldChunk& b) { return a.max_ms < b.min_ms; }
+
+bool AllFloats(std::span<const Chunks> lists) {
+  return std::all_of(lists.begin(), lists.end(), [](const Chunks& list) {
+    return std::all_of(list.begin(), list.end(), [](const HeldChunk& chunk) {
+      return chunk.encoding == ChunkEncoding::kXor;
+    });
+  });
+}
+
+// A copy of its own, in an encoding that every reader knows: what overlaps is merged in those only.
+Result<MergeChunk> Owned(const HeldChunk& chunk) {
+  MergeChunk out{chunk.min_ms, chunk.max_ms, chunk.encoding, ""};
+  if (chunk::NeedsTranscoding(chunk.encoding)) {
+    THANOS_ASSIGN_OR_RETURN(out.data, chunk::Transcode(chunk.encoding, chunk.data));
+    out.encoding = chunk::TranscodedEncoding(chunk.encoding);
+  } else {
+    out.data = codec::AsText(chunk.data);
+  }
+  return out;
 }
 
 }  // namespace
@@ -77,27 +90,36 @@ Status SeriesMerger::CopyAll(const CallContext& context, std::span<BlockInput* c
 
 Status SeriesMerger::MergeAll(const CallContext& context, std::span<BlockInput* const> inputs) {
   THANOS_ASSIGN_OR_RETURN(BudgetLease lease, BudgetLease::Take(context.budget(), 0));
-  std::vector<Chunks> lists;
-  for (BlockInput* input : inputs) {
-    auto chunks = LoadInput(context, *input, &lease);
-    if (chunks.ok()) chunks = Repair(std::move(*chunks));
-    if (!chunks.ok()) return chunks.status().WithContext(input->directory());
-    lists.push_back(std::move(*chunks));
+  arena_.Reset();
+  lists_.resize(inputs.size());
+  size_t filled = 0;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    lists_[i].clear();
+    Status status = LoadInput(context, *inputs[i], &lease, &lists_[i]);
+    if (status.ok()) status = Repair(&lists_[i]);
+    THANOS_RETURN_IF_ERROR(status.WithContext(inputs[i]->directory()));
+    filled += !lists_[i].empty();
   }
-  THANOS_ASSIGN_OR_RETURN(const Chunks merged, MergeInputs(inputs, std::move(lists)));
-  for (const MergeChunk& chunk : merged) {
-    THANOS_ASSIGN_OR_RETURN(const uint32_t samples, CountSamples(chunk.encoding, BytesOf(chunk)));
+  if (rule_ == OverlapRule::kIdentical) THANOS_RETURN_IF_ERROR(CheckIdentical(inputs, lists_));
+  Chunks merged;
+  if (filled > 1) {
+    counts_.series_merged += rule_ != OverlapRule::kIdentical;
+    THANOS_RETURN_IF_ERROR(MergeLists(lists_, MergeOf(rule_), &merged));
+  } else {
+    for (const Chunks& list : lists_) merged.insert(merged.end(), list.begin(), list.end());
+  }
+  for (const HeldChunk& chunk : merged) {
+    THANOS_ASSIGN_OR_RETURN(const uint32_t samples, CountSamples(chunk.encoding, chunk.data));
     writer_->CountSamples(chunk.encoding, samples);
     THANOS_RETURN_IF_ERROR(
-        writer_->chunks().AddChunk({chunk.min_ms, chunk.max_ms, chunk.encoding, BytesOf(chunk)}));
+        writer_->chunks().AddChunk({chunk.min_ms, chunk.max_ms, chunk.encoding, chunk.data}));
   }
   return OkStatus();
 }
 
-Result<SeriesMerger::Chunks> SeriesMerger::LoadInput(const CallContext& context, BlockInput& input,
-                                                     BudgetLease* lease) {
-  Chunks chunks;
-  chunks.reserve(input.chunks().size());
+Status SeriesMerger::LoadInput(const CallContext& context, BlockInput& input, BudgetLease* lease,
+                               Chunks* out) {
+  size_t charged = 0;
   for (const ChunkMeta& meta : input.chunks()) {
     if (meta.min_ms >= input.meta().max_ms) {
       ++counts_.chunks_outside;
@@ -112,65 +134,59 @@ Result<SeriesMerger::Chunks> SeriesMerger::LoadInput(const CallContext& context,
     THANOS_ASSIGN_OR_RETURN(const uint32_t samples,
                             CountSamples(frame.chunk.encoding, frame.chunk.data));
     counts_.samples_read += samples;
-    // Twice: what is merged has as much room again.
-    THANOS_RETURN_IF_ERROR(lease->Grow(2 * (frame.chunk.data.size() + sizeof(MergeChunk))));
-    MergeChunk chunk{meta.min_ms, meta.max_ms, frame.chunk.encoding,
-                     std::string(codec::AsText(frame.chunk.data))};
-    THANOS_RETURN_IF_ERROR(ApplyDeletions(input, &chunk));
-    if (!chunk.data.empty()) chunks.push_back(std::move(chunk));
+    // Its bytes twice, since what is merged has as much room again, and columns of its samples.
+    charged += 2 * frame.chunk.data.size() + 3 * sizeof(int64_t) * samples;
+    if (charged > lease->bytes()) THANOS_RETURN_IF_ERROR(lease->Grow(charged + (64 << 10)));
+    HeldChunk chunk{meta.min_ms, meta.max_ms, frame.chunk.encoding, arena_.Copy(frame.chunk.data)};
+    THANOS_ASSIGN_OR_RETURN(const bool left, ApplyDeletions(input, &chunk));
+    if (left) out->push_back(chunk);
   }
-  return chunks;
+  return OkStatus();
 }
 
-// Leaves no data when nothing is left.
-Status SeriesMerger::ApplyDeletions(BlockInput& input, MergeChunk* chunk) {
+// False: nothing is left.
+Result<bool> SeriesMerger::ApplyDeletions(BlockInput& input, HeldChunk* chunk) {
   const auto deleted = input.deleted();
-  if (!TouchesRange(deleted, chunk->min_ms, chunk->max_ms)) return OkStatus();
+  if (!TouchesRange(deleted, chunk->min_ms, chunk->max_ms)) return true;
   if (chunk->encoding == ChunkEncoding::kAggregate) {
     return FailedPreconditionError("a deletion touches a downsampled chunk");
   }
-  THANOS_ASSIGN_OR_RETURN(chunk::FilteredChunk kept,
-                          chunk::FilterSamples(chunk->encoding, BytesOf(*chunk), [&](int64_t t) {
+  THANOS_ASSIGN_OR_RETURN(const chunk::FilteredChunk kept,
+                          chunk::FilterSamples(chunk->encoding, chunk->data, [&](int64_t t) {
                             return !CoversRange(deleted, t, t);
                           }));
   if (kept.samples == 0) {
     ++counts_.chunks_dropped;
-    chunk->data.clear();
-    return OkStatus();
+    return false;
   }
   *chunk = {kept.min_ms, kept.max_ms, chunk::TranscodedEncoding(chunk->encoding),
-            std::move(kept.data)};
-  return OkStatus();
+            arena_.Copy(codec::AsBytes(kept.data))};
+  return true;
 }
 
 // Chunks of one block, as old or broken writers leave them: sorted, each once, overlaps merged.
-Result<SeriesMerger::Chunks> SeriesMerger::Repair(Chunks chunks) {
-  const auto ordered = [](const MergeChunk& a, const MergeChunk& b) { return a.max_ms < b.min_ms; };
-  if (std::adjacent_find(chunks.begin(), chunks.end(), [&](const auto& a, const auto& b) {
-        return !ordered(a, b);
-      }) == chunks.end()) {
-    return chunks;
+Status SeriesMerger::Repair(Chunks* chunks) {
+  const auto disorder = [](const HeldChunk& a, const HeldChunk& b) { return !InOrder(a, b); };
+  if (std::adjacent_find(chunks->begin(), chunks->end(), disorder) == chunks->end()) {
+    return OkStatus();
   }
   ++counts_.series_repaired;
-  std::stable_sort(chunks.begin(), chunks.end(), [](const MergeChunk& a, const MergeChunk& b) {
+  std::stable_sort(chunks->begin(), chunks->end(), [](const HeldChunk& a, const HeldChunk& b) {
     return a.min_ms != b.min_ms ? a.min_ms < b.min_ms : a.max_ms < b.max_ms;
   });
   std::vector<Chunks> lists;
-  for (MergeChunk& chunk : chunks) {
+  for (const HeldChunk& chunk : *chunks) {
     const auto fits = std::find_if(lists.begin(), lists.end(), [&](const Chunks& list) {
-      return ordered(list.back(), chunk) || SameChunk(list.back(), chunk);
+      return InOrder(list.back(), chunk) || SameChunk(list.back(), chunk);
     });
     if (fits == lists.end()) {
-      lists.emplace_back().push_back(std::move(chunk));
+      lists.emplace_back().push_back(chunk);
     } else if (!SameChunk(fits->back(), chunk)) {
-      fits->push_back(std::move(chunk));
+      fits->push_back(chunk);
     }
   }
-  if (lists.size() == 1) return std::move(lists[0]);
-  for (Chunks& list : lists) {
-    for (MergeChunk& chunk : list) THANOS_RETURN_IF_ERROR(ToKnownEncoding(&chunk));
-  }
-  return block::MergeSeriesChunks(lists, block::OverlapMerge::kChain);
+  chunks->clear();
+  return MergeLists(lists, block::OverlapMerge::kChain, chunks);
 }
 
 // A chunk in the common time of two blocks must be in both.
@@ -180,7 +196,7 @@ Status SeriesMerger::CheckIdentical(std::span<BlockInput* const> inputs,
     for (size_t j = 0; j < inputs.size(); ++j) {
       if (i == j) continue;
       const block::BlockMeta& other = inputs[j]->meta();
-      for (const MergeChunk& chunk : lists[i]) {
+      for (const HeldChunk& chunk : lists[i]) {
         if (chunk.max_ms < other.min_ms || chunk.min_ms >= other.max_ms) continue;
         const auto twin = std::find_if(lists[j].begin(), lists[j].end(),
                                        [&](const auto& one) { return SameChunk(one, chunk); });
@@ -195,23 +211,28 @@ Status SeriesMerger::CheckIdentical(std::span<BlockInput* const> inputs,
   return OkStatus();
 }
 
-Result<SeriesMerger::Chunks> SeriesMerger::MergeInputs(std::span<BlockInput* const> inputs,
-                                                       std::vector<Chunks> lists) {
-  if (rule_ == OverlapRule::kIdentical) {
-    THANOS_RETURN_IF_ERROR(CheckIdentical(inputs, lists));
+// Appends to `out`. Each list is in order.
+Status SeriesMerger::MergeLists(std::span<const Chunks> lists, block::OverlapMerge merge,
+                                Chunks* out) {
+  if (AllFloats(lists)) {
+    FloatMerger& merger = merge == MergeOf(rule_) ? floats_ : repairs_;
+    return merger.Merge(lists, &arena_, out);
   }
-  std::erase_if(lists, [](const Chunks& list) { return list.empty(); });
-  if (lists.empty()) return Chunks();
-  if (lists.size() == 1) return std::move(lists[0]);
-  if (rule_ != OverlapRule::kIdentical) {
-    ++counts_.series_merged;
-    for (Chunks& list : lists) {
-      for (MergeChunk& chunk : list) THANOS_RETURN_IF_ERROR(ToKnownEncoding(&chunk));
+  std::vector<std::vector<MergeChunk>> owned;
+  for (const Chunks& list : lists) {
+    if (list.empty()) continue;
+    auto& to = owned.emplace_back();
+    for (const HeldChunk& chunk : list) {
+      THANOS_ASSIGN_OR_RETURN(MergeChunk one, Owned(chunk));
+      to.push_back(std::move(one));
     }
   }
-  return block::MergeSeriesChunks(lists, rule_ == OverlapRule::kPenalty
-                                             ? block::OverlapMerge::kPenalty
-                                             : block::OverlapMerge::kChain);
+  THANOS_ASSIGN_OR_RETURN(const auto merged, block::MergeSeriesChunks(owned, merge));
+  for (const MergeChunk& chunk : merged) {
+    out->push_back(
+        {chunk.min_ms, chunk.max_ms, chunk.encoding, arena_.Copy(codec::AsBytes(chunk.data))});
+  }
+  return OkStatus();
 }
 
 }  // namespace thanos::compaction

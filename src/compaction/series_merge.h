@@ -8,6 +8,7 @@
 #include "block/block_writer.h"
 #include "block/chunk_merge.h"
 #include "compaction/block_input.h"
+#include "compaction/float_merge.h"
 #include "thanos/call_context.h"
 #include "thanos/status.h"
 
@@ -33,7 +34,8 @@ struct MergeCounts {
 /// of one series' chunks where it has to be merged, charged to the context's budget.
 class SeriesMerger {
  public:
-  SeriesMerger(OverlapRule rule, block::BlockWriter* writer) : rule_(rule), writer_(writer) {}
+  SeriesMerger(OverlapRule rule, block::BlockWriter* writer)
+      : rule_(rule), writer_(writer), floats_(MergeOf(rule)) {}
 
   /// `inputs` stand at series of equal labels. Appends nothing to `metas` when nothing is left.
   Status Write(const CallContext& context, std::span<BlockInput* const> inputs,
@@ -41,20 +43,28 @@ class SeriesMerger {
   const MergeCounts& counts() const { return counts_; }
 
  private:
-  using Chunks = std::vector<block::MergeChunk>;
+  using Chunks = std::vector<HeldChunk>;
+  static block::OverlapMerge MergeOf(OverlapRule rule) {
+    return rule == OverlapRule::kPenalty ? block::OverlapMerge::kPenalty
+                                         : block::OverlapMerge::kChain;
+  }
   bool IsPlain(std::span<BlockInput* const> inputs) const;
   Status CopyAll(const CallContext& context, std::span<BlockInput* const> inputs);
   Status MergeAll(const CallContext& context, std::span<BlockInput* const> inputs);
-  Result<Chunks> LoadInput(const CallContext& context, BlockInput& input, BudgetLease* lease);
-  Status ApplyDeletions(BlockInput& input, block::MergeChunk* chunk);
-  Result<Chunks> Repair(Chunks chunks);
+  Status LoadInput(const CallContext& context, BlockInput& input, BudgetLease* lease, Chunks* out);
+  Result<bool> ApplyDeletions(BlockInput& input, HeldChunk* chunk);
+  Status Repair(Chunks* chunks);
   Status CheckIdentical(std::span<BlockInput* const> inputs,
                         const std::vector<Chunks>& lists) const;
-  Result<Chunks> MergeInputs(std::span<BlockInput* const> inputs, std::vector<Chunks> lists);
+  Status MergeLists(std::span<const Chunks> lists, block::OverlapMerge merge, Chunks* out);
 
   const OverlapRule rule_;
   block::BlockWriter* const writer_;
   MergeCounts counts_;
+  ChunkArena arena_;  // Of the series being merged.
+  FloatMerger floats_;
+  FloatMerger repairs_{block::OverlapMerge::kChain};
+  std::vector<Chunks> lists_;
 };
 
 /// Samples that a chunk says it holds, aggregate chunks included.
