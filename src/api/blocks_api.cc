@@ -47,27 +47,31 @@ void AddBlocksApi(ApiRoutes* routes, std::string label, std::function<BlocksView
   routes->Handle({"GET"}, "/blocks", "blocks",
                  [label = std::move(label), loaded = std::move(loaded), global = std::move(global)](
                      const CallContext&, const net::HttpRequest& request) {
-                   if (request.query.Get("view") == "loaded") {
-                     return Success(Json(label, loaded()), {});
-                   }
-                   return Success(Json(label, global ? global() : BlocksView()), {});
+                   const auto& view = request.query.Get("view") == "loaded" ? loaded : global;
+                   return Success(Json(label, view ? view() : BlocksView()), {});
                  });
 }
 
-void AddBlockMarkApi(ApiRoutes* routes,
-                     std::function<Status(const CallContext&, const BlockMarkForm&)> mark) {
+void AddBlockMarkApi(ApiRoutes* routes, BlockMarkFunction mark) {
   routes->HandleMutating(
       {"POST"}, "/blocks/mark", "blocks_mark",
       [mark = std::move(mark)](const CallContext& context, const net::HttpRequest& request) {
-        if (!request.form_error.ok()) {
-          return Failure(promapi::ErrorKind::kBadData, request.form_error.message());
+        const auto refuse = [](std::string_view why) {
+          return Failure(promapi::ErrorKind::kBadData, why);
+        };
+        if (!mark) return refuse("Admin operations are disabled");
+        BlockMarkRequest wanted;
+        wanted.id = request.form.Get("id");
+        wanted.detail = request.form.Get("detail");
+        const std::string_view action = request.form.Get("action");
+        if (wanted.id.empty()) return refuse("ID cannot be empty");
+        if (action.empty()) return refuse("Action cannot be empty");
+        wanted.deletion = action == "DELETION";
+        if (!wanted.deletion && action != "NO_COMPACTION") {
+          return refuse("not supported marker " + std::string(action));
         }
-        const BlockMarkForm form{std::string(request.form.Get("id")),
-                                 std::string(request.form.Get("action")),
-                                 std::string(request.form.Get("detail"))};
-        const Status status = mark(context, form);
-        if (!status.ok()) return Failure(promapi::ErrorKind::kBadData, status.message());
-        return Success("", {});
+        const Status status = mark(context, wanted);
+        return status.ok() ? Success("", {}) : refuse(status.message());
       });
 }
 

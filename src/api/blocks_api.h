@@ -23,18 +23,20 @@ struct BlocksView {
   std::string error;         // Of the last sync; "" when it worked.
 };
 
-/// `?view=loaded` is what `loaded` says at that moment; the other view is of roles that show whole
-/// buckets, and empty where there is no `global`. `label` groups blocks on the page. Both are
-/// called on handler threads and outlive the server.
+/// `?view=loaded` is what `loaded` says at that moment, any other view what `global` says: the
+/// whole bucket, for roles that know it. Either may be null: there is nothing then. `label` groups
+/// blocks on the page. Both are called on handler threads and outlive the server.
 void AddBlocksApi(ApiRoutes* routes, std::string label, std::function<BlocksView()> loaded,
                   std::function<BlocksView()> global = nullptr);
 
 /// What POST /api/v1/blocks/mark asks for.
-struct BlockMarkForm {
-  std::string id, action, detail;  // A ULID, "DELETION" or "NO_COMPACTION", any text.
+struct BlockMarkRequest {
+  std::string id;         // As sent: the one who marks checks it.
+  bool deletion = false;  // Else no compaction.
+  std::string detail;
 };
-/// `mark` says what is wrong with a form, or does it; an error is 400. Closed to other sites.
-void AddBlockMarkApi(ApiRoutes* routes,
-                     std::function<Status(const CallContext&, const BlockMarkForm&)> mark);
+/// Marks a block; its error is the caller's. Null: operations that change the bucket are disabled.
+using BlockMarkFunction = std::function<Status(const CallContext&, const BlockMarkRequest&)>;
+void AddBlockMarkApi(ApiRoutes* routes, BlockMarkFunction mark);
 
 }  // namespace thanos::api

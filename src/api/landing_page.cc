@@ -62,11 +62,13 @@ net::HttpResponse Page(const LandingPageOptions& options, const net::HttpRequest
     html += "<li><a href=\"" + Escape((at_root ? "" : prefix) + path) + "\">" + Escape(what) +
             "</a></li>";
   }
+  html += "</ul>";
+  if (options.text) html += "<pre>" + Escape(options.text()) + "</pre>";
   net::HttpResponse response;
   response.headers.Set("Content-Type", "text/html; charset=utf-8");
   response.headers.Set("X-Content-Type-Options", "nosniff");
   response.headers.Set("Content-Security-Policy", "default-src 'none'");
-  response.body = html + "</ul></body></html>\n";
+  response.body = html + "</body></html>\n";
   return response;
 }
 

@@ -171,10 +171,13 @@ class CompactRole : public Role {
     api::AddBlocksApi(
         routes_.get(), flags_.web_label, [this] { return LoadedView(); },
         [this] { return GlobalView(); });
-    api::AddBlockMarkApi(routes_.get(),
-                         [this](const CallContext& context, const api::BlockMarkForm& form) {
-                           return MarkBlock(context, form);
-                         });
+    api::BlockMarkFunction mark;
+    if (!flags_.admin_disabled) {
+      mark = [this](const CallContext& context, const api::BlockMarkRequest& request) {
+        return MarkBlock(context, request);
+      };
+    }
+    api::AddBlockMarkApi(routes_.get(), std::move(mark));
     routes_->Handle({"GET"}, "/compact/halted", "compact_halted",
                     [this](const CallContext&, const net::HttpRequest&) {
                       return api::Success(FailedGroupsJson(), {});
@@ -304,26 +307,20 @@ class CompactRole : public Role {
     return out + "]}";
   }
 
-  Status MarkBlock(const CallContext& context, const api::BlockMarkForm& form) {
-    if (flags_.admin_disabled) return PermissionDeniedError("Admin operations are disabled");
-    if (form.id.empty()) return InvalidArgumentError("ID cannot be empty");
-    if (form.action.empty()) return InvalidArgumentError("Action cannot be empty");
-    auto ulid = base::Ulid::Parse(form.id);
+  Status MarkBlock(const CallContext& context, const api::BlockMarkRequest& request) {
+    auto ulid = base::Ulid::Parse(request.id);
     if (!ulid.ok()) {
-      return InvalidArgumentError("ULID " + form.id +
+      return InvalidArgumentError("ULID " + request.id +
                                   " is not valid: " + std::string(ulid.status().message()));
-    }
-    if (form.action != "DELETION" && form.action != "NO_COMPACTION") {
-      return InvalidArgumentError("not supported marker " + form.action);
     }
     const std::string meta = ulid->ToString() + "/" + std::string(block::kMetaFile);
     THANOS_ASSIGN_OR_RETURN(const bool exists, objstore::Exists(context, *bucket_, meta));
     if (!exists) return NotFoundError("block " + ulid->ToString() + " is not in the bucket");
-    if (form.action == "DELETION") {
-      return compactor_.marker().Put(MarkKind::kDeletion, *ulid, "", form.detail);
+    if (request.deletion) {
+      return compactor_.marker().Put(MarkKind::kDeletion, *ulid, "", request.detail);
     }
     return compactor_.marker().Put(MarkKind::kNoCompact, *ulid, bucketblocks::kManualReason,
-                                   form.detail);
+                                   request.detail);
   }
 
   const CompactFlags& flags_;

@@ -59,12 +59,16 @@ void AddSelectorFlag(config::FlagSet* flags, std::string* text) {
                        false, true, text);
 }
 
+Result<relabel::Rules> ParseSelector(const std::string& text) {
+  auto rules = relabel::Rules::Parse(text, relabel::SelectorOptions());
+  if (!rules.ok()) return rules.status().WithContext("selector.relabel-config");
+  return rules;
+}
+
 Result<bucketblocks::FetchResult> FetchView(const CallContext& context, Bucket& bucket,
                                             bucketblocks::FetchOptions options,
                                             const std::string& selector, const Process& process) {
-  auto rules = relabel::Rules::Parse(selector, relabel::SelectorOptions());
-  if (!rules.ok()) return rules.status().WithContext("selector.relabel-config");
-  options.selector = std::move(*rules);
+  THANOS_ASSIGN_OR_RETURN(options.selector, ParseSelector(selector));
   options.for_writing = true;
   options.metric_prefix = "thanos_bucket_";
   base::Executor io("meta", kMetaThreads);
@@ -83,8 +87,10 @@ Status PrintOut(std::string_view text) {
 }
 
 void AddToolsCommands(std::vector<std::unique_ptr<Command>>* commands) {
-  for (const auto& make : {MakeBucketLsCommand, MakeBucketInspectCommand, MakeBucketMarkCommand,
-                           MakeBucketUploadCommand}) {
+  for (const auto& make :
+       {MakeBucketLsCommand, MakeBucketInspectCommand, MakeBucketMarkCommand,
+        MakeBucketUploadCommand, MakeBucketCleanupCommand, MakeBucketRetentionCommand,
+        MakeBucketWebCommand, MakeBucketDownsampleCommand}) {
     commands->push_back(make());
   }
 }

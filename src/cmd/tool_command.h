@@ -43,9 +43,16 @@ Result<bucketblocks::FetchResult> FetchView(const CallContext& context, Bucket& 
 /// Writes all of it, or says why not.
 Status PrintOut(std::string_view text);
 
+/// A selector's rules, an error names the flag.
+Result<relabel::Rules> ParseSelector(const std::string& text);
+
 std::unique_ptr<Command> MakeBucketLsCommand();
 std::unique_ptr<Command> MakeBucketInspectCommand();
 std::unique_ptr<Command> MakeBucketMarkCommand();
 std::unique_ptr<Command> MakeBucketUploadCommand();
+std::unique_ptr<Command> MakeBucketCleanupCommand();
+std::unique_ptr<Command> MakeBucketRetentionCommand();
+std::unique_ptr<Command> MakeBucketWebCommand();
+std::unique_ptr<Command> MakeBucketDownsampleCommand();
 
 }  // namespace thanos::cmd
