@@ -100,9 +100,9 @@ std::string WhyNoCommand(const std::vector<std::string>& arguments, const std::s
   AddGlobalFlags(&flags, &global);
   std::vector<std::string> only_flags = arguments;
   std::erase(only_flags, unknown);
-  if (const Status status = flags.Parse(only_flags); !status.ok()) {
-    return std::string(status.message());
-  }
+  const Status status = flags.Parse(only_flags);
+  // Behind "tools bucket" flags of its commands may stand.
+  if (words.empty() && !status.ok()) return std::string(status.message());
   if (!unknown.empty()) return "expected command but got \"" + unknown + "\"";
   return words.empty() ? "must select a command" : "must select a subcommand of '" + words + "'";
 }

@@ -87,12 +87,15 @@ Status PrintOut(std::string_view text) {
 }
 
 void AddToolsCommands(std::vector<std::unique_ptr<Command>>* commands) {
-  for (const auto& make :
-       {MakeBucketLsCommand, MakeBucketInspectCommand, MakeBucketMarkCommand,
-        MakeBucketUploadCommand, MakeBucketCleanupCommand, MakeBucketRetentionCommand,
-        MakeBucketWebCommand, MakeBucketDownsampleCommand}) {
-    commands->push_back(make());
-  }
+  commands->push_back(MakeBucketLsCommand());
+  commands->push_back(MakeBucketInspectCommand());
+  commands->push_back(MakeBucketMarkCommand());
+  commands->push_back(MakeBucketUploadCommand());
+  commands->push_back(MakeBucketCleanupCommand());
+  commands->push_back(MakeBucketRetentionCommand());
+  commands->push_back(MakeBucketWebCommand());
+  commands->push_back(MakeBucketDownsampleCommand());
+  commands->push_back(MakeBucketReplicateCommand());
 }
 
 }  // namespace thanos::cmd

@@ -54,5 +54,6 @@ std::unique_ptr<Command> MakeBucketCleanupCommand();
 std::unique_ptr<Command> MakeBucketRetentionCommand();
 std::unique_ptr<Command> MakeBucketWebCommand();
 std::unique_ptr<Command> MakeBucketDownsampleCommand();
+std::unique_ptr<Command> MakeBucketReplicateCommand();
 
 }  // namespace thanos::cmd

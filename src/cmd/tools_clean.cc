@@ -23,11 +23,12 @@ struct SyncFlags {
     flags->GoDuration("delete-delay",
                       "Time before a block marked for deletion is deleted from bucket.", "48h",
                       &delete_delay_ns);
-    flags->GoDuration("consistency-delay",
-                      "Minimum age of fresh (non-compacted) blocks before they are being processed.",
-                      "30m", &consistency_delay_ns);
-    flags->Int("block-sync-concurrency",
-               "Number of requests for block metadata at the same time.", 20, &concurrency);
+    flags->GoDuration(
+        "consistency-delay",
+        "Minimum age of fresh (non-compacted) blocks before they are being processed.", "30m",
+        &consistency_delay_ns);
+    flags->Int("block-sync-concurrency", "Number of requests for block metadata at the same time.",
+               20, &concurrency);
     AddSelectorFlag(flags, &selector);
   }
   size_t threads() const { return static_cast<size_t>(std::max<int64_t>(concurrency, 1)); }
@@ -50,9 +51,8 @@ class BucketCleanupCommand : public ToolCommand {
  protected:
   Status Run(const CallContext& context, const Process& process) override {
     THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(sync_.bucket, process));
-    THANOS_ASSIGN_OR_RETURN(
-        const auto view,
-        FetchView(context, *bucket, sync_.FetchOptions(), sync_.selector, process));
+    THANOS_ASSIGN_OR_RETURN(const auto view, FetchView(context, *bucket, sync_.FetchOptions(),
+                                                       sync_.selector, process));
     const compaction::CompactionMetrics metrics(process.registry);
     base::Executor io("cleanup", sync_.threads());
     const compaction::Cleaner cleaner(bucket.get(), sync_.delete_delay_ns / kNsInMs, &io,
@@ -90,9 +90,8 @@ class BucketRetentionCommand : public ToolCommand {
  protected:
   Status Run(const CallContext& context, const Process& process) override {
     THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(sync_.bucket, process));
-    THANOS_ASSIGN_OR_RETURN(
-        const auto view,
-        FetchView(context, *bucket, sync_.FetchOptions(), sync_.selector, process));
+    THANOS_ASSIGN_OR_RETURN(const auto view, FetchView(context, *bucket, sync_.FetchOptions(),
+                                                       sync_.selector, process));
     const compaction::CompactionMetrics metrics(process.registry);
     const compaction::Marker marker(bucket.get(), process.logger, &metrics);
     const compaction::Retention retention{raw_ns_ / kNsInMs, five_minutes_ns_ / kNsInMs,
@@ -101,9 +100,9 @@ class BucketRetentionCommand : public ToolCommand {
     for (const auto& meta : found.expired) {
       THANOS_RETURN_IF_ERROR(context.Check());
       if (view.deletion_marks.contains(meta->ulid)) continue;
-      THANOS_RETURN_IF_ERROR(marker.Put(
-          bucketblocks::MarkKind::kDeletion, meta->ulid, "",
-          compaction::RetentionReason(retention.Of(meta->thanos.resolution_ms))));
+      THANOS_RETURN_IF_ERROR(
+          marker.Put(bucketblocks::MarkKind::kDeletion, meta->ulid, "",
+                     compaction::RetentionReason(retention.Of(meta->thanos.resolution_ms))));
     }
     process.logger.Info("retention applied", {{"expired", found.expired.size()}});
     return OkStatus();

@@ -103,8 +103,8 @@ class BucketDownsampleCommand : public Command {
     AddBucketFlags(flags, &flags_.bucket);
     flags->GoDuration("wait-interval", "Wait interval between downsample runs.", "5m",
                       &flags_.wait_interval_ns);
-    flags->Int("downsample.concurrency",
-               "Number of blocks that are downsampled at the same time.", 1, &flags_.concurrency);
+    flags->Int("downsample.concurrency", "Number of blocks that are downsampled at the same time.",
+               1, &flags_.concurrency);
     flags->Int("block-files-concurrency",
                "Number of files of a block that are fetched or uploaded at the same time.", 1,
                &flags_.file_concurrency);

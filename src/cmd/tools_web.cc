@@ -47,8 +47,8 @@ class WebRole : public Role {
                   .selector = std::move(selector),
                   .metric_prefix = "thanos_bucket_"},
                  &io_, process.logger, process.registry) {
-    const std::string prefix = NormalisePrefix(
-        flags.route_prefix.empty() ? flags.external_prefix : flags.route_prefix);
+    const std::string prefix =
+        NormalisePrefix(flags.route_prefix.empty() ? flags.external_prefix : flags.route_prefix);
     routes_ = std::make_unique<api::ApiRoutes>(&servers_.http(), prefix, !flags.cors_disabled);
     api::AddStatusApi(routes_.get(), process.flag_values);
     api::AddBlocksApi(routes_.get(), flags.label, nullptr, [this] { return Show(); });
@@ -59,15 +59,16 @@ class WebRole : public Role {
       };
     }
     api::AddBlockMarkApi(routes_.get(), std::move(mark));
-    api::AddLandingPage(&servers_.http(), {.role = "bucket",
-                                           .route_prefix = prefix,
-                                           .external_prefix = NormalisePrefix(flags.external_prefix),
-                                           .prefix_header = flags.prefix_header,
-                                           .page = "/blocks",
-                                           .links = {{"/api/v1/blocks", "Blocks as JSON"},
-                                                     {"/api/v1/status/flags", "Flags"},
-                                                     {"/metrics", "Metrics"}},
-                                           .text = [this] { return Table(); }});
+    api::AddLandingPage(&servers_.http(),
+                        {.role = "bucket",
+                         .route_prefix = prefix,
+                         .external_prefix = NormalisePrefix(flags.external_prefix),
+                         .prefix_header = flags.prefix_header,
+                         .page = "/blocks",
+                         .links = {{"/api/v1/blocks", "Blocks as JSON"},
+                                   {"/api/v1/status/flags", "Flags"},
+                                   {"/metrics", "Metrics"}},
+                         .text = [this] { return Table(); }});
   }
 
   Status Start() override {
@@ -125,8 +126,9 @@ class WebRole : public Role {
     std::string note = std::to_string(metas.size()) + " blocks";
     if (metas.size() > kBlocksOnPageMax) {
       // The oldest ids go.
-      metas.erase(metas.begin(),
-                  std::next(metas.begin(), static_cast<ptrdiff_t>(metas.size() - kBlocksOnPageMax)));
+      metas.erase(
+          metas.begin(),
+          std::next(metas.begin(), static_cast<ptrdiff_t>(metas.size() - kBlocksOnPageMax)));
       note += ", the newest " + std::to_string(kBlocksOnPageMax) + " of which are shown";
     }
     std::string out;
@@ -178,8 +180,7 @@ class BucketWebCommand : public Command {
   void AddFlags(config::FlagSet* flags) override {
     AddHttpFlags(flags, &flags_.http);
     AddBucketFlags(flags, &flags_.bucket);
-    flags->String("web.route-prefix", "Prefix for API and UI endpoints.", "",
-                  &flags_.route_prefix);
+    flags->String("web.route-prefix", "Prefix for API and UI endpoints.", "", &flags_.route_prefix);
     flags->String("web.external-prefix", "Static prefix for links and redirects.", "",
                   &flags_.external_prefix);
     flags->String("web.prefix-header",
@@ -192,9 +193,10 @@ class BucketWebCommand : public Command {
     flags->GoDuration("timeout", "Timeout to download metadata from remote storage.", "5m",
                       &flags_.timeout_ns);
     flags->String("label", "External block label to use as group title.", "", &flags_.label);
-    flags->Bool("disable-admin-operations",
-                "Disable UI/API admin operations like marking blocks for deletion and no compaction.",
-                false, &flags_.admin_disabled);
+    flags->Bool(
+        "disable-admin-operations",
+        "Disable UI/API admin operations like marking blocks for deletion and no compaction.",
+        false, &flags_.admin_disabled);
     flags->Time("min-time", "Start of time range limit to show blocks.", "0000-01-01T00:00:00Z",
                 &flags_.min_time);
     flags->Time("max-time", "End of time range limit to show blocks.", "9999-12-31T23:59:59Z",
@@ -212,8 +214,8 @@ class BucketWebCommand : public Command {
          "Refresh interval should be at least 2 times the timeout");
     THANOS_ASSIGN_OR_RETURN(auto selector, ParseSelector(flags_.selector));
     THANOS_ASSIGN_OR_RETURN(auto bucket, OpenBucket(flags_.bucket, process));
-    return std::unique_ptr<Role>(std::make_unique<WebRole>(flags_, process, std::move(bucket),
-                                                           std::move(selector)));
+    return std::unique_ptr<Role>(
+        std::make_unique<WebRole>(flags_, process, std::move(bucket), std::move(selector)));
   }
 
  private:
