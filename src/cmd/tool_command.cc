@@ -96,6 +96,7 @@ void AddToolsCommands(std::vector<std::unique_ptr<Command>>* commands) {
   commands->push_back(MakeBucketWebCommand());
   commands->push_back(MakeBucketDownsampleCommand());
   commands->push_back(MakeBucketReplicateCommand());
+  commands->push_back(MakeBucketRewriteCommand());
 }
 
 }  // namespace thanos::cmd

@@ -55,5 +55,6 @@ std::unique_ptr<Command> MakeBucketRetentionCommand();
 std::unique_ptr<Command> MakeBucketWebCommand();
 std::unique_ptr<Command> MakeBucketDownsampleCommand();
 std::unique_ptr<Command> MakeBucketReplicateCommand();
+std::unique_ptr<Command> MakeBucketRewriteCommand();
 
 }  // namespace thanos::cmd

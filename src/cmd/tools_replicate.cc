@@ -182,8 +182,9 @@ class BucketReplicateCommand : public Command {
                 &flags_.min_time);
     flags->Time("max-time", "End of time range limit to replicate.", "9999-12-31T23:59:59Z",
                 &flags_.max_time);
-    flags->Strings("id", "Block to be replicated to the destination bucket, once and whatever the "
-                         "other filters say.",
+    flags->Strings("id",
+                   "Block to be replicated to the destination bucket, once and whatever the "
+                   "other filters say.",
                    &flags_.ids);
     flags->Bool("ignore-marked-for-deletion", "Do not replicate blocks that have deletion mark.",
                 false, &flags_.ignore_marked);
@@ -192,8 +193,8 @@ class BucketReplicateCommand : public Command {
     THANOS_ASSIGN_OR_RETURN(auto filter, MakeFilter(flags_));
     THANOS_ASSIGN_OR_RETURN(auto from, OpenBucket(flags_.from, process));
     THANOS_ASSIGN_OR_RETURN(auto to, OpenBucket(flags_.to, process));
-    return std::unique_ptr<Role>(std::make_unique<ReplicateRole>(
-        flags_, process, std::move(from), std::move(to), std::move(filter)));
+    return std::unique_ptr<Role>(std::make_unique<ReplicateRole>(flags_, process, std::move(from),
+                                                                 std::move(to), std::move(filter)));
   }
 
  private:

@@ -29,8 +29,12 @@ void AggregateFloats(const int64_t* t, const double* v, size_t n, int64_t resolu
   // The first sample sets the counter: nothing came before it.
   double counter = v[0], last = v[0];
   size_t i = 0;
+  int64_t window_end_ms = WindowEnd(t[0], resolution_ms);
   while (i < n) {
-    const int64_t end_ms = std::min(WindowEnd(t[i], resolution_ms), t[n - 1]);
+    // Mostly the next window follows: a division less.
+    if (t[i] > window_end_ms) window_end_ms += resolution_ms;
+    if (t[i] > window_end_ms) window_end_ms = WindowEnd(t[i], resolution_ms);
+    const int64_t end_ms = std::min(window_end_ms, t[n - 1]);
     double sum = 0;
     double min = std::numeric_limits<double>::max();
     double max = -std::numeric_limits<double>::max();

@@ -34,9 +34,9 @@ Replicator::Replicator(Bucket* from, Bucket* to, ReplicateFilter filter, base::L
       to_(to),
       filter_(std::move(filter)),
       logger_(std::move(logger)),
-      already_replicated_(registry->AddCounter(
-          "thanos_replicate_blocks_already_replicated_total",
-          "Total number of blocks skipped due to already being replicated.")),
+      already_replicated_(
+          registry->AddCounter("thanos_replicate_blocks_already_replicated_total",
+                               "Total number of blocks skipped due to already being replicated.")),
       blocks_replicated_(registry->AddCounter("thanos_replicate_blocks_replicated_total",
                                               "Total number of blocks replicated.")),
       objects_replicated_(registry->AddCounter("thanos_replicate_objects_replicated_total",
