@@ -97,6 +97,7 @@ void AddToolsCommands(std::vector<std::unique_ptr<Command>>* commands) {
   commands->push_back(MakeBucketDownsampleCommand());
   commands->push_back(MakeBucketReplicateCommand());
   commands->push_back(MakeBucketRewriteCommand());
+  commands->push_back(MakeBucketVerifyCommand());
 }
 
 }  // namespace thanos::cmd

@@ -56,5 +56,6 @@ std::unique_ptr<Command> MakeBucketWebCommand();
 std::unique_ptr<Command> MakeBucketDownsampleCommand();
 std::unique_ptr<Command> MakeBucketReplicateCommand();
 std::unique_ptr<Command> MakeBucketRewriteCommand();
+std::unique_ptr<Command> MakeBucketVerifyCommand();
 
 }  // namespace thanos::cmd

@@ -82,11 +82,13 @@ class BucketRewriteCommand : public ToolCommand {
     flags->String("tmp.dir", "Working directory for temporary files; removed and made at start.",
                   fs::temp_directory_path().string() + "/thanos-rewrite", &work_dir_);
     flags->Bool("dry-run", "Prints the series changes instead of doing them.", true, &dry_run_);
-    flags->Bool("prom-blocks", "If specified, we assume the blocks to be uploaded are only used "
-                               "with Prometheus so we don't check external labels.",
+    flags->Bool("prom-blocks",
+                "If specified, we assume the blocks to be uploaded are only used "
+                "with Prometheus so we don't check external labels.",
                 false, &prom_blocks_);
-    flags->Bool("delete-blocks", "Whether to delete the original blocks after rewriting blocks "
-                                 "successfully: they get a deletion mark.",
+    flags->Bool("delete-blocks",
+                "Whether to delete the original blocks after rewriting blocks "
+                "successfully: they get a deletion mark.",
                 false, &delete_blocks_);
     flags->Enum("hash-func", "Which hash of each file goes into meta.json; empty is none.",
                 {"SHA256", ""}, "", &hash_function_);
@@ -146,9 +148,9 @@ class BucketRewriteCommand : public ToolCommand {
     THANOS_ASSIGN_OR_RETURN(const auto source, block::Block::OpenDirectory(context, directory));
     const base::Ulid id = base::Ulid::Make(base::NowMs());
     block::BlockMeta meta = source->meta();
-    THANOS_ASSIGN_OR_RETURN(meta.thanos.rewrites_json,
-                            tools::AppendRewrite(meta.thanos.rewrites_json,
-                                                 meta.compaction.sources, rules_));
+    THANOS_ASSIGN_OR_RETURN(
+        meta.thanos.rewrites_json,
+        tools::AppendRewrite(meta.thanos.rewrites_json, meta.compaction.sources, rules_));
     meta.compaction.sources = {id};
     meta.thanos.source = "bucket.rewrite";
     meta.thanos.files.clear();

@@ -129,9 +129,8 @@ Status Rewriter::Cut(const std::vector<block::Interval>& deleted, MergeChunk* ch
   }
   THANOS_ASSIGN_OR_RETURN(
       chunk::FilteredChunk kept,
-      chunk::FilterSamples(chunk->encoding, codec::AsBytes(chunk->data), [&](int64_t t) {
-        return !block::CoversRange(deleted, t, t);
-      }));
+      chunk::FilterSamples(chunk->encoding, codec::AsBytes(chunk->data),
+                           [&](int64_t t) { return !block::CoversRange(deleted, t, t); }));
   if (kept.samples == 0) {
     chunk->data.clear();
     return OkStatus();
@@ -179,8 +178,7 @@ Status Rewriter::WriteSeries(std::span<const Kept> same, block::BlockWriter* wri
       auto& list = fits == lists.end() ? lists.emplace_back() : *fits;
       list.push_back(std::move(chunk));
     }
-    THANOS_ASSIGN_OR_RETURN(chunks,
-                            block::MergeSeriesChunks(lists, block::OverlapMerge::kChain));
+    THANOS_ASSIGN_OR_RETURN(chunks, block::MergeSeriesChunks(lists, block::OverlapMerge::kChain));
   }
   std::vector<block::NewChunk> out;
   for (const MergeChunk& chunk : chunks) {
@@ -212,8 +210,8 @@ Result<block::BlockMeta> RewriteBlock(const CallContext& context, const block::B
   Status status = rewriter.Collect(edit);
   if (!status.ok()) return status.WithContext("rewrite block " + source.id());
   if (options.dry_run) return meta;
-  THANOS_ASSIGN_OR_RETURN(const auto writer, block::BlockWriter::Create(
-                                                 parent, id, {block::kSegmentBytesMax, false}));
+  THANOS_ASSIGN_OR_RETURN(const auto writer,
+                          block::BlockWriter::Create(parent, id, {block::kSegmentBytesMax, false}));
   status = rewriter.Write(writer.get());
   if (!status.ok()) return status.WithContext("rewrite block " + source.id());
   return writer->Finish(std::move(meta));
