@@ -41,6 +41,7 @@ struct ByteRange {
 struct ObjectAttributes {
   int64_t size = 0;
   int64_t modified_ms = 0;  // Milliseconds since the epoch.
+  friend bool operator==(const ObjectAttributes&, const ObjectAttributes&) = default;
 };
 
 struct ListOptions {

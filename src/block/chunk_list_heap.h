@@ -1,4 +1,5 @@
-// The order in which chunks of several lists are taken: by (min, max), as Go's container/heap has it.
+// The order in which chunks of several lists are taken: by (min, max), as Go's container/heap has
+// it.
 #pragma once
 
 #include <cstddef>

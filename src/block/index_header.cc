@@ -21,6 +21,10 @@ constexpr uint64_t kSymbolsAt = 14;
 constexpr uint64_t kTrailerBytes = 20;
 constexpr uint64_t kPieceBytes = 16 << 20;
 
+// The end of an index, read at once: the table of contents, and mostly the postings table before
+// it. An index is read in two or three requests then.
+constexpr uint64_t kTailBytesMin = 64 << 10, kTailBytesMax = 1 << 20;
+
 Status CopyRange(const CallContext& context, base::RangeReader& from, uint64_t begin, uint64_t end,
                  ByteSink& sink) {
   for (uint64_t at = begin; at < end; at += kPieceBytes) {
@@ -30,6 +34,15 @@ Status CopyRange(const CallContext& context, base::RangeReader& from, uint64_t b
     THANOS_RETURN_IF_ERROR(sink.Write(piece.bytes()));
   }
   return OkStatus();
+}
+
+// The symbols, and what stands before them: the version of the index.
+Result<base::PinnedBytes> ReadFront(const CallContext& context, base::RangeReader& index,
+                                    const IndexToc& toc, int* version) {
+  const uint64_t end = std::min(toc.series, kPieceBytes);
+  THANOS_ASSIGN_OR_RETURN(const auto front, index.Read(context, 0, end));
+  THANOS_ASSIGN_OR_RETURN(*version, ReadIndexVersion(front.bytes()));
+  return front;
 }
 
 // A mapping of a file that this program wrote and checked.
@@ -69,11 +82,13 @@ Status BuildIndexHeader(const CallContext& context, base::RangeReader& index, By
     if (size < kIndexHeaderBytes + IndexToc::kSizeBytes) {
       return DataLossError("index: file is too short: " + std::to_string(size) + " bytes");
     }
-    THANOS_ASSIGN_OR_RETURN(const auto head, index.Read(context, 0, kIndexHeaderBytes));
-    THANOS_ASSIGN_OR_RETURN(const int version, ReadIndexVersion(head.bytes()));
-    THANOS_ASSIGN_OR_RETURN(const auto tail,
-                            index.Read(context, size - IndexToc::kSizeBytes, IndexToc::kSizeBytes));
-    THANOS_ASSIGN_OR_RETURN(const IndexToc toc, ReadIndexToc(tail.bytes(), size));
+    const uint64_t tail_at =
+        size - std::min(size, std::clamp(size / 16, kTailBytesMin, kTailBytesMax));
+    THANOS_ASSIGN_OR_RETURN(const auto tail, index.Read(context, tail_at, size - tail_at));
+    const auto toc_bytes = tail.bytes().last(IndexToc::kSizeBytes);
+    THANOS_ASSIGN_OR_RETURN(const IndexToc toc, ReadIndexToc(toc_bytes, size));
+    int version = 0;
+    THANOS_ASSIGN_OR_RETURN(const auto front, ReadFront(context, index, toc, &version));
 
     std::string bytes;
     codec::ByteWriter writer(&bytes);
@@ -82,8 +97,15 @@ Status BuildIndexHeader(const CallContext& context, base::RangeReader& index, By
     writer.U8(static_cast<uint8_t>(version));
     writer.Be64(toc.postings_table);
     THANOS_RETURN_IF_ERROR(sink.Write(codec::AsBytes(bytes)));
-    THANOS_RETURN_IF_ERROR(CopyRange(context, index, toc.symbols, toc.series, sink));
-    THANOS_RETURN_IF_ERROR(CopyRange(context, index, toc.postings_table, size, sink));
+    const uint64_t front_end = front.size();
+    if (toc.symbols < front_end) {
+      THANOS_RETURN_IF_ERROR(sink.Write(front.bytes().subspan(toc.symbols)));
+    }
+    THANOS_RETURN_IF_ERROR(
+        CopyRange(context, index, std::max(toc.symbols, front_end), toc.series, sink));
+    const uint64_t table_end = std::max(toc.postings_table, tail_at);
+    THANOS_RETURN_IF_ERROR(CopyRange(context, index, toc.postings_table, table_end, sink));
+    THANOS_RETURN_IF_ERROR(sink.Write(tail.bytes().subspan(table_end - tail_at)));
     bytes.clear();
     writer.Be64(kSymbolsAt);
     writer.Be64(kSymbolsAt + toc.series - toc.symbols);

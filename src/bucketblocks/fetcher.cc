@@ -14,6 +14,7 @@ namespace thanos::bucketblocks {
 namespace {
 
 constexpr size_t kMetaBytesMax = 64 << 20;
+constexpr size_t kForeignObjectsMax = 1000;  // A page of a listing.
 constexpr std::string_view kStates[] = {"corrupted-meta-json",
                                         "no-meta-json",
                                         "loaded",
@@ -48,6 +49,9 @@ bool ContainsAll(const std::vector<base::Ulid>& all, const std::vector<base::Uli
 MetaFetcher::MetaFetcher(Bucket* bucket, FetchOptions options, base::Executor* io,
                          base::Logger logger, metrics::Registry* registry)
     : bucket_(bucket), options_(std::move(options)), io_(io), logger_(std::move(logger)) {
+  if (!options_.cache_dir.empty()) {
+    pack_ = std::make_unique<MetaPack>(options_.cache_dir + "/meta-syncer/metas.pack");
+  }
   const std::string prefix = options_.metric_prefix + "blocks_meta_";
   syncs_ = registry->AddCounter(prefix + "syncs_total",
                                 "Total blocks metadata synchronization attempts");
@@ -85,6 +89,7 @@ Result<FetchResult> MetaFetcher::Fetch(const CallContext& context) {
     failures_.Add();
     return listed.status().WithContext("list blocks of " + bucket_->name());
   }
+  TakeKept(context, *listed);
   const std::vector<std::pair<base::Ulid, Listed>> blocks(listed->begin(), listed->end());
   std::vector<Loaded> all(blocks.size());
   const Status status = base::ParallelFor(*io_, blocks.size(), [&](size_t i) {
@@ -96,52 +101,132 @@ Result<FetchResult> MetaFetcher::Fetch(const CallContext& context) {
     return status;
   }
   std::map<base::Ulid, Loaded> loaded;
-  MetaMap known;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i].meta) known[blocks[i].first] = all[i].meta;
-    loaded[blocks[i].first] = std::move(all[i]);
-  }
+  for (size_t i = 0; i < all.size(); ++i) loaded[blocks[i].first] = std::move(all[i]);
   FetchResult result;
   Filter(&loaded, &result);
-  // What failed to load this time is still known from before.
-  if (result.incomplete.ok()) {
-    known_ = std::move(known);
-    CleanCache(*listed);
-  } else {
-    known_.insert(known.begin(), known.end());
-    failures_.Add();
+  for (const auto& [ulid, block] : *listed) {
+    if (block.index_bytes > 0) result.index_bytes[ulid] = block.index_bytes;
   }
+  if (!result.incomplete.ok()) failures_.Add();
+  Keep(*listed, &loaded);
   seconds_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return result;
 }
 
-void MetaFetcher::Listed::Add(std::string_view file) {
+// At the first fetch: the metas that the process before kept.
+void MetaFetcher::TakeKept(const CallContext& context, const Listing& listing) {
+  if (!pack_ || std::exchange(kept_taken_, true)) return;
+  std::string content;
+  const auto texts = pack_->Read(&content);
+  if (!texts.ok()) {
+    logger_.Warn("kept metas cannot be read and are fetched anew", {{"err", texts.status()}});
+    return;
+  }
+  std::vector<MetaRef> metas(texts->size());
+  (void)base::ParallelFor(*io_, texts->size(), [&](size_t i) {
+    const auto& [ulid, text] = (*texts)[i];
+    if (!listing.contains(ulid)) return context.Check();
+    auto meta = block::ParseMeta(text);
+    if (meta.ok() && meta->ulid == ulid) {
+      metas[i] = std::make_shared<const block::BlockMeta>(*std::move(meta));
+    }
+    return context.Check();
+  }).ok();  // What is not taken is fetched.
+  for (const MetaRef& meta : metas) {
+    if (meta) known_.emplace(meta->ulid, meta);
+  }
+}
+
+// What failed to load this time is still known from before; what is gone is forgotten.
+void MetaFetcher::Keep(const Listing& listing, std::map<base::Ulid, Loaded>* loaded) {
+  std::vector<std::pair<base::Ulid, std::string>> added;
+  for (auto& [ulid, block] : *loaded) {
+    if (block.status.ok() && !block.meta) known_.erase(ulid);
+    if (!block.meta) continue;
+    known_[ulid] = block.meta;
+    if (!block.new_text.empty()) added.emplace_back(ulid, std::move(block.new_text));
+    for (const auto& [kind, mark] : block.marks) {
+      for (const ListedMark& object : listing.at(ulid).marks) {
+        if (object.kind != kind || !object.has_attributes) continue;
+        known_marks_[{ulid, kind}] = {object.attributes, mark};
+      }
+    }
+  }
+  std::erase_if(known_, [&](const auto& block) { return !listing.contains(block.first); });
+  std::erase_if(known_marks_,
+                [&](const auto& mark) { return !listing.contains(mark.first.first); });
+  if (!pack_) return;
+  std::error_code error;
+  fs::create_directories(options_.cache_dir + "/meta-syncer", error);
+  const Status status =
+      pack_->Update(added, [&](const base::Ulid& ulid) { return listing.contains(ulid); });
+  if (!status.ok()) logger_.Warn("metas cannot be kept on disk", {{"err", status}});
+  if (status.ok() && !std::exchange(cleaned_, true)) CleanCache();
+}
+
+void MetaFetcher::Listed::Add(std::string_view file, const ListedObject& object) {
   known = true;
   if (file == block::kMetaFile) has_meta = true;
-  if (const auto kind = MarkKindOf(file)) marks.push_back(*kind);
+  if (file == block::kIndexFile && object.has_attributes) {
+    index_bytes = static_cast<uint64_t>(std::max<int64_t>(object.attributes.size, 0));
+  }
+  if (const auto kind = MarkKindOf(file)) {
+    marks.push_back({*kind, object.attributes, object.has_attributes});
+  }
 }
 
 Result<MetaFetcher::Listing> MetaFetcher::ListBlocks(const CallContext& context) {
+  if (options_.list_recursively) return ListAll(context);
   Listing listing;
-  ListOptions options;
-  options.recursive = options_.for_writing && options_.list_recursively;
-  THANOS_RETURN_IF_ERROR(bucket_->Iterate(context, options, [&](const ListedObject& object) {
-    const size_t slash = object.name.find('/');
-    if (slash == std::string_view::npos) return OkStatus();
-    const auto ulid = base::Ulid::Parse(object.name.substr(0, slash));
-    if (!ulid.ok()) return OkStatus();
-    Listed& block = listing[*ulid];
-    if (options.recursive) block.Add(object.name.substr(slash + 1));
+  THANOS_RETURN_IF_ERROR(bucket_->Iterate(context, {}, [&](const ListedObject& object) {
+    if (object.name.ends_with('/')) {
+      const auto ulid = base::Ulid::Parse(object.name.substr(0, object.name.size() - 1));
+      if (ulid.ok()) listing.emplace(*ulid, Listed());
+    }
     return OkStatus();
   }));
   return listing;
+}
+
+// Directories that are no blocks may hold millions of objects: once one fills a page of a listing,
+// the listing begins anew behind it.
+Result<MetaFetcher::Listing> MetaFetcher::ListAll(const CallContext& context) {
+  Listing listing;
+  ListOptions options{.recursive = true};
+  std::string foreign;  // The directory that objects pass by of.
+  size_t passed = 0;
+  bool jump = false;
+  const auto visit = [&](const ListedObject& object) {
+    const size_t slash = object.name.find('/');
+    if (slash == std::string_view::npos) return OkStatus();
+    const auto ulid = base::Ulid::Parse(object.name.substr(0, slash));
+    if (ulid.ok()) {
+      listing[*ulid].Add(object.name.substr(slash + 1), object);
+      return OkStatus();
+    }
+    if (object.name.substr(0, slash) != foreign) {
+      foreign = object.name.substr(0, slash);
+      passed = 0;
+    }
+    jump = ++passed == kForeignObjectsMax;
+    return jump ? CancelledError("passed over") : OkStatus();
+  };
+  for (;;) {
+    jump = false;
+    const Status status = bucket_->Iterate(context, options, visit);
+    if (!jump) {
+      THANOS_RETURN_IF_ERROR(status);
+      return listing;
+    }
+    options.start_after = foreign + "/\xf4\x8f\xbf\xbf";  // Behind all names of Unicode.
+  }
 }
 
 Status MetaFetcher::ListOne(const CallContext& context, const base::Ulid& ulid, Listed* listed) {
   const std::string directory = ulid.ToString() + "/";
   listed->known = true;
   return bucket_->Iterate(context, {.prefix = directory}, [&](const ListedObject& object) {
-    listed->Add(object.name.substr(directory.size()));
+    listed->Add(object.name.substr(directory.size()), object);
     return OkStatus();
   });
 }
@@ -149,34 +234,41 @@ Status MetaFetcher::ListOne(const CallContext& context, const base::Ulid& ulid, 
 MetaFetcher::Loaded MetaFetcher::Load(const CallContext& context, const base::Ulid& ulid,
                                       Listed listed) {
   Loaded loaded;
-  if (options_.for_writing && !listed.known) {
+  if (!listed.known) {
     loaded.status = ListOne(context, ulid, &listed);
     if (!loaded.status.ok()) return loaded;
   }
   loaded.status = LoadMeta(context, ulid, listed, &loaded);
-  if (!loaded.status.ok()) return loaded;
-  if (options_.for_writing) {
-    for (const MarkKind kind : listed.marks) {
-      loaded.status = LoadMark(context, ulid, kind, &loaded);
-      if (!loaded.status.ok()) return loaded;
-    }
-  } else if (loaded.meta && options_.ignore_deletion_marks_delay_ms >= 0) {
-    loaded.status = LoadMark(context, ulid, MarkKind::kDeletion, &loaded);
-  }
+  if (loaded.status.ok()) loaded.status = LoadMarks(context, ulid, listed, &loaded);
   return loaded;
+}
+
+Status MetaFetcher::LoadMarks(const CallContext& context, const base::Ulid& ulid,
+                              const Listed& listed, Loaded* loaded) {
+  const bool deletions = loaded->meta && options_.ignore_deletion_marks_delay_ms >= 0;
+  for (const ListedMark& object : listed.marks) {
+    if (!options_.for_writing && (object.kind != MarkKind::kDeletion || !deletions)) continue;
+    const auto known = known_marks_.find({ulid, object.kind});
+    if (known != known_marks_.end() && object.has_attributes &&
+        known->second.attributes == object.attributes) {
+      loaded->marks.emplace(object.kind, known->second.mark);
+      continue;
+    }
+    THANOS_RETURN_IF_ERROR(LoadMark(context, ulid, object.kind, loaded));
+  }
+  return OkStatus();
 }
 
 Status MetaFetcher::LoadMeta(const CallContext& context, const base::Ulid& ulid,
                              const Listed& listed, Loaded* loaded) {
-  bool from_cache = false;
-  // Even a known block is looked for: it may have been deleted.
-  auto text = ReadMetaText(context, ulid, listed, &from_cache);
-  if (!text.ok()) {
-    return text.status().code() == StatusCode::kNotFound ? OkStatus() : text.status();
-  }
+  if (!listed.has_meta) return OkStatus();
   if (const auto known = known_.find(ulid); known != known_.end()) {
     loaded->meta = known->second;
     return OkStatus();
+  }
+  auto text = ReadMetaText(context, ulid);
+  if (!text.ok()) {
+    return text.status().code() == StatusCode::kNotFound ? OkStatus() : text.status();
   }
   auto meta = block::ParseMeta(*text);
   Status status = meta.status();
@@ -191,34 +283,20 @@ Status MetaFetcher::LoadMeta(const CallContext& context, const base::Ulid& ulid,
     loaded->corrupted = true;
     return OkStatus();
   }
-  if (!from_cache) SaveToCache(ulid, *text);
+  loaded->new_text = *std::move(text);
   loaded->meta = std::make_shared<const block::BlockMeta>(*std::move(meta));
   return OkStatus();
 }
 
-Result<std::string> MetaFetcher::ReadMetaText(const CallContext& context, const base::Ulid& ulid,
-                                              const Listed& listed, bool* from_cache) {
+// From a copy that Go Thanos left, else from the bucket.
+Result<std::string> MetaFetcher::ReadMetaText(const CallContext& context, const base::Ulid& ulid) {
   const std::string name = ulid.ToString() + "/" + std::string(block::kMetaFile);
-  if (listed.known && !listed.has_meta) return NotFoundError(name);
-  const bool cached_here = known_.contains(ulid);
-  const std::string cached =
-      options_.cache_dir.empty() ? "" : options_.cache_dir + "/meta-syncer/" + name;
-  if (cached_here || (!cached.empty() && fs::exists(cached))) {
-    if (!listed.known) {
-      THANOS_ASSIGN_OR_RETURN(const bool exists, objstore::Exists(context, *bucket_, name));
-      if (!exists) return NotFoundError(name);
-    }
-    if (cached_here) return std::string();
-    auto text = block::ReadFile(cached, kMetaBytesMax);
+  if (!options_.cache_dir.empty()) {
+    auto text = block::ReadFile(options_.cache_dir + "/meta-syncer/" + name, kMetaBytesMax);
     if (text.ok()) {
       const auto meta = block::ParseMeta(*text);
-      if (meta.ok() && meta->ulid == ulid) {
-        *from_cache = true;
-        return text;
-      }
+      if (meta.ok() && meta->ulid == ulid) return text;
     }
-    std::error_code ignored;
-    fs::remove(cached, ignored);  // A corrupt entry is fetched anew.
   }
   return objstore::ReadObject(context, *bucket_, name, kMetaBytesMax);
 }
@@ -366,27 +444,14 @@ void MetaFetcher::DropDuplicates(FetchResult* result) const {
   }
 }
 
-void MetaFetcher::SaveToCache(const base::Ulid& ulid, const std::string& text) const {
-  if (options_.cache_dir.empty()) return;
-  const std::string directory = options_.cache_dir + "/meta-syncer/" + ulid.ToString();
-  std::error_code error;
-  fs::create_directories(directory, error);
-  const Status status = error ? ErrnoError(error.value(), "create " + directory)
-                              : block::ReplaceFile(directory + "/" + std::string(block::kMetaFile),
-                                                   std::as_bytes(std::span(text)));
-  if (!status.ok()) {
-    logger_.Warn("cannot keep a copy of meta.json", {{"block", ulid.ToString()}, {"err", status}});
-  }
-}
-
-void MetaFetcher::CleanCache(const Listing& listed) const {
-  if (options_.cache_dir.empty()) return;
+// Copies of single metas are Go's: what is in the pack needs none.
+void MetaFetcher::CleanCache() const {
   std::error_code error;
   for (fs::directory_iterator it(options_.cache_dir + "/meta-syncer", error), end;
        !error && it != end; it.increment(error)) {
     const auto ulid = base::Ulid::Parse(it->path().filename().native());
     std::error_code ignored;
-    if (ulid.ok() && !listed.contains(*ulid)) fs::remove_all(it->path(), ignored);
+    if (ulid.ok()) fs::remove_all(it->path(), ignored);
   }
 }
 

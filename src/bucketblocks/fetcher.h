@@ -14,6 +14,7 @@
 #include "base/ulid.h"
 #include "block/meta.h"
 #include "bucketblocks/marks.h"
+#include "bucketblocks/meta_pack.h"
 #include "metrics/registry.h"
 #include "relabel/relabel.h"
 #include "thanos/bucket.h"
@@ -40,12 +41,13 @@ struct FetchOptions {
   /// Taken out of the external labels; when nothing is left the first one stays as "deduped".
   std::vector<std::string> replica_labels;
 
-  /// For who changes the bucket: each block's directory is listed, all marks of the blocks that
-  /// the filters before leave are read, and a meta.json of an unknown version or with the id of
-  /// another block makes the view incomplete, where a reader passes over it.
+  /// For who changes the bucket: all marks of the blocks that the filters before leave are read,
+  /// and a meta.json of an unknown version or with the id of another block makes the view
+  /// incomplete, where a reader passes over it.
   bool for_writing = false;
-  /// With for_writing: one recursive listing of the bucket instead of one of each block.
-  bool list_recursively = false;
+  /// One recursive listing of the bucket, which says of each block what there is: nothing is
+  /// asked for a block that did not change. Else the root is listed, then each block.
+  bool list_recursively = true;
   /// In front of "blocks_meta_…" in the names of metrics.
   std::string metric_prefix = "thanos_";
 };
@@ -60,6 +62,8 @@ struct FetchResult {
   /// With for_writing, of selected blocks, left out or not, and of partial ones. No-compact and
   /// no-downsample marks that cannot be read are there too, as marks without details.
   std::map<base::Ulid, Mark> deletion_marks, no_compact_marks, no_downsample_marks;
+  /// Sizes of the index files as they were listed; of a block that is not there it is not known.
+  std::map<base::Ulid, uint64_t> index_bytes;
 };
 
 /// Thread-safe, one fetch at a time.
@@ -77,23 +81,40 @@ class MetaFetcher {
     Status status;  // Of a passing failure.
     bool corrupted = false;
     std::map<MarkKind, Mark> marks;
+    std::string new_text;  // Of a meta.json that was not kept yet.
+  };
+  struct ListedMark {
+    MarkKind kind;
+    ObjectAttributes attributes;
+    bool has_attributes;
   };
   // What lies in a block's directory; not known when it was not listed.
   struct Listed {
     bool known = false;
     bool has_meta = false;
-    std::vector<MarkKind> marks;
-    void Add(std::string_view file);
+    uint64_t index_bytes = 0;
+    std::vector<ListedMark> marks;
+    void Add(std::string_view file, const ListedObject& object);
   };
   using Listing = std::map<base::Ulid, Listed>;
+  // A mark as it was read, and the listed object it was read from.
+  struct KnownMark {
+    ObjectAttributes attributes;
+    Mark mark;
+  };
+  using KnownMarks = std::map<std::pair<base::Ulid, MarkKind>, KnownMark>;
 
   Result<Listing> ListBlocks(const CallContext& context);
+  Result<Listing> ListAll(const CallContext& context);
+  void TakeKept(const CallContext& context, const Listing& listing);
+  void Keep(const Listing& listing, std::map<base::Ulid, Loaded>* loaded);
   Status ListOne(const CallContext& context, const base::Ulid& ulid, Listed* listed);
   Loaded Load(const CallContext& context, const base::Ulid& ulid, Listed listed);
   Status LoadMeta(const CallContext& context, const base::Ulid& ulid, const Listed& listed,
                   Loaded* loaded);
-  Result<std::string> ReadMetaText(const CallContext& context, const base::Ulid& ulid,
-                                   const Listed& listed, bool* from_cache);
+  Result<std::string> ReadMetaText(const CallContext& context, const base::Ulid& ulid);
+  Status LoadMarks(const CallContext& context, const base::Ulid& ulid, const Listed& listed,
+                   Loaded* loaded);
   Status LoadMark(const CallContext& context, const base::Ulid& ulid, MarkKind kind,
                   Loaded* loaded);
   bool Selected(const block::BlockMeta& meta) const;
@@ -102,8 +123,7 @@ class MetaFetcher {
   void KeepMarks(const base::Ulid& ulid, const Loaded& block, FetchResult* result) const;
   void RemoveReplicaLabels(MetaMap* metas);
   void DropDuplicates(FetchResult* result) const;
-  void CleanCache(const Listing& listed) const;
-  void SaveToCache(const base::Ulid& ulid, const std::string& text) const;
+  void CleanCache() const;
 
   Bucket* const bucket_;
   const FetchOptions options_;
@@ -114,7 +134,11 @@ class MetaFetcher {
   metrics::GaugeFamily synced_;
   metrics::Gauge modified_;
   std::mutex mutex_;
-  MetaMap known_;  // Guarded by mutex_. Blocks never change: a meta is read once.
+  // All guarded by mutex_.
+  MetaMap known_;  // Blocks never change: a meta is read once.
+  KnownMarks known_marks_;
+  std::unique_ptr<MetaPack> pack_;  // Null without a cache directory.
+  bool kept_taken_ = false, cleaned_ = false;
 };
 
 /// Deletes in the order that leaves no half block that looks whole: meta.json first, the deletion

@@ -400,13 +400,33 @@ Result<BlockSet::HeaderAndIndex> BlockSet::LoadHeader(const CallContext& context
   return BuildHeader(context, meta, path);
 }
 
+void BlockSet::KnowIndexBytes(std::map<base::Ulid, uint64_t> index_bytes) {
+  std::lock_guard lock(mutex_);
+  index_bytes_ = std::move(index_bytes);
+}
+
+Result<std::shared_ptr<base::RangeReader>> BlockSet::OpenIndex(const CallContext& context,
+                                                               const block::BlockMeta& meta) const {
+  uint64_t listed = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto found = index_bytes_.find(meta.ulid); found != index_bytes_.end()) {
+      listed = found->second;
+    }
+  }
+  if (listed == 0 || StatedSize(meta, block::kIndexFile) != 0) {
+    return OpenObject(context, bucket_, meta, std::string(block::kIndexFile));
+  }
+  return objstore::MakeObjectReader(
+      bucket_, meta.ulid.ToString() + "/" + std::string(block::kIndexFile), listed);
+}
+
 // No path: in memory.
 Result<BlockSet::HeaderAndIndex> BlockSet::BuildHeader(const CallContext& context,
                                                        const block::BlockMeta& meta,
                                                        const std::string& path) {
   HeaderAndIndex out;
-  THANOS_ASSIGN_OR_RETURN(out.index,
-                          OpenObject(context, bucket_, meta, std::string(block::kIndexFile)));
+  THANOS_ASSIGN_OR_RETURN(out.index, OpenIndex(context, meta));
   const auto begin = std::chrono::steady_clock::now();
   if (path.empty()) {
     std::string bytes;

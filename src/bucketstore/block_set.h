@@ -66,6 +66,9 @@ class BlockSet {
   /// Takes over what a fetch found: new blocks are added, quarantined ones tried again. What
   /// vanished is dropped, with its local directory, only when `complete`.
   void Sync(const bucketblocks::MetaMap& metas, bool complete);
+  /// Sizes of index files that a listing gave, for blocks whose metas do not state them: nobody has
+  /// to be asked then. Replaces those known before.
+  void KnowIndexBytes(std::map<base::Ulid, uint64_t> index_bytes);
   /// One block more or less; for tests and single changes.
   void Add(bucketblocks::MetaRef meta);
   void Remove(const base::Ulid& id);
@@ -124,6 +127,8 @@ class BlockSet {
   Result<HeaderAndIndex> BuildHeader(const CallContext& context, const block::BlockMeta& meta,
                                      const std::string& path);
   Result<std::shared_ptr<const block::IndexHeader>> OpenHeader(const std::string& path) const;
+  Result<std::shared_ptr<base::RangeReader>> OpenIndex(const CallContext& context,
+                                                       const block::BlockMeta& meta) const;
   void AddHeaderMetrics(metrics::Registry* registry);
   void RemoveDirectory(const std::string& id);
   void CleanDirectories();
@@ -139,8 +144,9 @@ class BlockSet {
   metrics::Histogram lazy_load_seconds_;
   mutable std::mutex mutex_;
   std::condition_variable opened_;
-  std::map<base::Ulid, Entry> entries_;  // Guarded by mutex_.
-  ServingBlocks serving_;                // Guarded by mutex_.
+  std::map<base::Ulid, Entry> entries_;         // Guarded by mutex_.
+  ServingBlocks serving_;                       // Guarded by mutex_.
+  std::map<base::Ulid, uint64_t> index_bytes_;  // Guarded by mutex_.
 };
 
 }  // namespace thanos::bucketstore

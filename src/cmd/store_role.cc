@@ -92,8 +92,8 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
       .Hidden();
   flags->Enum(
       "block-discovery-strategy",
-      "How blocks are found. Both values list the bucket's root once and look at each block "
-      "at the same time as at the others: no bucket is faster with another order here.",
+      "Accepted for both values: blocks are always found by one recursive listing, which tells of "
+      "each of them what there is, so that nothing is asked for those that did not change.",
       {"concurrent", "recursive"}, "concurrent", &f->discovery);
   flags
       ->Int("store.index-header-posting-offsets-in-mem-sampling",
@@ -287,8 +287,14 @@ class StoreRole : public Role {
           if (Status synced = SyncOnce(); !synced.ok()) {
             process_.logger.Warn("syncing blocks failed", {{"err", synced}});
           }
+          BuildHeaders();
         },
         /*run_at_once=*/false);
+    StartUnloading();
+    BuildHeaders();
+  }
+
+  void StartUnloading() {
     if (!flags_.lazy_reader) return;
     const int64_t idle_ns = std::max<int64_t>(flags_.header_idle_ns, 1000000);
     unload_loop_ = std::make_unique<base::PeriodicTask>(
@@ -319,9 +325,14 @@ class StoreRole : public Role {
   Status Sync() {
     auto fetched = fetcher_->Fetch(context_);
     if (!fetched.ok()) return fetched.status();
+    blocks_->KnowIndexBytes(std::move(fetched->index_bytes));
     blocks_->Sync(fetched->metas, fetched->incomplete.ok());
-    if (flags_.header_download == "eager") blocks_->OpenAll(context_, sync_io_);
     return fetched->incomplete;
+  }
+
+  // Nobody waits for it: a query builds what it needs before its turn.
+  void BuildHeaders() {
+    if (flags_.header_download == "eager") blocks_->OpenAll(context_, sync_io_);
   }
 
   api::BlocksView ShowBlocks() const {
@@ -409,12 +420,6 @@ class StoreCommand : public Command {
       for (const std::string& key : cache::KeysWithoutEffect(*yaml)) {
         logger.Warn("setting has no effect", {{"config", flag}, {"key", key}});
       }
-    }
-    if (flags_.discovery == "recursive") {
-      logger.Warn("flag has no effect",
-                  {{"flag",
-                    "--block-discovery-strategy=recursive: blocks are found as with "
-                    "concurrent"}});
     }
   }
 

@@ -33,8 +33,9 @@ class BucketVerifyCommand : public ToolCommand {
                   "overlapped_blocks, duplicated_compaction. The first two when none is given.",
                   &issue_names_)
         .Short('i');
-    flags->Strings("id", "Block IDs to verify (and optionally repair) only. If none is given, all "
-                         "blocks are.",
+    flags->Strings("id",
+                   "Block IDs to verify (and optionally repair) only. If none is given, all "
+                   "blocks are.",
                    &ids_);
     flags->PromDuration("delete-delay",
                         "Duration after which blocks marked for deletion would be deleted "
@@ -53,8 +54,9 @@ class BucketVerifyCommand : public ToolCommand {
       issues_.push_back(issue);
     }
     if (repair_ && backup_.config.empty()) {
-      return InvalidArgumentError("repair is specified, so backup client is required: "
-                                  "--objstore-backup.config");
+      return InvalidArgumentError(
+          "repair is specified, so backup client is required: "
+          "--objstore-backup.config");
     }
     for (const std::string& text : ids_) {
       auto ulid = base::Ulid::Parse(text);
@@ -72,10 +74,9 @@ class BucketVerifyCommand : public ToolCommand {
     }
     const std::string work_dir = std::filesystem::temp_directory_path().string() +
                                  "/thanos-verify-" + std::to_string(getpid());
-    tools::Verifier verifier({.repair = repair_,
-                              .delete_delay_ms = delete_delay_ns_ / 1'000'000,
-                              .work_dir = work_dir},
-                             bucket.get(), backup.get(), process.logger, process.registry);
+    tools::Verifier verifier(
+        {.repair = repair_, .delete_delay_ms = delete_delay_ns_ / 1'000'000, .work_dir = work_dir},
+        bucket.get(), backup.get(), process.logger, process.registry);
     tools::VerifyReport report;
     Status status;
     for (const tools::Issue issue : issues_) {
@@ -84,8 +85,7 @@ class BucketVerifyCommand : public ToolCommand {
     std::error_code ignored;
     std::filesystem::remove_all(work_dir, ignored);
     THANOS_RETURN_IF_ERROR(status);
-    process.logger.Info("verify done",
-                        {{"found", report.found}, {"repaired", report.repaired}});
+    process.logger.Info("verify done", {{"found", report.found}, {"repaired", report.repaired}});
     if (report.found == report.repaired) return OkStatus();
     return FailedPreconditionError(std::to_string(report.found - report.repaired) +
                                    " issues were found and not repaired");
@@ -98,13 +98,12 @@ class BucketVerifyCommand : public ToolCommand {
     bucketblocks::FetchOptions options;
     options.drop_duplicates = false;
     options.ignore_deletion_marks_delay_ms = 0;
-    THANOS_ASSIGN_OR_RETURN(auto view,
-                            FetchView(context, bucket, std::move(options), "", process));
+    THANOS_ASSIGN_OR_RETURN(auto view, FetchView(context, bucket, std::move(options), "", process));
     if (!ulids_.empty()) {
       std::erase_if(view.metas, [&](const auto& item) { return !ulids_.contains(item.first); });
     }
-    process.logger.Info("starting verify", {{"verifier", tools::IssueName(issue)},
-                                            {"blocks", view.metas.size()}});
+    process.logger.Info("starting verify",
+                        {{"verifier", tools::IssueName(issue)}, {"blocks", view.metas.size()}});
     return verifier->Run(context, issue, view.metas, report);
   }
 

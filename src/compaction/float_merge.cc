@@ -222,8 +222,8 @@ void FloatMerger::Encode(ChunkArena* arena, std::vector<HeldChunk>* out) const {
     const size_t bytes =
         chunk::EncodeXor(merged_.t.data() + begin, merged_.v.data() + begin, count, to);
     arena->Shrink(room - bytes);
-    out->push_back({merged_.t[begin], merged_.t[begin + count - 1], ChunkEncoding::kXor,
-                    {to, bytes}});
+    out->push_back(
+        {merged_.t[begin], merged_.t[begin + count - 1], ChunkEncoding::kXor, {to, bytes}});
   }
 }
 

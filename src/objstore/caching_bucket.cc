@@ -76,11 +76,11 @@ class CachingBucket : public Bucket {
 
   Status Iterate(const CallContext& context, const ListOptions& options,
                  const ObjectVisitor& visitor) override {
-    if (!options.prefix.empty() || options.recursive || !options.start_after.empty()) {
+    if (!options.prefix.empty() || !options.start_after.empty()) {
       return inner_->Iterate(context, options, visitor);
     }
     iter_.requests.Add();
-    const std::string key = Key("iter", inner_->name());
+    const std::string key = Key(options.recursive ? "iter-recursive" : "iter", inner_->name());
     if (const base::PinnedBytes kept = Fetch(context, key); kept.owner()) {
       std::vector<Listed> listed;
       if (DecodeListing(kept.bytes(), &listed)) {

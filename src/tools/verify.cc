@@ -55,7 +55,7 @@ using CompactionKey = std::tuple<std::string, int64_t, int64_t, int64_t, std::ve
 CompactionKey KeyOf(const block::BlockMeta& meta) {
   std::vector<base::Ulid> sources = meta.compaction.sources;
   std::sort(sources.begin(), sources.end());
-  return {meta.GroupKey(),   meta.min_ms,       meta.max_ms,        meta.compaction.level,
+  return {meta.GroupKey(),    meta.min_ms,       meta.max_ms,        meta.compaction.level,
           std::move(sources), meta.stats.series, meta.stats.samples, meta.stats.chunks};
 }
 
@@ -82,9 +82,8 @@ Verifier::Verifier(VerifyOptions options, Bucket* bucket, Bucket* backup, base::
       bucket_(bucket),
       backup_(backup),
       logger_(std::move(logger)),
-      marked_(registry->AddCounter(
-          "thanos_verify_blocks_marked_for_deletion_total",
-          "Total number of blocks marked for deletion by verify.")) {}
+      marked_(registry->AddCounter("thanos_verify_blocks_marked_for_deletion_total",
+                                   "Total number of blocks marked for deletion by verify.")) {}
 
 Status Verifier::Run(const CallContext& context, Issue issue, const bucketblocks::MetaMap& metas,
                      VerifyReport* report) {
@@ -152,21 +151,18 @@ Status Verifier::RepairBlock(const CallContext& context, const block::BlockMeta&
   }
   const WorkDirectory work(options_.work_dir + "/repair-" + old.ulid.ToString());
   const std::string directory = work.path() + "/" + old.ulid.ToString();
-  THANOS_RETURN_IF_ERROR(
-      bucketblocks::DownloadBlock(context, *bucket_, old.ulid, directory, {}));
+  THANOS_RETURN_IF_ERROR(bucketblocks::DownloadBlock(context, *bucket_, old.ulid, directory, {}));
   THANOS_ASSIGN_OR_RETURN(const auto source, block::Block::OpenDirectory(context, directory));
   const base::Ulid id = base::Ulid::Make(base::NowMs());
   block::BlockMeta meta = source->meta();
   meta.thanos.source = "bucket.repair";
   meta.thanos.files.clear();
   RewriteCounts counts;
-  THANOS_ASSIGN_OR_RETURN(meta, RewriteBlock(
-                                    context, *source,
-                                    [](LabelsView labels) {
-                                      return SeriesChange{false, Labels(labels), {}};
-                                    },
-                                    {.drop_outside = true}, work.path(), id, std::move(meta),
-                                    &counts));
+  THANOS_ASSIGN_OR_RETURN(
+      meta, RewriteBlock(
+                context, *source,
+                [](LabelsView labels) { return SeriesChange{false, Labels(labels), {}}; },
+                {.drop_outside = true}, work.path(), id, std::move(meta), &counts));
   const std::string path = work.path() + "/" + id.ToString();
   THANOS_RETURN_IF_ERROR(
       compaction::VerifyBlock(context, path, meta).WithContext("repaired block is not valid"));
@@ -208,10 +204,9 @@ Status Verifier::VerifyDuplicates(const CallContext& context, const bucketblocks
     const auto [kept, is_first] = first.emplace(KeyOf(*meta), ulid);
     if (is_first) continue;
     ++report->found;
-    logger_.Warn("found duplicated blocks",
-                 {{"verifier", IssueName(Issue::kDuplicatedCompaction)},
-                  {"id", ulid.ToString()},
-                  {"same_as", kept->second.ToString()}});
+    logger_.Warn("found duplicated blocks", {{"verifier", IssueName(Issue::kDuplicatedCompaction)},
+                                             {"id", ulid.ToString()},
+                                             {"same_as", kept->second.ToString()}});
     if (!options_.repair) continue;
     THANOS_RETURN_IF_ERROR(BackUpAndDelete(context, ulid));
     ++report->repaired;
@@ -244,9 +239,9 @@ Status Verifier::BackUpAndDelete(const CallContext& context, const base::Ulid& u
     THANOS_RETURN_IF_ERROR(CopyObject(context, *bucket_, *backup_, name));
   }
   if (options_.delete_delay_ms == 0) return bucketblocks::DeleteBlock(context, *bucket_, ulid);
-  const auto marked = bucketblocks::PutMark(context, *bucket_,
-                                            {bucketblocks::MarkKind::kDeletion, ulid,
-                                             base::NowMs() / 1000, "manual verify-repair", ""});
+  const auto marked = bucketblocks::PutMark(
+      context, *bucket_,
+      {bucketblocks::MarkKind::kDeletion, ulid, base::NowMs() / 1000, "manual verify-repair", ""});
   if (marked.ok() && *marked) marked_.Add();
   return marked.status();
 }

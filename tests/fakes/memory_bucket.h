@@ -33,7 +33,9 @@ class MemoryBucket : public Bucket {
   }
   uint64_t opens() const { return opens_; }
   uint64_t opened_bytes() const { return opened_bytes_; }
-  void ResetCounts() { opens_ = opened_bytes_ = 0; }
+  /// Objects and directories that listings showed.
+  uint64_t visits() const { return visits_; }
+  void ResetCounts() { opens_ = opened_bytes_ = visits_ = 0; }
 
   std::string name() const override { return "MEMORY"; }
   Result<ObjectAttributes> Attributes(const CallContext&, std::string_view name) override {
@@ -57,6 +59,7 @@ class MemoryBucket : public Bucket {
       }
     }
     for (const auto& [name, size] : found) {
+      ++visits_;
       THANOS_RETURN_IF_ERROR(visitor({name, {std::max<int64_t>(size, 0), 0}, size >= 0}));
     }
     return OkStatus();
@@ -122,7 +125,7 @@ class MemoryBucket : public Bucket {
   }
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const std::string>> objects_;  // Guarded by mutex_.
-  std::atomic<uint64_t> opens_{0}, opened_bytes_{0};
+  std::atomic<uint64_t> opens_{0}, opened_bytes_{0}, visits_{0};
 };
 
 }  // namespace thanos::testing

@@ -1,1 +1,2 @@
 thanos_fuzz(marks bucketblocks)
+thanos_fuzz(meta_pack bucketblocks)

@@ -8,11 +8,13 @@
 #include "base/time_text.h"
 #include "bucketblocks/marks.h"
 #include "bucketblocks/shipper.h"
+#include "fakes/memory_bucket.h"
 #include "objstore/byte_sources.h"
 #include "objstore/decorators.h"
 #include "objstore/filesystem.h"
 #include "support/temporary_directory.h"
 #include "support/tiny_block.h"
+#include "support/vectors.h"
 #include "thanos/testing/status_matchers.h"
 
 namespace thanos::bucketblocks {
@@ -109,14 +111,89 @@ TEST_F(FetcherTest, KeepsMetasLocallyAndForgetsVanishedOnes) {
   const std::string cache = directory_.path() + "/cache";
   const base::Ulid id = testing::WriteTinyBlock(path(), 0, 10);
   THANOS_ASSERT_OK(Fetch({.cache_dir = cache}));
-  const std::string kept = cache + "/meta-syncer/" + id.ToString() + "/meta.json";
+  const std::string kept = cache + "/meta-syncer/metas.pack";
   EXPECT_TRUE(fs::exists(kept));
+  const auto opened = [&] {
+    auto counting = std::make_shared<objstore::FaultPlan>();
+    auto result = Fetch({.cache_dir = cache}, counting);
+    EXPECT_THAT(result, testing::IsOk());
+    EXPECT_EQ(result->metas.size(), 1u);
+    const auto calls = counting->calls();
+    return std::count_if(calls.begin(), calls.end(), [](const std::string& call) {
+      return call.starts_with("open ") && !call.ends_with("done");
+    });
+  };
+  EXPECT_EQ(opened(), 0);
   std::ofstream(kept) << "corrupt";
-  THANOS_ASSERT_OK_AND_ASSIGN(const FetchResult result, Fetch({.cache_dir = cache}));
-  EXPECT_EQ(result.metas.size(), 1u);
+  EXPECT_EQ(opened(), 1);
+  EXPECT_EQ(opened(), 0);
   fs::remove_all(path() + "/" + id.ToString());
   THANOS_ASSERT_OK(Fetch({.cache_dir = cache}));
-  EXPECT_FALSE(fs::exists(kept));
+  testing::WriteTinyBlock(path(), 0, 10);
+  EXPECT_EQ(opened(), 1);
+}
+
+TEST_F(FetcherTest, CopiesThatGoLeftAreTakenOver) {
+  const std::string cache = directory_.path() + "/cache";
+  const base::Ulid id = testing::WriteTinyBlock(path(), 0, 10);
+  const std::string copy = cache + "/meta-syncer/" + id.ToString();
+  fs::create_directories(copy);
+  fs::copy_file(path() + "/" + id.ToString() + "/meta.json", copy + "/meta.json");
+  auto counting = std::make_shared<objstore::FaultPlan>();
+  THANOS_ASSERT_OK_AND_ASSIGN(const FetchResult result, Fetch({.cache_dir = cache}, counting));
+  EXPECT_EQ(result.metas.size(), 1u);
+  const auto calls = counting->calls();
+  for (const std::string& call : calls) EXPECT_FALSE(call.starts_with("open ")) << call;
+  EXPECT_FALSE(fs::exists(copy));  // It is in the pack now.
+}
+
+TEST_F(FetcherTest, OneListingTellsEverythingOfBlocksThatDidNotChange) {
+  const base::Ulid a = testing::WriteTinyBlock(path(), 0, 10);
+  const base::Ulid b = testing::WriteTinyBlock(path(), 7200000, 10);
+  const std::string mark = a.ToString() + "/deletion-mark.json";
+  Write(mark, "{\"id\":\"" + a.ToString() + "\",\"version\":1,\"deletion_time\":1000}");
+  auto plan = std::make_shared<objstore::FaultPlan>();
+  auto bucket = objstore::WithFaults(*objstore::OpenFilesystemBucket(path()), plan);
+  metrics::Registry registry;
+  base::Executor io("io", 2);
+  MetaFetcher fetcher(bucket.get(), {.ignore_deletion_marks_delay_ms = 0}, &io, base::Logger(),
+                      &registry);
+  const auto calls = [&] {
+    const size_t before = plan->calls().size();
+    const auto result = fetcher.Fetch(CallContext());
+    EXPECT_THAT(result, testing::IsOk());
+    const auto all = plan->calls();
+    std::vector<std::string> out;
+    for (size_t i = before; i < all.size(); ++i) {
+      const bool asks = all[i].starts_with("open ") || all[i].starts_with("attributes ") ||
+                        all[i].starts_with("list ");
+      if (asks && !all[i].ends_with(": done")) out.push_back(all[i]);
+    }
+    return std::pair(result->metas.size(), out.size());
+  };
+  EXPECT_EQ(calls(), std::pair(size_t{1}, size_t{4}));  // The listing, two metas, a mark.
+  EXPECT_EQ(calls(), std::pair(size_t{1}, size_t{1}));
+  Write(mark, "{\"id\":\"" + a.ToString() + "\",\"version\":1,\"deletion_time\":99999999999}");
+  EXPECT_EQ(calls(), std::pair(size_t{2}, size_t{2}));  // Another mark is read.
+  fs::remove(path() + "/" + mark);
+  EXPECT_EQ(calls(), std::pair(size_t{2}, size_t{1}));
+  fs::remove(path() + "/" + b.ToString() + "/meta.json");
+  EXPECT_EQ(calls(), std::pair(size_t{1}, size_t{1}));
+}
+
+TEST_F(FetcherTest, MillionsOfForeignObjectsAreJumpedOver) {
+  testing::MemoryBucket bucket;
+  const base::Ulid id = testing::WriteTinyBlock(path(), 0, 10);
+  bucket.Put(id.ToString() + "/meta.json",
+             testing::ReadWholeFile(path() + "/" + id.ToString() + "/meta.json"));
+  for (int i = 0; i < 5000; ++i) bucket.Put("00-foreign/" + std::to_string(i), "x");
+  bucket.Put("zz-last/object", "x");
+  metrics::Registry registry;
+  base::Executor io("io", 2);
+  MetaFetcher fetcher(&bucket, {}, &io, base::Logger(), &registry);
+  THANOS_ASSERT_OK_AND_ASSIGN(const FetchResult result, fetcher.Fetch(CallContext()));
+  EXPECT_EQ(result.metas.size(), 1u);
+  EXPECT_LT(bucket.visits(), 1100u);
 }
 
 TEST_F(FetcherTest, DeletingABlockTakesItsMetaFirst) {
