@@ -76,6 +76,9 @@ const YamlNode* YamlNode::Find(std::string_view key) const {
 
 Result<YamlNode> ParseYaml(std::string_view text) {
   try {
+    // The library takes a quoted text that never ends for one that ends with the file; behind an
+    // end of the document it does not.
+    YAML::Load(std::string(text) + "\n...\n");
     const YAML::Node root = YAML::Load(std::string(text));
     return Converter().Convert(root, 0);
   } catch (const YAML::Exception& error) {
@@ -229,11 +232,12 @@ YamlMap& YamlMap::TextMap(std::string_view key,
     }
     target->clear();
     for (const auto& [name, value] : node->fields) {
-      if (value.kind != YamlNode::Kind::kScalar) {
+      const bool null = value.kind == YamlNode::Kind::kNull;
+      if (value.kind != YamlNode::Kind::kScalar && !null) {
         FailType(value, "string");
         return *this;
       }
-      target->emplace_back(name, value.scalar);
+      target->emplace_back(name, null ? "" : value.scalar);
     }
   }
   return *this;

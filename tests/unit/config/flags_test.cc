@@ -182,11 +182,64 @@ TEST(Yaml, RefusesWhatIsNotWellFormed) {
   EXPECT_FALSE(ParseYaml("a: [1\n").ok());
   EXPECT_FALSE(ParseYaml("a: 1\na: 2\n").ok());
   EXPECT_FALSE(ParseYaml(std::string(200, '[')).ok());
+  for (const char* unfinished : {"a: \"x", "a: \"x\n", "a: 'x\n", "- \"x\n\n"}) {
+    EXPECT_FALSE(ParseYaml(unfinished).ok()) << unfinished;
+  }
+  for (const char* whole : {"a: |\n  \"x\n", "a: 1\n...\n", "a: 1\n---\nb: 'x\n", "# 'x\n"}) {
+    EXPECT_TRUE(ParseYaml(whole).ok()) << whole;
+  }
   THANOS_ASSERT_OK_AND_ASSIGN(const YamlNode empty, ParseYaml(""));
   EXPECT_EQ(empty.kind, YamlNode::Kind::kNull);
   THANOS_ASSERT_OK_AND_ASSIGN(const YamlNode quoted, ParseYaml("b: 'yes'\n"));
   bool value = false;
   EXPECT_FALSE(YamlMap(quoted, "m").Bool("b", &value).Finish().ok());
+}
+
+TEST(Yaml, ANullInAMapOfTextsIsEmpty) {
+  THANOS_ASSERT_OK_AND_ASSIGN(const YamlNode root, ParseYaml("m: {a: null, b: 5}\n"));
+  std::vector<std::pair<std::string, std::string>> pairs;
+  THANOS_ASSERT_OK(YamlMap(root, "top").TextMap("m", &pairs).Finish());
+  EXPECT_EQ(pairs, (std::vector<std::pair<std::string, std::string>>{{"a", ""}, {"b", "5"}}));
+}
+
+TEST(FlagSet, LettersStandForNames) {
+  FlagSet flags("cmd", "A command.");
+  std::string output, other;
+  bool repair = false;
+  flags.String("output", "Output.", "", &output).Short('o');
+  flags.Bool("repair", "Repair.", false, &repair).Short('r');
+  flags.String("other", "Other.", "", &other);
+  THANOS_ASSERT_OK(flags.Parse({"-o", "wide", "-r", "--other", "-o"}));
+  EXPECT_EQ(output, "wide");
+  EXPECT_TRUE(repair);
+  EXPECT_EQ(other, "-o");
+  EXPECT_NE(flags.Help().find("-o, --output"), std::string::npos);
+}
+
+TEST(FlagSet, AttachedLettersAndUnknownOnes) {
+  FlagSet flags("cmd", "A command.");
+  std::string output;
+  flags.String("output", "Output.", "", &output).Short('o');
+  THANOS_ASSERT_OK(flags.Parse({"-ojson"}));
+  EXPECT_EQ(output, "json");
+  FlagSet again("cmd", "A command.");
+  EXPECT_FALSE(again.Parse({"-x"}).ok());
+}
+
+TEST(FlagSet, RepeatedChoicesAndDurationsReplaceTheFallback) {
+  FlagSet flags("cmd", "A command.");
+  std::vector<std::string> columns;
+  std::vector<int64_t> resolutions;
+  flags.Enums("sort-by", "Columns.", {"A", "B", "C"}, {"A", "B"}, &columns);
+  flags.GoDurations("resolution", "Resolutions.", {"0s", "5m"}, &resolutions);
+  EXPECT_EQ(columns, (std::vector<std::string>{"A", "B"}));
+  EXPECT_EQ(resolutions, (std::vector<int64_t>{0, 300'000'000'000}));
+  THANOS_ASSERT_OK(flags.Parse({"--sort-by=C", "--sort-by=A", "--resolution=1h"}));
+  EXPECT_EQ(columns, (std::vector<std::string>{"C", "A"}));
+  EXPECT_EQ(resolutions, (std::vector<int64_t>{3'600'000'000'000}));
+  FlagSet wrong("cmd", "A command.");
+  wrong.Enums("sort-by", "Columns.", {"A"}, {"A"}, &columns);
+  EXPECT_FALSE(wrong.Parse({"--sort-by=D"}).ok());
 }
 
 }  // namespace
