@@ -87,6 +87,7 @@ Status PrintOut(std::string_view text) {
 }
 
 void AddToolsCommands(std::vector<std::unique_ptr<Command>>* commands) {
+  commands->push_back(MakeRulesCheckCommand());
   commands->push_back(MakeBucketLsCommand());
   commands->push_back(MakeBucketInspectCommand());
   commands->push_back(MakeBucketMarkCommand());

@@ -46,6 +46,7 @@ Status PrintOut(std::string_view text);
 /// A selector's rules, an error names the flag.
 Result<relabel::Rules> ParseSelector(const std::string& text);
 
+std::unique_ptr<Command> MakeRulesCheckCommand();
 std::unique_ptr<Command> MakeBucketLsCommand();
 std::unique_ptr<Command> MakeBucketInspectCommand();
 std::unique_ptr<Command> MakeBucketMarkCommand();
