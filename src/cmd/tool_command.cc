@@ -99,6 +99,7 @@ void AddToolsCommands(std::vector<std::unique_ptr<Command>>* commands) {
   commands->push_back(MakeBucketReplicateCommand());
   commands->push_back(MakeBucketRewriteCommand());
   commands->push_back(MakeBucketVerifyCommand());
+  commands->push_back(MakeBucketDoctorCommand());
 }
 
 }  // namespace thanos::cmd

@@ -58,5 +58,6 @@ std::unique_ptr<Command> MakeBucketDownsampleCommand();
 std::unique_ptr<Command> MakeBucketReplicateCommand();
 std::unique_ptr<Command> MakeBucketRewriteCommand();
 std::unique_ptr<Command> MakeBucketVerifyCommand();
+std::unique_ptr<Command> MakeBucketDoctorCommand();
 
 }  // namespace thanos::cmd

@@ -10,7 +10,8 @@ namespace {
 Result<std::vector<std::string>> FilesOf(const std::string& pattern) {
   glob_t found{};
   const int result = glob(pattern.c_str(), GLOB_ERR, nullptr, &found);
-  std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + (result == 0 ? found.gl_pathc : 0));
+  std::vector<std::string> paths(found.gl_pathv,
+                                 found.gl_pathv + (result == 0 ? found.gl_pathc : 0));
   globfree(&found);
   if (result == GLOB_NOMATCH) {
     return NotFoundError("matching file not found: " + pattern);

@@ -96,8 +96,8 @@ void CheckRecording(const Rule& rule, std::vector<std::string>* errors) {
     errors->push_back("invalid recording rule name: " + rule.record);
   }
   if (rule.record.find_first_of("{}") != std::string::npos) {
-    errors->push_back(
-        "braces present in the recording rule name; should it be in expr?: " + rule.record);
+    errors->push_back("braces present in the recording rule name; should it be in expr?: " +
+                      rule.record);
   }
 }
 

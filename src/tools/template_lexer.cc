@@ -187,8 +187,8 @@ bool Lexer::ScanNumber() {
     digits = "0123456789abcdefABCDEF_";
     hex = true;
     at_ += 2;
-  } else if (Peek() == '0' && (Peek(1) == 'o' || Peek(1) == 'O' || Peek(1) == 'b' ||
-                               Peek(1) == 'B')) {
+  } else if (Peek() == '0' &&
+             (Peek(1) == 'o' || Peek(1) == 'O' || Peek(1) == 'b' || Peek(1) == 'B')) {
     at_ += 2;
   }
   const auto take = [&](std::string_view set) {

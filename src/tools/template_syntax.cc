@@ -17,13 +17,54 @@ using Word = TemplateWord;
 constexpr int kDepthMax = 500;  // Of blocks and parentheses.
 
 const std::set<std::string_view>& Functions() {
-  static const auto* const kFunctions = new std::set<std::string_view>{
-      "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "print",
-      "println", "printf", "html", "js", "urlquery", "call", "query", "first", "label", "value",
-      "strvalue", "sortByLabel", "args", "humanize", "humanize1024", "humanizeDuration",
-      "humanizePercentage", "humanizeTimestamp", "toTime", "toDuration", "now", "parseDuration",
-      "title", "toUpper", "toLower", "match", "reReplaceAll", "graphLink", "tableLink",
-      "externalURL", "pathPrefix", "urlQueryEscape", "safeHtml", "stripPort", "stripDomain"};
+  static const auto* const kFunctions = new std::set<std::string_view>{"and",
+                                                                       "or",
+                                                                       "not",
+                                                                       "eq",
+                                                                       "ne",
+                                                                       "lt",
+                                                                       "le",
+                                                                       "gt",
+                                                                       "ge",
+                                                                       "len",
+                                                                       "index",
+                                                                       "slice",
+                                                                       "print",
+                                                                       "println",
+                                                                       "printf",
+                                                                       "html",
+                                                                       "js",
+                                                                       "urlquery",
+                                                                       "call",
+                                                                       "query",
+                                                                       "first",
+                                                                       "label",
+                                                                       "value",
+                                                                       "strvalue",
+                                                                       "sortByLabel",
+                                                                       "args",
+                                                                       "humanize",
+                                                                       "humanize1024",
+                                                                       "humanizeDuration",
+                                                                       "humanizePercentage",
+                                                                       "humanizeTimestamp",
+                                                                       "toTime",
+                                                                       "toDuration",
+                                                                       "now",
+                                                                       "parseDuration",
+                                                                       "title",
+                                                                       "toUpper",
+                                                                       "toLower",
+                                                                       "match",
+                                                                       "reReplaceAll",
+                                                                       "graphLink",
+                                                                       "tableLink",
+                                                                       "externalURL",
+                                                                       "pathPrefix",
+                                                                       "urlQueryEscape",
+                                                                       "safeHtml",
+                                                                       "stripPort",
+                                                                       "stripDomain"};
   return *kFunctions;
 }
 
@@ -281,8 +322,10 @@ Status Parser::Command(bool first_stage, size_t stage) {
     }
     const TemplateToken& token = Next();
     if (token.word == Word::kSpace) continue;
-    if (token.word == Word::kClose || token.word == Word::kRightParen) --at_;
-    else if (token.word != Word::kPipe) return Unexpected(token, "operand");
+    if (token.word == Word::kClose || token.word == Word::kRightParen)
+      --at_;
+    else if (token.word != Word::kPipe)
+      return Unexpected(token, "operand");
     return first ? Wrong("empty command") : OkStatus();
   }
 }
