@@ -31,16 +31,16 @@ class BucketDoctorCommand : public ToolCommand {
                       "processed.",
                       "30m", &consistency_delay_ns_);
     const auto add = [&](const std::string& resolution, int64_t* target_ns) {
-      flags->PromDuration("retention.resolution-" + resolution,
-                          "How long blocks of resolution " + resolution +
-                              " are retained. 0d keeps them forever.",
-                          "0d", target_ns);
+      flags->PromDuration(
+          "retention.resolution-" + resolution,
+          "How long blocks of resolution " + resolution + " are retained. 0d keeps them forever.",
+          "0d", target_ns);
     };
     add("raw", &raw_ns_);
     add("5m", &five_minutes_ns_);
     add("1h", &one_hour_ns_);
-    flags->Bool("compact.enable-vertical-compaction",
-                "The compactor merges overlapping blocks.", false, &vertical_);
+    flags->Bool("compact.enable-vertical-compaction", "The compactor merges overlapping blocks.",
+                false, &vertical_);
     flags->Enum("output", "Format of the diagnosis.", {"text", "json"}, "text", &output_)
         .Short('o');
     flags->Bool("dry-run", "Only tells the repair plan. --no-dry-run carries it out.", true,
@@ -61,12 +61,12 @@ class BucketDoctorCommand : public ToolCommand {
     THANOS_ASSIGN_OR_RETURN(views.active,
                             FetchView(context, *bucket, std::move(active), selector_, process));
     const tools::BucketDiagnosis diagnosis = tools::Diagnose(
-        views, {.now_ms = base::NowMs(),
-                .delete_delay_ms = delete_delay_ns_ / kNsInMs,
-                .consistency_delay_ms = consistency_delay_ns_ / kNsInMs,
-                .retention = {raw_ns_ / kNsInMs, five_minutes_ns_ / kNsInMs,
-                              one_hour_ns_ / kNsInMs},
-                .vertical = vertical_});
+        views,
+        {.now_ms = base::NowMs(),
+         .delete_delay_ms = delete_delay_ns_ / kNsInMs,
+         .consistency_delay_ms = consistency_delay_ns_ / kNsInMs,
+         .retention = {raw_ns_ / kNsInMs, five_minutes_ns_ / kNsInMs, one_hour_ns_ / kNsInMs},
+         .vertical = vertical_});
     THANOS_RETURN_IF_ERROR(PrintOut(output_ == "json" ? tools::DiagnosisJson(diagnosis)
                                                       : tools::DiagnosisText(diagnosis)));
     if (dry_run_) return OkStatus();

@@ -17,7 +17,9 @@ using compaction::Group;
 using compaction::MetaList;
 using compaction::UlidSet;
 
-std::string TimeText(int64_t ms) { return base::FormatRfc3339Nano(ms / 1000, ms % 1000 * 1'000'000); }
+std::string TimeText(int64_t ms) {
+  return base::FormatRfc3339Nano(ms / 1000, ms % 1000 * 1'000'000);
+}
 std::string Duration(int64_t ms) { return base::FormatPromDuration(ms); }
 
 std::string IdsOf(const MetaList& metas, const base::Ulid& but) {
@@ -99,8 +101,7 @@ std::string GroupDoctor::InWindows(const MetaRef& meta) const {
 }
 
 std::optional<std::string> GroupDoctor::InWindow(const MetaRef& meta, int64_t range_ms) const {
-  const int64_t begin_ms =
-      meta->min_ms - ((meta->min_ms % range_ms) + range_ms) % range_ms;
+  const int64_t begin_ms = meta->min_ms - ((meta->min_ms % range_ms) + range_ms) % range_ms;
   const int64_t end_ms = begin_ms + range_ms;
   if (meta->max_ms > end_ms || meta->max_ms - meta->min_ms >= range_ms) return std::nullopt;
   // As the planner cuts: all blocks of the window but the newest of the group.
@@ -180,9 +181,9 @@ class Doctor {
     } else {
       out.downsampling = Downsampling(coverage_, *meta);
       if (no_compact != views_.all.no_compact_marks.end()) {
-        out.compaction = "no: it has a no-compact mark, " + no_compact->second.reason +
-                         (no_compact->second.details.empty() ? ""
-                                                             : ": " + no_compact->second.details);
+        out.compaction =
+            "no: it has a no-compact mark, " + no_compact->second.reason +
+            (no_compact->second.details.empty() ? "" : ": " + no_compact->second.details);
       } else {
         out.compaction = doctors_.at(out.group).Compaction(meta, &out.problems);
       }
@@ -210,7 +211,8 @@ class Doctor {
     const int64_t retention_ms = options_.retention.Of(meta.thanos.resolution_ms);
     if (retention_ms == 0) return "no: it is kept for ever";
     const int64_t expires_ms = meta.max_ms + retention_ms;
-    if (options_.now_ms <= expires_ms) return "not yet: its retention ends at " + TimeText(expires_ms);
+    if (options_.now_ms <= expires_ms)
+      return "not yet: its retention ends at " + TimeText(expires_ms);
     Plan(RepairKind::kMarkExpired, meta.ulid, compaction::RetentionReason(retention_ms));
     return "next: it gets a mark, its retention ended at " + TimeText(expires_ms);
   }

@@ -28,10 +28,10 @@ struct BucketViews {
 };
 
 enum class RepairKind : uint8_t {
-  kMarkDuplicate,   // Another block has all of its sources.
-  kMarkExpired,     // Past its retention.
-  kDeleteMarked,    // Its mark is older than the delay.
-  kDeletePartial,   // An upload without meta.json; only once nothing was added for 48 hours.
+  kMarkDuplicate,  // Another block has all of its sources.
+  kMarkExpired,    // Past its retention.
+  kDeleteMarked,   // Its mark is older than the delay.
+  kDeletePartial,  // An upload without meta.json; only once nothing was added for 48 hours.
 };
 
 struct RepairStep {

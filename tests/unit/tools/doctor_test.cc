@@ -69,7 +69,8 @@ TEST_F(DoctorTest, NamesThePlanAndTheNewestBlock) {
 
 TEST_F(DoctorTest, AnUnfinishedWindowIsNamed) {
   for (int i = 0; i < 3; ++i) Add(i, i * 2 * kHour, (i + 1) * 2 * kHour);
-  EXPECT_THAT(Of(0).compaction, HasSubstr("its window of 8h up to 1970-01-01T08:00:00Z is not full"));
+  EXPECT_THAT(Of(0).compaction,
+              HasSubstr("its window of 8h up to 1970-01-01T08:00:00Z is not full"));
 }
 
 // What the doctor says is next is what the planner plans, whatever the blocks.
@@ -127,11 +128,11 @@ TEST_F(DoctorTest, TellsOfDownsampling) {
 
 TEST_F(DoctorTest, PlansWhatACompactorWouldDelete) {
   options_.retention.raw_ms = 10 * kDay;
-  Add(0, 0, 2 * kHour);                              // Expired.
-  Add(1, 999 * kDay, 999 * kDay + 2 * kHour);        // Not yet.
-  Add(2, 995 * kDay, 995 * kDay + 2 * kHour);        // Marked long ago.
-  Add(3, 996 * kDay, 996 * kDay + 2 * kHour);        // Just marked.
-  Add(4, 997 * kDay, 997 * kDay + 2 * kHour);        // A duplicate.
+  Add(0, 0, 2 * kHour);                        // Expired.
+  Add(1, 999 * kDay, 999 * kDay + 2 * kHour);  // Not yet.
+  Add(2, 995 * kDay, 995 * kDay + 2 * kHour);  // Marked long ago.
+  Add(3, 996 * kDay, 996 * kDay + 2 * kHour);  // Just marked.
+  Add(4, 997 * kDay, 997 * kDay + 2 * kHour);  // A duplicate.
   Mark(bucketblocks::MarkKind::kDeletion, 2, 3 * kDay);
   Mark(bucketblocks::MarkKind::kDeletion, 3, kDay);
   views_.active.metas.erase(Id(4));
