@@ -57,8 +57,8 @@ Samples RandomSeries(std::mt19937_64& random) {
     v = random() % 40 == 0 ? 0 : v + static_cast<double>(below(100));
     double written = v;
     if (with_nan && random() % 5 == 0) {
-      written = __builtin_bit_cast(double, random() % 2 == 0 ? model::kStaleNanBits
-                                                             : model::kNormalNanBits);
+      written = __builtin_bit_cast(
+          double, random() % 2 == 0 ? model::kStaleNanBits : model::kNormalNanBits);
     }
     samples.push_back({t, written});
   }
@@ -90,8 +90,8 @@ std::vector<Chunk> Downsampled(const std::vector<Chunk>& chunks, int64_t from_ms
   EXPECT_TRUE(status.ok()) << status.ToString();
   std::vector<Chunk> made;
   for (const block::NewChunk& chunk : downsampler.chunks()) {
-    made.push_back({chunk.min_ms, chunk.max_ms, chunk.encoding,
-                    std::string(codec::AsText(chunk.data))});
+    made.push_back(
+        {chunk.min_ms, chunk.max_ms, chunk.encoding, std::string(codec::AsText(chunk.data))});
   }
   return made;
 }
@@ -145,10 +145,9 @@ class Naive {
  private:
   size_t ChunkCount(const Samples& samples) const {
     const int64_t range_ms = samples.back().t - samples.front().t;
-    const double full =
-        range_ms == 0 ? 1
-                      : std::min(1.0, static_cast<double>(samples.size()) /
-                                          (static_cast<double>(range_ms) / 60'000));
+    const double full = range_ms == 0 ? 1
+                                      : std::min(1.0, static_cast<double>(samples.size()) /
+                                                          (static_cast<double>(range_ms) / 60'000));
     const auto expected =
         static_cast<int64_t>(static_cast<double>(range_ms / resolution_ms_) * full) + 1;
     size_t chunks = 1;
@@ -274,7 +273,8 @@ TEST(DownsamplingPropertyTest, HistogramsKeepTheirCounts) {
       h = {};
       h.schema = static_cast<int32_t>(random() % 4);
       h.zero_threshold = random() % 4 == 0 ? 0.5 : 0.001;
-      h.positive_spans = {{static_cast<int32_t>(random() % 5), 1 + static_cast<uint32_t>(random() % 4)}};
+      h.positive_spans = {
+          {static_cast<int32_t>(random() % 5), 1 + static_cast<uint32_t>(random() % 4)}};
       h.positive_buckets.assign(h.positive_spans[0].length, 0);
       const int64_t begin = t + 1;
       for (size_t i = 0; i < 1 + random() % 60; ++i) {
@@ -292,7 +292,8 @@ TEST(DownsamplingPropertyTest, HistogramsKeepTheirCounts) {
       }
       raw.push_back({begin, t, ChunkEncoding::kFloatHistogram, writer.Cut()});
     }
-    for (const auto& chunks : {Downsampled(raw, 0, k5m), Downsampled(Downsampled(raw, 0, k5m), k5m, k1h)}) {
+    for (const auto& chunks :
+         {Downsampled(raw, 0, k5m), Downsampled(Downsampled(raw, 0, k5m), k5m, k1h)}) {
       double counted = 0, summed = 0;
       for (const Chunk& chunk : chunks) {
         const Samples counts = Part(chunk, Aggr::kCount);

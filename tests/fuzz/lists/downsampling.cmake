@@ -1,0 +1,1 @@
+thanos_fuzz(series_downsampler downsampling)

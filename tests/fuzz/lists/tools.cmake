@@ -1,0 +1,2 @@
+thanos_fuzz(rule_file tools)
+thanos_fuzz(rewrite_config tools)
