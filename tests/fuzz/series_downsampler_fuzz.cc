@@ -1,5 +1,5 @@
-// Any bytes as the chunks of a series give chunks that can be downsampled again, in time order, or a
-// status.
+// Any bytes as the chunks of a series give chunks that can be downsampled again, in time order, or
+// a status.
 #include <cstdint>
 #include <vector>
 
