@@ -87,10 +87,9 @@ Status AggregateDownsampler::Group(std::span<const Chunk> chunks) {
   return OkStatus();
 }
 
-void AggregateDownsampler::Cover(const std::vector<int64_t>& t) {
-  if (t.empty()) return;
-  min_ms_ = std::min(min_ms_, t.front());
-  max_ms_ = std::max(max_ms_, t.back());
+void AggregateDownsampler::Cover(int64_t first_ms, int64_t last_ms) {
+  min_ms_ = std::min(min_ms_, first_ms);
+  max_ms_ = std::max(max_ms_, last_ms);
 }
 
 Status AggregateDownsampler::DecodeFloats(std::span<const Chunk> chunks, size_t part) {
@@ -104,16 +103,24 @@ Status AggregateDownsampler::DecodeFloats(std::span<const Chunk> chunks, size_t 
 
 Status AggregateDownsampler::FloatPart(std::span<const Chunk> chunks, size_t part) {
   THANOS_RETURN_IF_ERROR(DecodeFloats(chunks, part));
-  windows_.Clear();
-  if (columns_.t.empty()) return OkStatus();
-  AggregateFloats(columns_.t.data(), columns_.v.data(), columns_.t.size(), to_ms_, &windows_);
-  Cover(windows_.t);
-  // Counts add up as sums do.
-  const std::vector<double>& values = part == kMin   ? windows_.min
-                                      : part == kMax ? windows_.max
-                                                     : windows_.sum;
-  return sink_->SetFloats(chunk::kAggregateOrder[part], windows_.t.data(), values.data(),
-                          windows_.size());
+  FloatWindows& w = windows_;
+  w.size = 0;
+  const size_t n = columns_.t.size();
+  if (n == 0) return OkStatus();
+  const int64_t* t = columns_.t.data();
+  const double* v = columns_.v.data();
+  const std::vector<double>* values = &w.sum;  // Counts add up as sums do.
+  if (part == kMin) {
+    AggregateFloats<WindowColumns::kMin>(t, v, n, to_ms_, &w);
+    values = &w.min;
+  } else if (part == kMax) {
+    AggregateFloats<WindowColumns::kMax>(t, v, n, to_ms_, &w);
+    values = &w.max;
+  } else {
+    AggregateFloats<WindowColumns::kSum>(t, v, n, to_ms_, &w);
+  }
+  Cover(w.first_ms(), w.last_ms());
+  return sink_->SetFloats(chunk::kAggregateOrder[part], w.times(), values->data(), w.size);
 }
 
 Status AggregateDownsampler::CounterPart(std::span<const Chunk> chunks) {
@@ -128,14 +135,11 @@ Status AggregateDownsampler::CounterPart(std::span<const Chunk> chunks) {
   DropStaleFloats(0, &columns_.t, &columns_.v);
   if (columns_.t.empty()) return OkStatus();
   FloatWindows& w = windows_;
-  w.Clear();
-  AggregateFloats(columns_.t.data(), columns_.v.data(), columns_.t.size(), to_ms_, &w);
-  Cover(w.t);
-  w.t.insert(w.t.begin(), columns_.t.front());
-  w.counter.insert(w.counter.begin(), columns_.v.front());
-  w.t.push_back(w.t.back());
-  w.counter.push_back(last_raw);
-  return sink_->SetFloats(Aggr::kCounter, w.t.data(), w.counter.data(), w.t.size());
+  AggregateFloats<WindowColumns::kCounter>(columns_.t.data(), columns_.v.data(), columns_.t.size(),
+                                           to_ms_, &w);
+  Cover(w.first_ms(), w.last_ms());
+  AddCounterEnds(columns_.t.front(), columns_.v.front(), last_raw, &w);
+  return sink_->SetFloats(Aggr::kCounter, w.t.data(), w.counter.data(), w.size + 2);
 }
 
 Status AggregateDownsampler::FloatBatch(std::span<const Chunk> chunks) {
@@ -145,7 +149,7 @@ Status AggregateDownsampler::FloatBatch(std::span<const Chunk> chunks) {
   for (const size_t part : {kCount, kSum, kMin, kMax}) {
     const Status status = FloatPart(chunks, part);
     if (!status.ok()) return status.WithContext("part " + std::to_string(part));
-    if (part == kCount) samples = windows_.size();
+    if (part == kCount) samples = windows_.size;
   }
   const Status status = CounterPart(chunks);
   if (!status.ok()) return status.WithContext("counter");
@@ -195,10 +199,10 @@ Status AggregateDownsampler::HistogramBatchOf(std::span<const Chunk> chunks) {
   const Status status = DecodeFloats(chunks, kCount);
   if (!status.ok()) return status.WithContext("count");
   if (!columns_.t.empty()) {
-    windows_.Clear();
-    AggregateFloats(columns_.t.data(), columns_.v.data(), columns_.t.size(), to_ms_, &windows_);
-    histogram_windows_.count_t = windows_.t;
-    histogram_windows_.count = windows_.sum;
+    AggregateFloats<WindowColumns::kSum>(columns_.t.data(), columns_.v.data(), columns_.t.size(),
+                                         to_ms_, &windows_);
+    histogram_windows_.count_t.assign(windows_.times(), windows_.times() + windows_.size);
+    histogram_windows_.count.assign(windows_.sum.data(), windows_.sum.data() + windows_.size);
   }
   return sink_->EmitHistograms(histogram_windows_);
 }

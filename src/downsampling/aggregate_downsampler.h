@@ -44,7 +44,7 @@ class AggregateDownsampler {
   Status HistogramBatchOf(std::span<const Chunk> chunks);
   Status HistogramPart(std::span<const Chunk> chunks, size_t part);
   Status DecodeFloats(std::span<const Chunk> chunks, size_t part);
-  void Cover(const std::vector<int64_t>& t);
+  void Cover(int64_t first_ms, int64_t last_ms);
 
   const int64_t from_ms_, to_ms_;
   AggregateSink* const sink_;

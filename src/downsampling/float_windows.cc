@@ -14,53 +14,83 @@ constexpr int64_t kChunkSamplesTarget = 140;
 
 }  // namespace
 
-void FloatWindows::Clear() {
-  t.clear();
-  for (auto* column : {&count, &sum, &min, &max, &counter}) column->clear();
-}
-
 size_t FloatWindows::held_bytes() const {
   return 8 * (t.capacity() + count.capacity() + sum.capacity() + min.capacity() + max.capacity() +
               counter.capacity());
 }
 
+template <WindowColumns columns>
 void AggregateFloats(const int64_t* t, const double* v, size_t n, int64_t resolution_ms,
                      FloatWindows* out) {
-  // The first sample sets the counter: nothing came before it.
-  double counter = v[0], last = v[0];
-  size_t i = 0;
+  constexpr bool kAll = columns == WindowColumns::kAll;
+  constexpr bool kSum = kAll || columns == WindowColumns::kSum;
+  constexpr bool kMin = kAll || columns == WindowColumns::kMin;
+  constexpr bool kMax = kAll || columns == WindowColumns::kMax;
+  constexpr bool kCounter = kAll || columns == WindowColumns::kCounter;
+  if (out->t.size() < n + 2) {
+    out->t.resize(n + 2);
+    out->counter.resize(n + 2);
+    for (auto* column : {&out->count, &out->sum, &out->min, &out->max}) column->resize(n);
+  }
+  int64_t* const times = out->t.data() + 1;
+  double* const counters = out->counter.data() + 1;
+  double* const counts = out->count.data();
+  double* const sums = out->sum.data();
+  double* const minima = out->min.data();
+  double* const maxima = out->max.data();
+  const int64_t last_ms = t[n - 1];
   int64_t window_end_ms = WindowEnd(t[0], resolution_ms);
-  while (i < n) {
+  // The first sample sets the counter.
+  double counter = v[0], before = v[0];
+  const auto rise = [&](double x) {
+    // Chosen without a branch: a value that fell starts anew from 0.
+    const double from = x < before ? 0.0 : before;
+    counter += x - from;
+    before = x;
+  };
+  size_t windows = 0;
+  for (size_t i = 0; i < n; ++windows) {
     // Mostly the next window follows: a division less.
     if (t[i] > window_end_ms) window_end_ms += resolution_ms;
     if (t[i] > window_end_ms) window_end_ms = WindowEnd(t[i], resolution_ms);
-    const int64_t end_ms = std::min(window_end_ms, t[n - 1]);
+    const int64_t end_ms = window_end_ms < last_ms ? window_end_ms : last_ms;
     double sum = 0;
     double min = std::numeric_limits<double>::max();
     double max = -std::numeric_limits<double>::max();
     const size_t begin = i;
-    if (i == 0) {
-      sum += v[0];
-      if (v[0] < min) min = v[0];
-      if (v[0] > max) max = v[0];
-      i = 1;
+    const auto add = [&](double x) {
+      if constexpr (kSum) sum += x;
+      if constexpr (kMin) min = x < min ? x : min;
+      if constexpr (kMax) max = x > max ? x : max;
+    };
+    if constexpr (kCounter) {
+      if (i > 0) rise(v[i]);
     }
+    add(v[i++]);
     for (; i < n && t[i] <= end_ms; ++i) {
-      const double x = v[i];
-      counter += x < last ? x : x - last;
-      last = x;
-      sum += x;
-      if (x < min) min = x;
-      if (x > max) max = x;
+      if constexpr (kCounter) rise(v[i]);
+      add(v[i]);
     }
-    out->t.push_back(end_ms);
-    out->count.push_back(static_cast<double>(i - begin));
-    out->sum.push_back(sum);
-    out->min.push_back(min);
-    out->max.push_back(max);
-    out->counter.push_back(counter);
+    times[windows] = end_ms;
+    if constexpr (kAll) counts[windows] = static_cast<double>(i - begin);
+    if constexpr (kSum) sums[windows] = sum;
+    if constexpr (kMin) minima[windows] = min;
+    if constexpr (kMax) maxima[windows] = max;
+    if constexpr (kCounter) counters[windows] = counter;
   }
+  out->size = windows;
 }
+
+template void AggregateFloats<WindowColumns::kAll>(const int64_t*, const double*, size_t, int64_t,
+                                                   FloatWindows*);
+template void AggregateFloats<WindowColumns::kSum>(const int64_t*, const double*, size_t, int64_t,
+                                                   FloatWindows*);
+template void AggregateFloats<WindowColumns::kMin>(const int64_t*, const double*, size_t, int64_t,
+                                                   FloatWindows*);
+template void AggregateFloats<WindowColumns::kMax>(const int64_t*, const double*, size_t, int64_t,
+                                                   FloatWindows*);
+template void AggregateFloats<WindowColumns::kCounter>(const int64_t*, const double*, size_t,
+                                                       int64_t, FloatWindows*);
 
 int64_t TargetChunks(int64_t min_ms, int64_t max_ms, int64_t from_ms, int64_t to_ms,
                      uint64_t count) {

@@ -26,8 +26,12 @@ void DropStaleHistograms(chunk::Columns* columns) {
   columns->histograms.resize(kept);
 }
 
+bool IsFloat(ChunkEncoding encoding) {
+  return encoding == ChunkEncoding::kXor || encoding == ChunkEncoding::kXor2;
+}
+
 // The samples must lie where the index says, or runs would not be in time order.
-Status CheckTimes(const std::vector<int64_t>& t, const InputChunk& chunk) {
+Status CheckTimes(std::span<const int64_t> t, const InputChunk& chunk) {
   if (t.empty() || (t.front() >= chunk.min_ms && t.back() <= chunk.max_ms)) return OkStatus();
   return DataLossError("samples of [" + std::to_string(t.front()) + ", " +
                        std::to_string(t.back()) + "] lie outside what the index says");
@@ -66,12 +70,24 @@ Status RawDownsampler::Decode(const InputChunk& chunk, std::span<const block::In
 
 // Encodings decide, as in Go: a chunk of stale markers alone parts the runs around it.
 bool RawDownsampler::BeginsRun(ChunkEncoding encoding) const {
-  const bool floats = encoding == ChunkEncoding::kXor || encoding == ChunkEncoding::kXor2;
+  const bool floats = IsFloat(encoding);
   if (floats || run_.histograms.empty()) return floats ? run_.t.empty() : !run_.t.empty();
   return !next_.histograms.empty() && !SameKind(run_.histograms.back(), next_.histograms.front());
 }
 
+// Floats, the common case, are decoded where they stay.
+Status RawDownsampler::AddFloats(const InputChunk& chunk) {
+  if (!run_.histograms.empty()) THANOS_RETURN_IF_ERROR(Flush());
+  const size_t begin = run_.t.size();
+  Status status = chunk::DecodeChunk(chunk.encoding, chunk.data, &run_);
+  run_.st.clear();
+  DropStaleFloats(begin, &run_.t, &run_.v);
+  if (status.ok()) status = CheckTimes(std::span(run_.t).subspan(begin), chunk);
+  return status.ok() ? status : status.WithContext(chunk.Place());
+}
+
 Status RawDownsampler::Add(const InputChunk& chunk, std::span<const block::Interval> deleted) {
+  if (IsFloat(chunk.encoding) && deleted.empty()) return AddFloats(chunk);
   Status status = Decode(chunk, deleted);
   if (!status.ok()) return status.WithContext(chunk.Place());
   if (BeginsRun(chunk.encoding)) THANOS_RETURN_IF_ERROR(Flush());
@@ -121,23 +137,18 @@ Status RawDownsampler::FlushFloats() {
 
 Status RawDownsampler::FloatBatch(const int64_t* t, const double* v, size_t n) {
   FloatWindows& w = windows_;
-  w.Clear();
   AggregateFloats(t, v, n, resolution_ms_, &w);
-  const size_t windows = w.size();
-  const int64_t min_ms = w.t.front(), max_ms = w.t.back();
-  THANOS_RETURN_IF_ERROR(sink_->SetFloats(Aggr::kCount, w.t.data(), w.count.data(), windows));
-  THANOS_RETURN_IF_ERROR(sink_->SetFloats(Aggr::kSum, w.t.data(), w.sum.data(), windows));
-  THANOS_RETURN_IF_ERROR(sink_->SetFloats(Aggr::kMin, w.t.data(), w.min.data(), windows));
-  THANOS_RETURN_IF_ERROR(sink_->SetFloats(Aggr::kMax, w.t.data(), w.max.data(), windows));
+  const int64_t* times = w.times();
+  THANOS_RETURN_IF_ERROR(sink_->SetFloats(Aggr::kCount, times, w.count.data(), w.size));
+  THANOS_RETURN_IF_ERROR(sink_->SetFloats(Aggr::kSum, times, w.sum.data(), w.size));
+  THANOS_RETURN_IF_ERROR(sink_->SetFloats(Aggr::kMin, times, w.min.data(), w.size));
+  THANOS_RETURN_IF_ERROR(sink_->SetFloats(Aggr::kMax, times, w.max.data(), w.size));
   // The first and the last raw value let a reader see resets between chunks; a repeated time tells
   // the last one from a window.
-  w.t.insert(w.t.begin(), t[0]);
-  w.counter.insert(w.counter.begin(), v[0]);
-  w.t.push_back(max_ms);
-  w.counter.push_back(v[n - 1]);
+  AddCounterEnds(t[0], v[0], v[n - 1], &w);
   THANOS_RETURN_IF_ERROR(
-      sink_->SetFloats(Aggr::kCounter, w.t.data(), w.counter.data(), windows + 2));
-  sink_->Emit(min_ms, max_ms, windows);
+      sink_->SetFloats(Aggr::kCounter, w.t.data(), w.counter.data(), w.size + 2));
+  sink_->Emit(w.first_ms(), w.last_ms(), w.size);
   return OkStatus();
 }
 

@@ -32,6 +32,7 @@ class RawDownsampler {
 
  private:
   Status Decode(const InputChunk& chunk, std::span<const block::Interval> deleted);
+  Status AddFloats(const InputChunk& chunk);
   bool BeginsRun(ChunkEncoding encoding) const;
   Status FlushFloats();
   Status FloatBatch(const int64_t* t, const double* v, size_t n);

@@ -53,8 +53,8 @@ class BlockRewriteTest : public ::testing::Test {
     block::BlockMeta meta;
     meta.max_ms = 40'000;
     THANOS_ASSERT_OK((*writer)->Finish(meta));
-    source_ = *block::Block::OpenDirectory(context_,
-                                           directory_.path() + "/" + source_id_.ToString());
+    source_ =
+        *block::Block::OpenDirectory(context_, directory_.path() + "/" + source_id_.ToString());
   }
   Result<block::BlockMeta> Rewrite(const SeriesEditor& edit, RewriteOptions options = {}) {
     counts_ = {};
@@ -68,24 +68,23 @@ class BlockRewriteTest : public ::testing::Test {
     EXPECT_TRUE(compaction::VerifyBlock(context_, path, block->meta()).ok());
     Series series;
     downsampling::ChunkStream stream(*block);
-    EXPECT_TRUE(
-        block::VisitSeries(context_, block->index(), block->toc(), block->reference_unit(),
-                           [&](uint32_t, const block::SeriesEntry& entry) -> Status {
-                             std::string labels;
-                             THANOS_RETURN_IF_ERROR(
-                                 block::AppendLabels(entry.labels, block->symbols(), &labels));
-                             auto& chunks =
-                                 series[std::string(LabelsView(labels).Get("__name__"))];
-                             for (const block::ChunkMeta& meta : entry.chunks) {
-                               base::PinnedBytes pin;
-                               auto stored = stream.Read(context_, meta, &pin);
-                               if (!stored.ok()) return stored.status();
-                               chunks.push_back({meta.min_ms, meta.max_ms, stored->encoding,
-                                                 std::string(codec::AsText(stored->data))});
-                             }
-                             return OkStatus();
-                           })
-            .ok());
+    EXPECT_TRUE(block::VisitSeries(context_, block->index(), block->toc(), block->reference_unit(),
+                                   [&](uint32_t, const block::SeriesEntry& entry) -> Status {
+                                     std::string labels;
+                                     THANOS_RETURN_IF_ERROR(block::AppendLabels(
+                                         entry.labels, block->symbols(), &labels));
+                                     auto& chunks =
+                                         series[std::string(LabelsView(labels).Get("__name__"))];
+                                     for (const block::ChunkMeta& meta : entry.chunks) {
+                                       base::PinnedBytes pin;
+                                       auto stored = stream.Read(context_, meta, &pin);
+                                       if (!stored.ok()) return stored.status();
+                                       chunks.push_back({meta.min_ms, meta.max_ms, stored->encoding,
+                                                         std::string(codec::AsText(stored->data))});
+                                     }
+                                     return OkStatus();
+                                   })
+                    .ok());
     return series;
   }
   static SeriesChange Keep(LabelsView labels) { return {false, Labels(labels), {}}; }
@@ -149,16 +148,18 @@ TEST_F(BlockRewriteTest, RepairDropsWhatLiesOutside) {
 }
 
 TEST_F(BlockRewriteTest, ADryRunWritesNothingAndABudgetHolds) {
-  THANOS_ASSERT_OK(Rewrite(
-      [](LabelsView) -> Result<SeriesChange> { return SeriesChange{true, {}, {}}; },
-      {.dry_run = true}));
+  THANOS_ASSERT_OK(
+      Rewrite([](LabelsView) -> Result<SeriesChange> { return SeriesChange{true, {}, {}}; },
+              {.dry_run = true}));
   EXPECT_EQ(counts_.series_dropped, 2u);
-  EXPECT_FALSE(block::Block::OpenDirectory(context_, directory_.path() + "/" + made_.ToString()).ok());
+  EXPECT_FALSE(
+      block::Block::OpenDirectory(context_, directory_.path() + "/" + made_.ToString()).ok());
   const CallContext small = context_.WithBudget(Budget::Make("rewrite", 64));
-  EXPECT_THAT(RewriteBlock(small, *source_,
-                           [](LabelsView labels) -> Result<SeriesChange> { return Keep(labels); },
-                           {}, directory_.path(), made_, source_->meta(), &counts_),
-              StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_THAT(
+      RewriteBlock(
+          small, *source_, [](LabelsView labels) -> Result<SeriesChange> { return Keep(labels); },
+          {}, directory_.path(), made_, source_->meta(), &counts_),
+      StatusIs(StatusCode::kResourceExhausted));
 }
 
 TEST(RewriteConfigTest, ReadsRequestsAndTellsThem) {

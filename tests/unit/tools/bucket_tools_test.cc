@@ -62,7 +62,8 @@ TEST_F(BucketToolsTest, ReplicationCutShortLeavesNoBlockAndIsCompletedLater) {
   const base::Ulid id = testing::WriteTinyBlock(path("from"), 0, 100);
   auto counting = std::make_shared<objstore::FaultPlan>();
   {
-    const auto bucket = objstore::WithFaults(*objstore::OpenFilesystemBucket(path("dry")), counting);
+    const auto bucket =
+        objstore::WithFaults(*objstore::OpenFilesystemBucket(path("dry")), counting);
     THANOS_ASSERT_OK(Replicate(*bucket, AllBlocks()));
   }
   ASSERT_GT(counting->points(), 5u);
