@@ -103,19 +103,32 @@ int64_t TargetChunks(int64_t min_ms, int64_t max_ms, int64_t from_ms, int64_t to
   return expected / (kChunkSamplesTarget + 1) + 1;
 }
 
+namespace {
+
+// No time below 0 or below the one before, no stale marker. Sign bits collect what is wrong, so
+// that the loop runs over vectors.
+bool IsClean(const int64_t* t, const double* v, size_t n) {
+  if (n == 0) return true;
+  uint64_t wrong = static_cast<uint64_t>(t[0]);
+  for (size_t i = 1; i < n; ++i) {
+    // Of two times from 0 on the difference does not overflow.
+    wrong |= static_cast<uint64_t>(t[i]) |
+             (static_cast<uint64_t>(t[i]) - static_cast<uint64_t>(t[i - 1]));
+  }
+  for (size_t i = 0; i < n; ++i) {
+    const uint64_t difference = std::bit_cast<uint64_t>(v[i]) ^ model::kStaleNanBits;
+    wrong |= (difference - 1) & ~difference;  // The sign is set for 0 alone.
+  }
+  return wrong >> 63 == 0;
+}
+
+}  // namespace
+
 size_t DropStaleFloats(size_t begin, std::vector<int64_t>* t, std::vector<double>* v) {
   const size_t size = t->size();
-  const int64_t* times = t->data();
-  const double* values = v->data();
-  bool clean = true;
-  int64_t last = 0;
-  for (size_t i = begin; i < size; ++i) {
-    clean &= times[i] >= last && std::bit_cast<uint64_t>(values[i]) != model::kStaleNanBits;
-    last = times[i];
-  }
-  if (clean) return size;
+  if (IsClean(t->data() + begin, v->data() + begin, size - begin)) return size;
   size_t kept = begin;
-  last = 0;
+  int64_t last = 0;
   for (size_t i = begin; i < size; ++i) {
     if (model::IsStaleNan((*v)[i]) || (*t)[i] < last) continue;
     last = (*t)[i];
