@@ -31,6 +31,7 @@ std::unique_ptr<base::Executor> PoolOf(const char* name, size_t concurrency) {
 
 // What the groups of one pass tell. Thread-safe.
 struct Compactor::Pass {
+  std::set<std::vector<base::Ulid>>* done_plans = nullptr;  // Of the iteration; guarded by mutex.
   std::mutex mutex;
   bool rerun = false;                                     // Guarded by mutex.
   std::vector<std::pair<std::string, Status>> retriable;  // Guarded by mutex.
@@ -131,6 +132,7 @@ IterationResult Compactor::RunIteration(const CallContext& context) {
 
 Status Compactor::CompactAll(const CallContext& context, IterationResult* result) {
   std::set<std::string> failed;
+  std::set<std::vector<base::Ulid>> done_plans;
   while (true) {
     THANOS_ASSIGN_OR_RETURN(const ViewRef view, Sync(context));
     std::vector<base::Ulid> deleted;
@@ -141,6 +143,7 @@ Status Compactor::CompactAll(const CallContext& context, IterationResult* result
     std::erase_if(groups, [&](const Group& group) { return failed.contains(group.key); });
     const UlidSet no_compact = KeysOf(view->blocks.no_compact_marks);
     Pass pass;
+    pass.done_plans = &done_plans;
     const auto run = [&](size_t i) -> Status {
       RunGroup(context, groups[i], no_compact, &pass);
       return context.Check();
@@ -235,8 +238,18 @@ Status Compactor::CollectGarbage(const CallContext& context, const View& view,
 
 void Compactor::RunGroup(const CallContext& context, const Group& group, const UlidSet& no_compact,
                          Pass* pass) {
-  const GroupResult result = group_compactor_->Compact(context, group, no_compact);
+  GroupResult result = group_compactor_->Compact(context, group, no_compact);
   if (!context.Check().ok()) return;
+  if (result.status.ok() && !result.plan.empty()) {
+    std::vector<base::Ulid> blocks;
+    for (const MetaRef& meta : result.plan) blocks.push_back(meta->ulid);
+    std::lock_guard lock(pass->mutex);
+    // What was replaced is planned no more: else this would never end.
+    if (!pass->done_plans->insert(std::move(blocks)).second) {
+      result.status = InternalError("blocks that were compacted are planned again");
+      result.rerun = false;
+    }
+  }
   Remember(group, result);
   const Status status = result.status.WithContext("group " + group.key);
   std::lock_guard lock(pass->mutex);
