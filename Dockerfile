@@ -27,3 +27,6 @@ ENTRYPOINT ["/usr/local/bin/thanos", "store"]
 
 FROM base AS query
 ENTRYPOINT ["/usr/local/bin/thanos", "query"]
+
+FROM base AS compact
+ENTRYPOINT ["/usr/local/bin/thanos", "compact"]
