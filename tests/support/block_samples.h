@@ -40,8 +40,7 @@ inline Status AddSamples(const std::string& directory, SampleSet* out) {
     for (const block::ChunkMeta& meta : entry.chunks) {
       THANOS_ASSIGN_OR_RETURN(const auto frame, chunks.Read(context, meta.ref));
       chunk::Columns columns;
-      THANOS_RETURN_IF_ERROR(
-          chunk::DecodeChunk(frame.chunk.encoding, frame.chunk.data, &columns));
+      THANOS_RETURN_IF_ERROR(chunk::DecodeChunk(frame.chunk.encoding, frame.chunk.data, &columns));
       auto& samples = (*out)[LabelsView(labels).ToString()];
       for (size_t i = 0; i < columns.t.size(); ++i) {
         samples.emplace(columns.t[i], std::bit_cast<uint64_t>(columns.v[i]));
@@ -80,9 +79,9 @@ inline base::Ulid WriteBlock(const std::string& parent, const BlockToWrite& what
       chunks.push_back({begin, t - what.step_ms, ChunkEncoding::kXor, {}});
     }
     for (size_t c = 0; c < chunks.size(); ++c) chunks[c].data = codec::AsBytes(data[c]);
-    EXPECT_THAT((*writer)->AddSeries(
-                    Labels::Of({{"__name__", "m"}, {"i", std::to_string(i)}}), chunks),
-                IsOk());
+    EXPECT_THAT(
+        (*writer)->AddSeries(Labels::Of({{"__name__", "m"}, {"i", std::to_string(i)}}), chunks),
+        IsOk());
   }
   block::BlockMeta meta;
   meta.min_ms = what.min_ms;

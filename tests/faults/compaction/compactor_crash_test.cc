@@ -1,7 +1,7 @@
-// Goal: whatever call to the object store is the last one of a compactor, no sample is lost or there
-// twice, and the next run ends where an undisturbed one would; the run after that has nothing to do.
-// Method: a bucket in memory behind the fault decorator, which kills at each enumerated point, at
-// random ones of runs that go on, and two compactors that know nothing of each other.
+// Goal: whatever call to the object store is the last one of a compactor, no sample is lost or
+// there twice, and the next run ends where an undisturbed one would; the run after that has nothing
+// to do. Method: a bucket in memory behind the fault decorator, which kills at each enumerated
+// point, at random ones of runs that go on, and two compactors that know nothing of each other.
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -49,13 +49,22 @@ class CompactorCrashTest : public ::testing::Test {
     // Five blocks of 2 h that become one of 8 h and the fresh one; one of 2 d to be downsampled;
     // two that hold the same.
     for (int i = 0; i < 5; ++i) {
-      Add({.min_ms = kDay0 + i * 2 * kHour, .max_ms = kDay0 + (i + 1) * 2 * kHour,
-           .step_ms = 300'000, .labels = {{"cluster", "a"}}});
+      Add({.min_ms = kDay0 + i * 2 * kHour,
+           .max_ms = kDay0 + (i + 1) * 2 * kHour,
+           .step_ms = 300'000,
+           .labels = {{"cluster", "a"}}});
     }
-    Add({.min_ms = kDay0, .max_ms = kDay0 + 48 * kHour, .step_ms = kHour, .series = 1,
-         .labels = {{"cluster", "long"}}, .level = 3});
+    Add({.min_ms = kDay0,
+         .max_ms = kDay0 + 48 * kHour,
+         .step_ms = kHour,
+         .series = 1,
+         .labels = {{"cluster", "long"}},
+         .level = 3});
     for (int i = 0; i < 2; ++i) {
-      Add({.min_ms = kDay0, .max_ms = kDay0 + 2 * kHour, .step_ms = 600'000, .series = 1,
+      Add({.min_ms = kDay0,
+           .max_ms = kDay0 + 2 * kHour,
+           .step_ms = 600'000,
+           .series = 1,
            .labels = {{"cluster", "twice"}}});
     }
   }
@@ -166,8 +175,8 @@ class CompactorCrashTest : public ::testing::Test {
     EXPECT_EQ(ObjectsOf(bucket), before) << where;
   }
 
-  const std::multiset<std::string> kFinalShape = {
-      "a 0-8 L2 r0", "a 8-10 L1 r0", "long 0-48 L3 r0", "long 0-48 L3 r300000", "twice 0-2 L2 r0"};
+  const std::multiset<std::string> kFinalShape = {"a 0-8 L2 r0", "a 8-10 L1 r0", "long 0-48 L3 r0",
+                                                  "long 0-48 L3 r300000", "twice 0-2 L2 r0"};
   testing::TemporaryDirectory directory_;
   Objects first_;
 };
@@ -202,8 +211,7 @@ TEST_P(CrashAtEachPoint, NothingIsLostOrTwice) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(DeleteDelays, CrashAtEachPoint,
-                         ::testing::Values(48 * kHour, int64_t{0}));
+INSTANTIATE_TEST_SUITE_P(DeleteDelays, CrashAtEachPoint, ::testing::Values(48 * kHour, int64_t{0}));
 
 // Several crashes in a row, at random points, before a run is left alone.
 TEST_F(CompactorCrashTest, RepeatedCrashesAtRandomPoints) {

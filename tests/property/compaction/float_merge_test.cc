@@ -80,8 +80,8 @@ TEST_P(FloatMergeTest, EqualsTheGeneralMerge) {
     for (const auto& list : lists) {
       auto& to = held.emplace_back();
       for (const MergeChunk& chunk : list) {
-        to.push_back({chunk.min_ms, chunk.max_ms, chunk.encoding,
-                      arena.Copy(codec::AsBytes(chunk.data))});
+        to.push_back(
+            {chunk.min_ms, chunk.max_ms, chunk.encoding, arena.Copy(codec::AsBytes(chunk.data))});
       }
     }
     std::vector<HeldChunk> got;
