@@ -4,6 +4,7 @@
 #include <compare>
 
 #include "block/index_reader.h"
+#include "block/postings_list.h"
 #include "compaction/index_health.h"
 
 namespace thanos::compaction {
@@ -134,6 +135,36 @@ block::BlockMeta MetaOf(const Inputs& inputs, base::Ulid id) {
   return meta;
 }
 
+// Every postings list: its checksum, and that all lists together tell of each label of each series.
+Status VerifyPostings(const CallContext& context, const block::IndexReader& index,
+                      std::shared_ptr<base::RangeReader> file, uint64_t series, uint64_t labels) {
+  FileWindow window(std::move(file));
+  const auto count = [&](std::string_view name, uint64_t* references) {
+    Status status;
+    index.postings_table().VisitValues(
+        name, "", [&](std::string_view, const block::PostingsRange& range) {
+          const uint64_t begin = range.start - 4;
+          auto bytes = window.View(context, begin, range.end + 4 - begin);
+          status = bytes.status();
+          if (!bytes.ok()) return false;
+          const auto list = block::DecodePostingsList(*bytes);
+          status = list.status().WithContext("at " + std::to_string(begin));
+          if (list.ok()) *references += list->size();
+          return list.ok();
+        });
+    return status;
+  };
+  uint64_t all = 0, each = 0;
+  THANOS_RETURN_IF_ERROR(count("", &all));
+  for (const std::string& name : index.postings_table().LabelNames()) {
+    THANOS_RETURN_IF_ERROR(count(name, &each));
+  }
+  if (all == series && each == labels) return OkStatus();
+  return DataLossError("postings name " + std::to_string(all) + " series and " +
+                       std::to_string(each) + " labels, of " + std::to_string(series) + " and " +
+                       std::to_string(labels));
+}
+
 }  // namespace
 
 Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& request) {
@@ -182,10 +213,12 @@ Status VerifyBlock(const CallContext& context, const std::string& directory,
   block::BlockStats found;
   found.series = health.series;
   found.chunks = health.chunks;
+  uint64_t labels = 0;
   block::SeriesScanner scanner(file.get(), index->toc(), index->reference_unit());
   for (block::SeriesEntry entry;;) {
     THANOS_ASSIGN_OR_RETURN(const bool more, scanner.Next(context, &entry));
     if (!more) break;
+    labels += entry.labels.size();
     for (const block::ChunkMeta& chunk : entry.chunks) {
       THANOS_ASSIGN_OR_RETURN(const StoredFrame frame, chunks.Read(context, chunk.ref));
       THANOS_ASSIGN_OR_RETURN(const uint32_t samples,
@@ -193,6 +226,8 @@ Status VerifyBlock(const CallContext& context, const std::string& directory,
       found.samples += samples;
     }
   }
+  THANOS_RETURN_IF_ERROR(
+      VerifyPostings(context, *index, file, found.series, labels).WithContext(path));
   if (found.series != meta.stats.series || found.chunks != meta.stats.chunks ||
       found.samples != meta.stats.samples) {
     return DataLossError(directory + ": holds " + std::to_string(found.series) + " series, " +

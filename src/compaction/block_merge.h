@@ -41,8 +41,8 @@ Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& 
 Status CheckBlockIndex(const CallContext& context, const std::string& directory,
                        const block::BlockMeta& meta, bool accept_unsorted_labels);
 
-/// Reads a written block back, every byte: health of its index, each chunk's checksum, and that
-/// series, chunks and samples are as many as `meta` says.
+/// Reads a written block back, every byte: health of its index, all of its lists, each chunk's
+/// checksum, and that series, chunks and samples are as many as `meta` says.
 Status VerifyBlock(const CallContext& context, const std::string& directory,
                    const block::BlockMeta& meta);
 
