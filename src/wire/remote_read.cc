@@ -74,13 +74,14 @@ Result<ReadRequest> DecodeReadRequest(std::string_view bytes) {
 
 // True when at least `bytes` are in the buffer, false when the body ends before.
 Result<bool> ReadFrameReader::Fill(size_t bytes) {
-  if (begin_ > 0 && buffer_.size() - begin_ < bytes) {
-    // Room is made at the front first; what a frame announces is believed as its bytes arrive.
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-  }
   while (end_ - begin_ < bytes) {
+    if (begin_ > 0 && buffer_.size() - end_ < kReadBytes) {
+      // Less than a frame is left: room is made at the front, or the buffer would follow the body.
+      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    // What a frame announces is believed as its bytes arrive.
     if (buffer_.size() - end_ < kReadBytes) {
       buffer_.resize(std::max(end_ + kReadBytes, buffer_.size() + buffer_.size() / 2));
     }

@@ -119,7 +119,7 @@ class TakingS3(http.server.ThreadingHTTPServer):
 
     @property
     def yaml(self):
-        return ("type: S3\nconfig: {bucket: b, endpoint: '127.0.0.1:%d', region: us-east-1, insecure: true, "
+        return ("type: S3\nconfig: {bucket: bench, endpoint: '127.0.0.1:%d', region: us-east-1, insecure: true, "
                 "access_key: a, secret_key: s}\n" % self.server_address[1])
 
 
