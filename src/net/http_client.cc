@@ -128,8 +128,10 @@ size_t OnReceive(char* data, size_t, size_t size, void* user) {
     transfer.receive_paused = true;  // The same bytes come again when it goes on.
     return CURL_WRITEFUNC_PAUSE;
   }
+  // Who reads waits only while there is nothing.
+  const bool awaited = transfer.received.bytes() == 0;
   transfer.received.Push(std::string(data, size));
-  transfer.changed.notify_all();
+  if (awaited) transfer.changed.notify_all();
   return size;
 }
 

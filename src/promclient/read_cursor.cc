@@ -192,7 +192,8 @@ Status Reading::AddChunk(const ChunkView& chunk, const PinnedBytes& payload) {
     part.encoding = chunk::TranscodedEncoding(part.encoding);
     part.data = owner.bytes();
   }
-  if (current_.payloads.empty() || current_.payloads.back().owner() != owner.owner()) {
+  if (current_.payloads.empty() ||
+      current_.payloads.back().bytes().data() != owner.bytes().data()) {
     current_.payloads.push_back(owner);
   }
   current_.chunks.push_back({chunk.min_ms, chunk.max_ms, 0, {}});

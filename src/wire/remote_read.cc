@@ -18,7 +18,8 @@ namespace {
 
 constexpr size_t kChecksumBytes = 4;
 constexpr size_t kLengthBytesMax = 10;
-constexpr size_t kReadBytes = 256 << 10;
+constexpr size_t kReadBytes = 128 << 10;
+constexpr size_t kBufferBytes = 512 << 10;
 constexpr size_t kQuotedBytesMax = 200;
 
 }  // namespace
@@ -73,19 +74,24 @@ Result<ReadRequest> DecodeReadRequest(std::string_view bytes) {
 }
 
 // True when at least `bytes` are in the buffer, false when the body ends before.
+// A new buffer with the unread rest at its front: the payloads given out lie in the old one.
+void ReadFrameReader::MakeRoom() {
+  const size_t rest = end_ - begin_;
+  const size_t capacity = std::max(kBufferBytes, rest + rest / 2 + kReadBytes);
+  std::shared_ptr<std::byte[]> next = std::make_shared_for_overwrite<std::byte[]>(capacity);
+  if (rest > 0) std::memcpy(next.get(), buffer_.get() + begin_, rest);
+  buffer_ = std::move(next);
+  capacity_ = capacity;
+  begin_ = 0;
+  end_ = rest;
+}
+
 Result<bool> ReadFrameReader::Fill(size_t bytes) {
   while (end_ - begin_ < bytes) {
-    if (begin_ > 0 && buffer_.size() - end_ < kReadBytes) {
-      // Less than a frame is left: room is made at the front, or the buffer would follow the body.
-      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
-    }
     // What a frame announces is believed as its bytes arrive.
-    if (buffer_.size() - end_ < kReadBytes) {
-      buffer_.resize(std::max(end_ + kReadBytes, buffer_.size() + buffer_.size() / 2));
-    }
-    THANOS_ASSIGN_OR_RETURN(size_t read, body_->Read(std::span(buffer_).subspan(end_)));
+    if (capacity_ - end_ < kReadBytes) MakeRoom();
+    THANOS_ASSIGN_OR_RETURN(size_t read,
+                            body_->Read(std::span(buffer_.get() + end_, capacity_ - end_)));
     if (read == 0) return false;
     end_ += read;
   }
@@ -96,7 +102,7 @@ Status ReadFrameReader::Malformed(std::string_view what) const {
   std::string text =
       "remote read stream: " + std::string(what) + " at byte " + std::to_string(offset_);
   const std::string_view rest =
-      codec::AsText(std::span(buffer_).subspan(begin_, std::min(end_ - begin_, kQuotedBytesMax)));
+      codec::AsText(std::span(buffer_.get() + begin_, std::min(end_ - begin_, kQuotedBytesMax)));
   const bool printable = !rest.empty() && std::all_of(rest.begin(), rest.end(), [](char c) {
     return (c >= ' ' && c < 127) || c == '\n' || c == '\t';
   });
@@ -107,8 +113,7 @@ Status ReadFrameReader::Malformed(std::string_view what) const {
 Result<std::optional<base::PinnedBytes>> ReadFrameReader::Next() {
   THANOS_ASSIGN_OR_RETURN(bool head, Fill(kLengthBytesMax + kChecksumBytes));
   if (!head && begin_ == end_) return std::optional<base::PinnedBytes>();
-  const std::span<const std::byte> unread = std::span(buffer_).subspan(begin_, end_ - begin_);
-  codec::ByteReader reader(unread);
+  codec::ByteReader reader(std::span<const std::byte>(buffer_.get() + begin_, end_ - begin_));
   const uint64_t size = reader.Uvarint();
   const uint32_t checksum = reader.Be32();
   if (!reader.ok()) return Malformed("frame is cut short or has a bad length");
@@ -119,13 +124,11 @@ Result<std::optional<base::PinnedBytes>> ReadFrameReader::Next() {
   const size_t total = reader.position() + size;
   THANOS_ASSIGN_OR_RETURN(bool whole, Fill(total));
   if (!whole) return Malformed("frame is cut short");
-  const std::span<const std::byte> payload =
-      std::span(buffer_).subspan(begin_ + total - size, size);
+  const std::span<const std::byte> payload(buffer_.get() + begin_ + total - size, size);
   if (codec::Crc32c(payload) != checksum) return Malformed("checksum does not fit");
-  base::PinnedBytes out = base::PinnedBytes::Of(std::string(codec::AsText(payload)));
   begin_ += total;
   offset_ += total;
-  return std::optional(std::move(out));
+  return std::optional(base::PinnedBytes(payload, buffer_));
 }
 
 // One payload. ChunkedReadResponse: 1 chunked_series, 2 query_index. ChunkedSeries: 1 labels,

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,18 +53,23 @@ class ReadFrameReader {
   explicit ReadFrameReader(ByteSource* body, size_t frame_bytes_max = kReadFrameBytesMax)
       : body_(body), frame_bytes_max_(frame_bytes_max) {}
 
-  /// A payload whose checksum fits; nothing at the end, which must lie between two frames.
+  /// A payload whose checksum fits, as it lies in the reader's buffer, which it keeps alive, with
+  /// up to half a MiB of its neighbours. Nothing at the end, which must lie between two frames.
   /// kDataLoss says at which byte of the body; with the start of what stood there when it is
   /// text, since Prometheus appends the text of a late error. The body's own errors as they are.
   Result<std::optional<base::PinnedBytes>> Next();
+  /// Of the buffer that is read into.
+  size_t buffer_bytes() const { return capacity_; }
 
  private:
   Result<bool> Fill(size_t bytes);
+  void MakeRoom();
   Status Malformed(std::string_view what) const;
 
   ByteSource* const body_;
   const size_t frame_bytes_max_;
-  std::vector<std::byte> buffer_;
+  std::shared_ptr<std::byte[]> buffer_;
+  size_t capacity_ = 0;
   size_t begin_ = 0, end_ = 0;  // Of what is in the buffer and not yet consumed.
   uint64_t offset_ = 0;         // Of begin_ in the body.
 };

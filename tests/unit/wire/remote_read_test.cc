@@ -196,6 +196,26 @@ Status ReadAll(const std::string& body, size_t frame_bytes_max = kReadFrameBytes
   }
 }
 
+// A stream of any length is read in constant memory, and what was given out stays as it was.
+TEST(ReadFrameReader, ItsBufferDoesNotFollowTheStream) {
+  const std::string frame = OneFrame(std::string(2000, 'x'));
+  std::string body;
+  while (body.size() < 8 << 20) body += frame;
+  Pieces source(body, 100000);
+  ReadFrameReader reader(&source);
+  std::vector<base::PinnedBytes> kept;
+  for (size_t frames = 0;; ++frames) {
+    THANOS_ASSERT_OK_AND_ASSIGN(const auto payload, reader.Next());
+    EXPECT_LE(reader.buffer_bytes(), size_t{1} << 20);
+    if (!payload) break;
+    if (frames % 500 == 0) kept.push_back(*payload);
+  }
+  ASSERT_GE(kept.size(), 8u);
+  for (const base::PinnedBytes& payload : kept) {
+    EXPECT_EQ(codec::AsText(payload.bytes()), codec::AsText(kept[0].bytes()));
+  }
+}
+
 TEST(ReadFrameReader, EveryTruncationIsAnError) {
   const std::string body = OneFrame() + OneFrame();
   THANOS_EXPECT_OK(ReadAll(body));
