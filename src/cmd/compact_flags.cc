@@ -107,8 +107,9 @@ void AddLoopFlags(config::FlagSet* flags, CompactFlags* f) {
                     "is not at all.",
                     "5m", &f->progress_interval_ns);
   flags->Enum("block-discovery-strategy",
-              "How blocks are found: concurrent lists the bucket's root and then each block at the "
-              "same time as others, recursive lists the whole bucket once.",
+              "Accepted for both values: blocks are always found by one recursive listing, which "
+              "tells of each of them what there is, so that nothing is asked for those that did not "
+              "change.",
               {"concurrent", "recursive"}, "concurrent", &f->discovery);
   flags->Int("block-meta-fetch-concurrency",
              "Number of requests for block metadata at the same time.", 32, &f->meta_concurrency);

@@ -34,7 +34,6 @@ bucketblocks::FetchOptions FetchOptionsOf(const CompactFlags& flags, relabel::Ru
   options.labels_hidden_from_selector = flags.replica_labels;
   options.replica_labels = flags.SplitReplicaLabels();
   options.for_writing = true;
-  options.list_recursively = flags.discovery == "recursive";
   return options;
 }
 

@@ -71,7 +71,7 @@ class ServerCall : public grpc::ServerGenericBidiReactor,
   void OnDone() override;
 
  private:
-  enum class Act { kNothing, kWrite, kWriteAndFinish, kFinish, kRead };
+  enum class Act { kNothing, kWrite, kWriteOfSeveral, kWriteAndFinish, kFinish, kRead };
 
   static CallContext MakeContext(const Core& core, const grpc::CallbackServerContext& context);
   void BeginVisits();
@@ -326,7 +326,8 @@ ServerCall::Act ServerCall::Decide() {
     writing_ = true;
     write_began_ = SteadyClock::now();
     out_buffer_ = ToByteBuffer(out_.front());
-    if (out_.size() > 1 || !end_ || !end_->ok()) return Act::kWrite;
+    if (out_.size() > 1) return Act::kWriteOfSeveral;
+    if (!end_ || !end_->ok()) return Act::kWrite;
     finished_ = true;  // The last message and the status go together.
     return Act::kWriteAndFinish;
   }
@@ -343,6 +344,9 @@ void ServerCall::Do(Act act) {
       return;
     case Act::kWrite:
       return StartWrite(&out_buffer_);
+    case Act::kWriteOfSeveral:
+      // Small messages leave together: the last one of those that wait sends them all.
+      return StartWrite(&out_buffer_, grpc::WriteOptions().set_buffer_hint());
     case Act::kWriteAndFinish:
       if (core_->options.observer) core_->options.observer->MessageSent(method_->method());
       return StartWriteAndFinish(&out_buffer_, grpc::WriteOptions(), grpc::Status::OK);
