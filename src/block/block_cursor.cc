@@ -30,7 +30,8 @@ struct Input {
 
 // One output series: where its chunks stand among the tasks of the fill.
 struct Pending {
-  std::string labels;
+  std::string_view labels;
+  std::shared_ptr<series::Arena> memory;  // What they lie in.
   size_t first_task = 0;
   size_t task_count = 0;
 };
@@ -206,6 +207,7 @@ Result<bool> BlockCursor::CollectSeries(size_t* bytes) {
   if (smallest == nullptr) return false;
   Pending series;
   series.labels = smallest->labels;
+  series.memory = smallest->memory;
   series.first_task = tasks_.size();
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];

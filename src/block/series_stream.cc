@@ -45,6 +45,9 @@ struct SeriesStream::State {
   uint32_t batch_size = 0;
 
   std::deque<SeriesHead> batch;
+  std::shared_ptr<series::Arena> arena;  // Of the batch that is being read.
+  std::vector<WantedChunk> wanted;       // Scratch, as the next two.
+  std::string labels_text;
   BudgetLease batch_lease;  // At most two batches: given back when the first is used up.
   Status ahead;             // Of LoadAhead.
   LabelsBuilder builder;
@@ -74,7 +77,7 @@ struct SeriesStream::State {
 
   Status AddHead(uint32_t reference, const SeriesEntry& series, const ChunkMeta* next_chunk);
   Result<bool> KeepLabels(const SeriesEntry& series, std::string_view* labels);
-  void SelectChunks(const SeriesEntry& series, const ChunkMeta* next_chunk, SeriesHead* head) const;
+  void SelectChunks(uint32_t reference, const SeriesEntry& series, const ChunkMeta* next_chunk);
 };
 
 SeriesStream::SeriesStream(const CallContext& context, BlockRef block, StreamRequest request,
@@ -147,6 +150,7 @@ Status SeriesStream::LoadBatch() {
     THANOS_ASSIGN_OR_RETURN(s.batch_lease, BudgetLease::Take(s.context.budget(), 0));
   }
   const size_t held = s.batch.size();
+  s.arena = std::make_shared<series::Arena>();
   const Span span(s.context, "bucket_store_load_series");
   if (span) span.Set("block.id", s.block->id());
   span.Set("series", static_cast<int64_t>(count));
@@ -190,43 +194,42 @@ Result<bool> SeriesStream::State::KeepLabels(const SeriesEntry& series, std::str
   return model::AllMatch(deferred, LabelsView(*labels));
 }
 
-void SeriesStream::State::SelectChunks(const SeriesEntry& series, const ChunkMeta* next_chunk,
-                                       SeriesHead* head) const {
-  const auto deleted = block->tombstones().Of(head->reference);
+void SeriesStream::State::SelectChunks(uint32_t reference, const SeriesEntry& series,
+                                       const ChunkMeta* next_chunk) {
+  wanted.clear();
+  const auto deleted = block->tombstones().Of(reference);
   for (size_t i = 0; i < series.chunks.size(); ++i) {
     const ChunkMeta& chunk = series.chunks[i];
     if (chunk.max_ms < request.min_ms || chunk.min_ms > request.max_ms) continue;
     if (CoversRange(deleted, chunk.min_ms, chunk.max_ms)) continue;
     const ChunkMeta* next = i + 1 < series.chunks.size() ? &series.chunks[i + 1] : next_chunk;
-    head->chunks.push_back({chunk, GuessBytes(chunk, next, options.chunk_bytes),
-                            TouchesRange(deleted, chunk.min_ms, chunk.max_ms)});
+    wanted.push_back({chunk, GuessBytes(chunk, next, options.chunk_bytes),
+                      TouchesRange(deleted, chunk.min_ms, chunk.max_ms)});
   }
 }
 
 Status SeriesStream::State::AddHead(uint32_t reference, const SeriesEntry& series,
                                     const ChunkMeta* next_chunk) {
-  SeriesHead head;
-  head.reference = reference;
-  SelectChunks(series, next_chunk, &head);
-  if (head.chunks.empty()) return OkStatus();
+  SelectChunks(reference, series, next_chunk);
+  if (wanted.empty()) return OkStatus();
   std::string_view labels;
   THANOS_ASSIGN_OR_RETURN(const bool keep, KeepLabels(series, &labels));
   if (!keep) return OkStatus();
   if (options.limiter != nullptr) {
     if (!deferred.empty()) THANOS_RETURN_IF_ERROR(options.limiter->ReserveSeries(1));
     if (!request.skip_chunks) {
-      THANOS_RETURN_IF_ERROR(options.limiter->ReserveChunks(head.chunks.size()));
+      THANOS_RETURN_IF_ERROR(options.limiter->ReserveChunks(wanted.size()));
     }
   }
-  if (order != kSorted) {
-    head.labels = labels;
-  } else {
+  if (order == kSorted) {
     builder.Reset(LabelsView(labels));
     for (const std::string& name : request.remove) builder.Remove(name);
     for (const Label& label : request.add) builder.Set(label.name, label.value);
-    builder.BuildTo(&head.labels);
+    builder.BuildTo(&labels_text);
+    labels = labels_text;
   }
-  batch.push_back(std::move(head));
+  batch.push_back({arena->CopyText(labels), reference,
+                   arena->Copy(std::span<const WantedChunk>(wanted)), arena});
   return OkStatus();
 }
 

@@ -7,12 +7,14 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "block/block.h"
 #include "block/read_options.h"
 #include "block/series_entry.h"
 #include "model/matcher.h"
+#include "series/batch_builder.h"
 #include "thanos/call_context.h"
 #include "thanos/status.h"
 
@@ -26,9 +28,10 @@ struct WantedChunk {
 };
 
 struct SeriesHead {
-  std::string labels;  // Encoded.
+  std::string_view labels;  // Encoded.
   uint32_t reference = 0;
-  std::vector<WantedChunk> chunks;  // Those in the time range; at least one.
+  std::span<const WantedChunk> chunks;    // Those in the time range; at least one.
+  std::shared_ptr<series::Arena> memory;  // What both lie in: that of a whole batch of series.
 };
 
 struct StreamRequest {

@@ -106,11 +106,12 @@ void AddLoopFlags(config::FlagSet* flags, CompactFlags* f) {
                     "How often the metrics of work to be done are worked out. Only with --wait; 0s "
                     "is not at all.",
                     "5m", &f->progress_interval_ns);
-  flags->Enum("block-discovery-strategy",
-              "Accepted for both values: blocks are always found by one recursive listing, which "
-              "tells of each of them what there is, so that nothing is asked for those that did not "
-              "change.",
-              {"concurrent", "recursive"}, "concurrent", &f->discovery);
+  flags->Enum(
+      "block-discovery-strategy",
+      "Accepted for both values: blocks are always found by one recursive listing, which "
+      "tells of each of them what there is, so that nothing is asked for those that did not "
+      "change.",
+      {"concurrent", "recursive"}, "concurrent", &f->discovery);
   flags->Int("block-meta-fetch-concurrency",
              "Number of requests for block metadata at the same time.", 32, &f->meta_concurrency);
   flags->Time("min-time",

@@ -273,6 +273,10 @@ class StoreRole : public Role {
       }
       status = SyncOnce();
     }
+    // Few blocks are looked at before the first query; many would keep users waiting.
+    constexpr size_t kFewBlocks = 64;
+    const bool few = blocks_->Serving()->size() <= kFewBlocks;
+    if (few) BuildHeaders();
     rpc::Services services;
     services.store = fanout::MakeStoreService(gateway_, {}, process_.registry);
     services.info = fanout::MakeInfoService(gateway_, {.component = "store"},
@@ -291,7 +295,7 @@ class StoreRole : public Role {
         },
         /*run_at_once=*/false);
     StartUnloading();
-    BuildHeaders();
+    if (!few) BuildHeaders();
   }
 
   void StartUnloading() {

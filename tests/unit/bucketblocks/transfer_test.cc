@@ -65,8 +65,7 @@ TEST_F(TransferTest, AFailedUploadLeavesNoBlock) {
   auto inner = std::make_unique<testing::MemoryBucket>();
   testing::MemoryBucket& bare = *inner;
   const auto bucket = objstore::WithFaults(
-      std::move(inner),
-      std::make_shared<objstore::FaultPlan>([](uint64_t, std::string_view call) {
+      std::move(inner), std::make_shared<objstore::FaultPlan>([](uint64_t, std::string_view call) {
         return call.starts_with("upload") && call.ends_with("meta.json") ? UnavailableError("no")
                                                                          : OkStatus();
       }));
