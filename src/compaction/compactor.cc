@@ -15,6 +15,9 @@ namespace {
 
 using bucketblocks::MarkKind;
 
+// Two, so that a new block of 5 minutes may give one of 1 hour at once, and one for what expires.
+constexpr int kDownsamplePasses = 3;
+
 UlidSet KeysOf(const std::map<base::Ulid, bucketblocks::Mark>& marks) {
   UlidSet keys;
   for (const auto& [ulid, mark] : marks) keys.insert(ulid);
@@ -103,25 +106,13 @@ void Compactor::Add(Status status, bool halted, IterationResult* result) const {
 
 IterationResult Compactor::RunIteration(const CallContext& context) {
   IterationResult result;
-  Status status = CompactAll(context, &result);
-  if (status.ok() && options_.downsample) {
-    bool retriable = true;
-    for (int pass = 0; pass < 2 && status.ok(); ++pass) {
-      auto view = Sync(context);
-      status = view.status();
-      if (view.ok()) {
-        Add(downsampler_->RunPass(context, (*view)->blocks, &retriable), !retriable, &result);
-        status = context.Check();
-      }
-    }
-  }
+  // Metas are synced again only after something changed: a sync asks for every block.
+  ViewRef view;
+  Status status = CompactAll(context, &view, &result);
+  if (status.ok() && options_.downsample) status = DownsampleAll(context, &view, &result);
   if (status.ok()) {
-    auto view = Sync(context);
-    status = view.status();
-    if (view.ok()) {
-      Add(ApplyRetention(context, **view), false, &result);
-      Add(cleaner_.DeletePartial(context, (*view)->blocks), false, &result);
-    }
+    Add(ApplyRetention(context, *view), false, &result);
+    Add(cleaner_.DeletePartial(context, view->blocks), false, &result);
   }
   Add(status, false, &result);
   std::lock_guard lock(mutex_);
@@ -130,18 +121,49 @@ IterationResult Compactor::RunIteration(const CallContext& context) {
   return result;
 }
 
-Status Compactor::CompactAll(const CallContext& context, IterationResult* result) {
+// What is due by the rules; in the last pass what is past its retention and still too short: it
+// will not grow any more, and is downsampled as it is.
+Result<std::vector<downsampling::DownsampleTask>> Compactor::DownsampleTasks(const View& view,
+                                                                             int pass) const {
+  if (pass < kDownsamplePasses - 1) {
+    return downsampling::DownsamplePlan(view.blocks.metas, KeysOf(view.blocks.no_downsample_marks));
+  }
+  std::vector<downsampling::DownsampleTask> tasks;
+  for (const MetaRef& meta : FindExpiredIn(view).held_back) {
+    THANOS_ASSIGN_OR_RETURN(const int64_t next,
+                            downsampling::NextResolution(meta->thanos.resolution_ms));
+    tasks.push_back({meta->ulid, next});
+  }
+  return tasks;
+}
+
+Status Compactor::DownsampleAll(const CallContext& context, ViewRef* view,
+                                IterationResult* result) {
+  for (int pass = 0; pass < kDownsamplePasses; ++pass) {
+    THANOS_ASSIGN_OR_RETURN(const auto tasks, DownsampleTasks(**view, pass));
+    if (tasks.empty()) continue;
+    bool retriable = true;
+    const Status status = downsampler_->Downsample(context, (*view)->blocks, tasks, &retriable);
+    THANOS_RETURN_IF_ERROR(context.Check());
+    Add(status, !retriable, result);
+    THANOS_ASSIGN_OR_RETURN(*view, Sync(context));
+  }
+  return OkStatus();
+}
+
+Status Compactor::CompactAll(const CallContext& context, ViewRef* view, IterationResult* result) {
   std::set<std::string> failed;
   std::set<std::vector<base::Ulid>> done_plans;
   while (true) {
-    THANOS_ASSIGN_OR_RETURN(const ViewRef view, Sync(context));
+    THANOS_ASSIGN_OR_RETURN(*view, Sync(context));
+    const View& seen = **view;
     std::vector<base::Ulid> deleted;
-    Add(cleaner_.DeleteMarked(context, view->blocks, &deleted), false, result);
+    Add(cleaner_.DeleteMarked(context, seen.blocks, &deleted), false, result);
     THANOS_RETURN_IF_ERROR(context.Check());
-    Add(CollectGarbage(context, *view, UlidSet(deleted.begin(), deleted.end())), false, result);
-    std::vector<Group> groups = GroupsToRun(*view);
+    Add(CollectGarbage(context, seen, UlidSet(deleted.begin(), deleted.end())), false, result);
+    std::vector<Group> groups = GroupsToRun(seen);
     std::erase_if(groups, [&](const Group& group) { return failed.contains(group.key); });
-    const UlidSet no_compact = KeysOf(view->blocks.no_compact_marks);
+    const UlidSet no_compact = KeysOf(seen.blocks.no_compact_marks);
     Pass pass;
     pass.done_plans = &done_plans;
     const auto run = [&](size_t i) -> Status {
@@ -287,10 +309,14 @@ void Compactor::Remember(const Group& group, const GroupResult& result) {
                                             {"err", result.status}});
 }
 
-Status Compactor::ApplyRetention(const CallContext& context, const View& view) const {
+ExpiredBlocks Compactor::FindExpiredIn(const View& view) const {
   const bool waits = options_.downsample && !options_.retention_forced;
-  const ExpiredBlocks found = FindExpired(view.blocks.metas, options_.retention, base::NowMs(),
-                                          waits, KeysOf(view.blocks.no_downsample_marks));
+  return FindExpired(view.blocks.metas, options_.retention, base::NowMs(), waits,
+                     KeysOf(view.blocks.no_downsample_marks));
+}
+
+Status Compactor::ApplyRetention(const CallContext& context, const View& view) const {
+  const ExpiredBlocks found = FindExpiredIn(view);
   metrics_.held_back.With({{"reason", "not-downsampled"}})
       .Set(static_cast<double>(found.held_back.size()));
   for (const MetaRef& meta : found.held_back) {

@@ -90,13 +90,17 @@ class Compactor {
   using ViewRef = std::shared_ptr<const View>;
   struct Pass;
   Result<ViewRef> Sync(const CallContext& context);
-  Status CompactAll(const CallContext& context, IterationResult* result);
+  Status CompactAll(const CallContext& context, ViewRef* view, IterationResult* result);
   std::vector<Group> GroupsToRun(const View& view);
   void CleanWorkDirectory(const std::vector<Group>& groups) const;
   Status CollectGarbage(const CallContext& context, const View& view, const UlidSet& deleted) const;
   void RunGroup(const CallContext& context, const Group& group, const UlidSet& no_compact,
                 Pass* pass);
   void Remember(const Group& group, const GroupResult& result);
+  Status DownsampleAll(const CallContext& context, ViewRef* view, IterationResult* result);
+  Result<std::vector<downsampling::DownsampleTask>> DownsampleTasks(const View& view,
+                                                                    int pass) const;
+  ExpiredBlocks FindExpiredIn(const View& view) const;
   Status ApplyRetention(const CallContext& context, const View& view) const;
   void Add(Status status, bool halted, IterationResult* result) const;
 

@@ -86,6 +86,13 @@ Status BlockDownsampler::RunPass(const CallContext& context, const bucketblocks:
   std::set<base::Ulid> marked;
   for (const auto& [ulid, mark] : view.no_downsample_marks) marked.insert(ulid);
   THANOS_ASSIGN_OR_RETURN(const auto tasks, downsampling::DownsamplePlan(view.metas, marked));
+  return Downsample(context, view, tasks, retriable);
+}
+
+Status BlockDownsampler::Downsample(const CallContext& context,
+                                    const bucketblocks::FetchResult& view,
+                                    const std::vector<downsampling::DownsampleTask>& tasks,
+                                    bool* retriable) {
   std::mutex mutex;
   Status first;
   const Status run = base::ParallelFor(workers_, tasks.size(), [&](size_t i) -> Status {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/executor.h"
 #include "base/log.h"
@@ -28,10 +29,13 @@ class BlockDownsampler {
   BlockDownsampler(DownsamplerOptions options, Bucket* bucket, const CompactionMetrics* metrics,
                    base::Logger logger);
 
-  /// Makes what is due by these metas; sources are kept. All blocks are tried, the first error is
-  /// returned. `retriable` becomes false when one of the errors will not pass by itself.
+  /// Makes what is due by these metas, as Downsample does.
   Status RunPass(const CallContext& context, const bucketblocks::FetchResult& view,
                  bool* retriable);
+  /// Makes these blocks; sources are kept. All are tried, the first error is returned. `retriable`
+  /// becomes false when one of the errors will not pass by itself.
+  Status Downsample(const CallContext& context, const bucketblocks::FetchResult& view,
+                    const std::vector<downsampling::DownsampleTask>& tasks, bool* retriable);
   /// Removes copies that an earlier run left.
   void Clean() const;
 
