@@ -20,7 +20,7 @@ class ByteSink {
   virtual Status Finish() = 0;
 };
 
-/// A new local file, written through a buffer of 256 KiB; Finish() flushes and, with `durable`,
+/// A new local file, written through a buffer of 32 KiB; Finish() flushes and, with `durable`,
 /// fsyncs it. Refuses (kAlreadyExists) what exists.
 Result<std::unique_ptr<ByteSink>> CreateFileSink(const std::string& path, bool durable = true);
 

@@ -52,7 +52,7 @@ Result<std::vector<RemoteFile>> ListFiles(const CallContext& context, Bucket& bu
 // Not fsynced: a copy of the wrong size or with wrong checksums is fetched again.
 Status DownloadFile(const CallContext& context, Bucket& bucket, const std::string& name,
                     const std::string& path) {
-  constexpr size_t kPieceBytes = 256 << 10;
+  constexpr size_t kPieceBytes = 32 << 10;
   THANOS_ASSIGN_OR_RETURN(const auto source, bucket.Open(context, name, {}));
   THANOS_ASSIGN_OR_RETURN(const auto sink, block::CreateFileSink(path, /*durable=*/false));
   const auto piece = std::make_unique_for_overwrite<std::byte[]>(kPieceBytes);

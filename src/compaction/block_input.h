@@ -22,7 +22,7 @@ namespace thanos::compaction {
 /// A file read mostly from front to end, in windows. One thread.
 class FileWindow {
  public:
-  static constexpr uint64_t kWindowBytes = 256 << 10;
+  static constexpr uint64_t kWindowBytes = 64 << 10;
   explicit FileWindow(std::shared_ptr<base::RangeReader> file) : file_(std::move(file)) {}
 
   /// At least `length` bytes at `offset`, fewer only at the end of the file. Valid until the next
