@@ -119,6 +119,7 @@ class BlockCursor : public SeriesCursor {
   Status Advance(Input& input);
   Status Fail(Input& input, const Status& status);
   Status CheckAnswered() const;
+  size_t FillBytes() const;
   Status CollectFill(size_t* bytes);
   Result<bool> CollectSeries(size_t* bytes);
   Status Build(std::span<const Pending> pending, std::span<ChunkTask> tasks);
@@ -233,11 +234,16 @@ Result<bool> BlockCursor::CollectSeries(size_t* bytes) {
   return true;
 }
 
+size_t BlockCursor::FillBytes() const {
+  const ReadPace* pace = options_.read.pace;
+  if (pace == nullptr) return window_bytes_;
+  if (pace->IsQuick()) return std::min(window_bytes_, kQuickFillBytes);
+  return std::max(window_bytes_, options_.far_fill_bytes);
+}
+
 // The series of one fill; `bytes` is what their chunks take.
 Status BlockCursor::CollectFill(size_t* bytes) {
-  const ReadPace* pace = options_.read.pace;
-  const bool quick = pace != nullptr && pace->IsQuick();
-  const size_t window = quick ? std::min(window_bytes_, kQuickFillBytes) : window_bytes_;
+  const size_t window = FillBytes();
   while (pending_.size() < options_.fill_series && *bytes < window) {
     ended_ = limit_ != 0 && end_.series + pending_.size() >= limit_;
     if (ended_) return OkStatus();
@@ -264,7 +270,9 @@ Status BlockCursor::Fill() {
     if (ended_) THANOS_RETURN_IF_ERROR(CheckAnswered());
     if (pending_.empty()) break;
     // The reads are charged while they are held beside the batches that copy from them.
-    THANOS_ASSIGN_OR_RETURN(const auto lease, BudgetLease::Take(context_.budget(), bytes));
+    THANOS_ASSIGN_OR_RETURN(
+        const auto lease,
+        BudgetLease::Take(context_.budget(), bytes + tasks_.size() * sizeof(ChunkTask)));
     std::vector<StreamFailure> failures;
     const Span span(context_, "bucket_store_load_chunks");
     span.Set("chunks", static_cast<int64_t>(tasks_.size()));

@@ -24,6 +24,9 @@ struct BlockCursorOptions {
   bool copy_chunks = false;
   /// Series loaded at once; the request's batch_series when 0.
   uint32_t fill_series = 0;
+  /// Chunk bytes loaded at once from storage that is far away (see ReadPace), when that is more
+  /// than the request's window: few requests, where memory is there for it.
+  size_t far_fill_bytes = 0;
   /// Told of a block whose bytes cannot be had or are wrong. True: go on without it, with a
   /// warning; false: the select fails. Null: false.
   std::function<bool(const Block& block, const Status& status)> on_failure;

@@ -20,7 +20,9 @@ namespace thanos::bucketstore {
 namespace {
 
 // Series whose chunks are fetched together; the byte window mostly ends a fill sooner.
-constexpr uint32_t kFillSeries = 2048;
+constexpr uint32_t kFillSeries = 10'000;
+constexpr size_t kFarFillBytes = 32 << 20;
+constexpr size_t kFarFillShare = 64;  // Of what the budget of all calls still has.
 // Labels are the same in all resolutions: the coarsest blocks are the cheapest to ask.
 constexpr int64_t kAnyResolution = INT64_MAX;
 
@@ -289,6 +291,8 @@ block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) co
   options.transcode = options_.transcode;
   options.copy_chunks = true;  // Gaps of half a megabyte must not stay alive with a batch.
   options.fill_series = kFillSeries;
+  options.far_fill_bytes =
+      options_.room ? std::min(kFarFillBytes, options_.room() / kFarFillShare) : kFarFillBytes;
   options.on_failure = [blocks = blocks_, partial](const block::Block& block,
                                                    const Status& status) {
     if (status.code() == StatusCode::kDataLoss || status.code() == StatusCode::kNotFound) {

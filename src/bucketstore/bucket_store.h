@@ -34,6 +34,8 @@ struct BucketStoreOptions {
   std::function<Status(const CallContext& context)> refresh;
   /// Keeps bytes of indexes between calls; null: none. Outlives the store.
   block::IndexCache* index_cache = nullptr;
+  /// Bytes that calls may still charge: with much room more is read at once. Null: no bound.
+  std::function<size_t()> room;
 };
 
 /// What a request may carry beside a SelectRequest.

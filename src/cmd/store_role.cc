@@ -247,12 +247,16 @@ class StoreRole : public Role {
     options.series_bytes = flags_.estimated_series_bytes;
     options.chunk_bytes = flags_.estimated_chunk_bytes;
     options.series_batch_max = static_cast<uint32_t>(std::max<int64_t>(flags_.batch_series, 1));
+    const auto budget = servers_.budgets().Show(
+        Budget::Make("all calls of the store", flags_.memory_budget, "store.memory-budget"));
+    options.room = [budget] {
+      const size_t limit = budget->limit_bytes();
+      return limit == 0 ? SIZE_MAX : limit - std::min(limit, budget->used_bytes());
+    };
     store_ = std::make_unique<bucketstore::BucketStore>(blocks_.get(), std::move(options),
                                                         &read_io_, process_.registry);
     gateway_ = std::make_shared<bucketstore::Gateway>(
-        store_.get(), static_cast<size_t>(std::max<int64_t>(flags_.concurrency_max, 0)),
-        servers_.budgets().Show(
-            Budget::Make("all calls of the store", flags_.memory_budget, "store.memory-budget")),
+        store_.get(), static_cast<size_t>(std::max<int64_t>(flags_.concurrency_max, 0)), budget,
         process_.registry);
   }
 
