@@ -347,7 +347,8 @@ class CompactCommand : public Command {
   void AddFlags(config::FlagSet* flags) override { AddCompactFlags(flags, &flags_); }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
     THANOS_RETURN_IF_ERROR(CheckCompactFlags(flags_, base::NowMs()));
-    auto bucket = objstore::MakeBucket(flags_.bucket_config, process.registry);
+    auto bucket =
+        objstore::MakeBucket(flags_.bucket_config, process.registry, {"compact", process.logger});
     if (!bucket.ok()) return bucket.status().WithContext(flags_.bucket_source);
     auto selector = relabel::Rules::Parse(flags_.selector_config, relabel::SelectorOptions());
     if (!selector.ok()) return selector.status().WithContext("selector.relabel-config");

@@ -47,7 +47,7 @@ void AddBucketFlags(config::FlagSet* flags, BucketFlags* values) {
 }
 
 Result<std::unique_ptr<Bucket>> OpenBucket(const BucketFlags& values, const Process& process) {
-  auto bucket = objstore::MakeBucket(values.config, process.registry);
+  auto bucket = objstore::MakeBucket(values.config, process.registry, {"bucket", process.logger});
   if (!bucket.ok()) return bucket.status().WithContext(values.source);
   return bucket;
 }

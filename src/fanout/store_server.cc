@@ -60,6 +60,7 @@ class SeriesStream : public rpc::FrameStream {
       if (batch_) Count(*batch_);
     }
   }
+  bool Ready() const override { return batch_ && at_ < batch_->series().size(); }
 
  private:
   Result<std::optional<base::PinnedBytes>> NextFrame() {

@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace thanos::rpc {
 namespace {
@@ -59,13 +60,25 @@ class CallMetrics : public CallObserver {
     metrics::Histogram seconds;
   };
 
+  using Name = std::pair<std::string, std::string>;
+  using NameView = std::pair<std::string_view, std::string_view>;
+  struct ByName {
+    using is_transparent = void;
+    static NameView View(const Name& name) { return {name.first, name.second}; }
+    static NameView View(const NameView& name) { return name; }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return View(a) < View(b);
+    }
+  };
+
   // Methods are a handful of literals: the map stays small.
   const Children& ForMethod(const Method& method) {
     std::lock_guard lock(mutex_);
-    std::string key(method.service);
-    key.append("/").append(method.name);
-    const auto [it, fresh] = children_.try_emplace(key);
-    if (!fresh) return it->second;
+    // Asked for each message: found without a copy of the names.
+    const auto found = children_.find(NameView(method.service, method.name));
+    if (found != children_.end()) return found->second;
+    const auto it = children_.try_emplace(Name(method.service, method.name)).first;
     metrics::LabelPairs labels = {
         {"grpc_service", std::string(method.service)},
         {"grpc_method", std::string(method.name)},
@@ -86,7 +99,7 @@ class CallMetrics : public CallObserver {
   metrics::CounterFamily started_, handled_, received_, sent_;
   metrics::HistogramFamily seconds_;
   std::mutex mutex_;
-  std::map<std::string, Children> children_;  // Guarded by mutex_; nodes stay where they are.
+  std::map<Name, Children, ByName> children_;  // Guarded by mutex_; nodes stay where they are.
 };
 
 }  // namespace

@@ -37,6 +37,8 @@ using base::PinnedBytes;
 constexpr size_t kUrgentThreadsMax = 4;
 constexpr size_t kUrgentWaitingMax = 1024;
 // Peers ping every 10 s; a timer that fires a little early must not cost them the connection.
+// Of messages of one stream that are handed over at once.
+constexpr size_t kTogetherBytes = 64 << 10;
 constexpr int kPingIntervalMinMs = 9'000;
 constexpr std::chrono::seconds kWatchPeriod{1};
 
@@ -81,7 +83,7 @@ class ServerCall : public grpc::ServerGenericBidiReactor,
   void OpenStream();
   void Produce();
   /// Queues a message, ends the answer, or both. False when the call is over already.
-  bool Push(std::optional<PinnedBytes> message, std::optional<Status> end);
+  bool Push(std::vector<PinnedBytes> messages, std::optional<Status> end);
   /// What is to be done now. With mutex_ held.
   Act Decide();
   void Do(Act act);
@@ -105,6 +107,7 @@ class ServerCall : public grpc::ServerGenericBidiReactor,
   std::optional<Status> end_;  // Set once nothing more will be queued.
   bool reading_ = true;
   bool writing_ = false;
+  bool wrote_ = false;  // The first message is out, and the head with it.
   bool cancelled_ = false;
   bool finished_ = false;  // Finish was called.
   bool done_ = false;      // OnDone came: grpc_context_ is gone.
@@ -219,7 +222,7 @@ void ServerCall::OnReadDone(bool ok) {
 void ServerCall::Submit(void (ServerCall::*work)()) {
   HandlerPool& pool = method_->urgent ? *core_->urgent : *core_->handlers;
   if (!pool.TrySubmit([self = shared_from_this(), work] { (*self.*work)(); })) {
-    Push(std::nullopt, ResourceExhaustedError("too many calls are waiting"));
+    Push({}, ResourceExhaustedError("too many calls are waiting"));
   }
 }
 
@@ -243,11 +246,11 @@ Result<PinnedBytes> AnswerUnary(const Core& core, const ServedMethod& method,
 void ServerCall::RunUnary() {
   Result<PinnedBytes> answer = AnswerUnary(*core_, *method_, context_, request_bytes_);
   if (!answer.ok()) {
-    Push(std::nullopt, answer.status());
+    Push({}, answer.status());
   } else if (method_->repeated) {
-    Push(std::move(*answer), std::nullopt);
+    Push({*std::move(answer)}, std::nullopt);
   } else {
-    Push(std::move(*answer), OkStatus());
+    Push({*std::move(answer)}, OkStatus());
   }
 }
 
@@ -263,7 +266,7 @@ void ServerCall::OpenStream() {
     problem = HandlerThrew(*core_, error);
   }
   if (!problem.ok()) {
-    Push(std::nullopt, problem);
+    Push({}, problem);
     return;
   }
   Produce();
@@ -289,25 +292,32 @@ void ServerCall::Produce() {
         return;
       }
     }
-    Result<std::optional<PinnedBytes>> next = Pull(*core_, *stream_);
-    if (!next.ok() || !next->has_value()) {
-      stream_.reset();  // What it holds goes now, not when the peer has read to the end.
-      Push(std::nullopt, next.status());
-      return;
-    }
-    if (!Push(std::move(*next), std::nullopt)) break;
+    // What is at hand goes out together: the thread that writes is woken once for all of it.
+    std::vector<PinnedBytes> messages;
+    size_t bytes = 0;
+    do {
+      Result<std::optional<PinnedBytes>> next = Pull(*core_, *stream_);
+      if (!next.ok() || !next->has_value()) {
+        stream_.reset();  // What it holds goes now, not when the peer has read to the end.
+        Push(std::move(messages), next.status());
+        return;
+      }
+      bytes += (*next)->size();
+      messages.push_back(*std::move(*next));
+    } while (bytes < kTogetherBytes && stream_->Ready());
+    if (!Push(std::move(messages), std::nullopt)) break;
   }
   stream_.reset();
 }
 
-bool ServerCall::Push(std::optional<PinnedBytes> message, std::optional<Status> end) {
+bool ServerCall::Push(std::vector<PinnedBytes> messages, std::optional<Status> end) {
   Act act;
   {
     std::lock_guard lock(mutex_);
     if (finished_ || cancelled_) return false;
-    if (message) {
-      out_bytes_ += message->size();
-      out_.push_back(std::move(*message));
+    for (PinnedBytes& message : messages) {
+      out_bytes_ += message.size();
+      out_.push_back(std::move(message));
     }
     if (end && !end_) end_ = std::move(*end);
     act = Decide();
@@ -326,7 +336,7 @@ ServerCall::Act ServerCall::Decide() {
     writing_ = true;
     write_began_ = SteadyClock::now();
     out_buffer_ = ToByteBuffer(out_.front());
-    if (out_.size() > 1) return Act::kWriteOfSeveral;
+    if (out_.size() > 1) return wrote_ ? Act::kWriteOfSeveral : Act::kWrite;
     if (!end_ || !end_->ok()) return Act::kWrite;
     finished_ = true;  // The last message and the status go together.
     return Act::kWriteAndFinish;
@@ -345,7 +355,8 @@ void ServerCall::Do(Act act) {
     case Act::kWrite:
       return StartWrite(&out_buffer_);
     case Act::kWriteOfSeveral:
-      // Small messages leave together: the last one of those that wait sends them all.
+      // Small messages leave together: the last one of those that wait sends them all. Not with the
+      // first one: gRPC would hold the head back with it and never say that it was written.
       return StartWrite(&out_buffer_, grpc::WriteOptions().set_buffer_hint());
     case Act::kWriteAndFinish:
       if (core_->options.observer) core_->options.observer->MessageSent(method_->method());
@@ -365,6 +376,7 @@ void ServerCall::OnWriteDone(bool ok) {
   {
     std::lock_guard lock(mutex_);
     writing_ = false;
+    wrote_ = true;
     if (!out_.empty()) {
       out_bytes_ -= out_.front().size();
       out_.pop_front();

@@ -28,6 +28,8 @@ class FrameStream {
   /// The next message (wire/series_frame.h makes them); nothing at the end. Blocks on its sources
   /// only. An error ends the call with that code and text.
   virtual Result<std::optional<base::PinnedBytes>> Next() = 0;
+  /// Next() has a message at hand and would wait for nothing. Such messages go out together.
+  virtual bool Ready() const { return false; }
 };
 
 class StoreService {
