@@ -71,16 +71,18 @@ class Gate {
 class FunctionStream : public FrameStream {
  public:
   using Function = std::function<Result<std::optional<base::PinnedBytes>>()>;
-  FunctionStream(Function next, std::function<void()> gone)
-      : next_(std::move(next)), gone_(std::move(gone)) {}
+  FunctionStream(Function next, std::function<void()> gone, std::function<bool()> ready = nullptr)
+      : next_(std::move(next)), gone_(std::move(gone)), ready_(std::move(ready)) {}
   ~FunctionStream() override {
     if (gone_) gone_();
   }
   Result<std::optional<base::PinnedBytes>> Next() override { return next_(); }
+  bool Ready() const override { return ready_ && ready_(); }
 
  private:
   Function next_;
   std::function<void()> gone_;
+  std::function<bool()> ready_;
 };
 
 // What it does is set by each test.
@@ -288,6 +290,31 @@ TEST_P(RpcTest, StreamsInOrderToTheEnd) {
     EXPECT_FALSE(message.has_value());
   }
   EXPECT_TRUE(gone_.Wait());
+}
+
+// Messages that go out together reach the peer although the stream waits for its source then.
+TEST_P(RpcTest, WhatIsAtHandArrivesWhileTheStreamWaits) {
+  constexpr int kTogether = 10, kMessages = 35;
+  auto gate = std::make_shared<Gate>();
+  store_->series = [gate](const CallContext& context, const SelectRequest&) {
+    auto at = std::make_shared<int>(0);
+    return std::make_unique<FunctionStream>(
+        [at, gate, context]() -> Result<std::optional<base::PinnedBytes>> {
+          if (*at == kTogether) THANOS_RETURN_IF_ERROR(gate->Wait(context));
+          if (*at == kMessages) return std::optional<base::PinnedBytes>();
+          return std::optional(base::PinnedBytes::Of(std::to_string((*at)++)));
+        },
+        nullptr, [at] { return *at % kTogether != 0 && *at < kMessages; });
+  };
+  auto reader = channel_->Series(context_, {}, {});
+  for (int i = 0; i < kMessages; ++i) {
+    if (i == kTogether) gate->Open();
+    THANOS_ASSERT_OK_AND_ASSIGN(auto message, reader->Next());
+    ASSERT_TRUE(message.has_value()) << i;
+    ASSERT_EQ(TextOf(*message), std::to_string(i));
+  }
+  THANOS_ASSERT_OK_AND_ASSIGN(auto message, reader->Next());
+  EXPECT_FALSE(message.has_value());
 }
 
 TEST_P(RpcTest, LargeMessagesComeWhole) {
