@@ -201,6 +201,7 @@ int RunRole(Command* command, const config::FlagSet& flags, const GlobalFlags& g
   // From here on a second signal ends the process at once.
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   (*role)->Stop();
+  if (status.ok()) status = (*role)->Outcome();
   role->reset();
   if (process.tracing) process.tracing->Stop();
   if (!status.ok()) {

@@ -33,6 +33,8 @@ class Role {
   virtual Status Start() = 0;
   /// Drains and stops everything; called once, after Start.
   virtual void Stop() = 0;
+  /// After Stop: an error where a signal left work undone, which the exit code then tells.
+  virtual Status Outcome() { return OkStatus(); }
 };
 
 /// A subcommand: its flags are bound to fields of its own.

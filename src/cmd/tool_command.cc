@@ -18,18 +18,23 @@ class ToolRole : public Role {
       : process_(process), run_(std::move(run)) {}
 
   Status Start() override {
-    thread_ = std::thread([this] { process_.end(run_(context_)); });
+    thread_ = std::thread([this] {
+      outcome_ = run_(context_);
+      process_.end(outcome_);
+    });
     return OkStatus();
   }
   void Stop() override {
     context_.Cancel();
     if (thread_.joinable()) thread_.join();
   }
+  Status Outcome() override { return outcome_; }
 
  private:
   const Process& process_;
   const std::function<Status(const CallContext&)> run_;
   const CallContext context_ = CallContext().WithCancel();
+  Status outcome_;  // Of the thread; read after it was joined.
   std::thread thread_;
 };
 
