@@ -41,6 +41,11 @@ class BucketDoctorCommand : public ToolCommand {
     add("1h", &one_hour_ns_);
     flags->Bool("compact.enable-vertical-compaction", "The compactor merges overlapping blocks.",
                 false, &vertical_);
+    flags->Bool("downsampling.disable", "The compactor does not downsample.", false,
+                &no_downsampling_);
+    flags->Bool("retention.force",
+                "The compactor lets expired blocks go before they are downsampled.", false,
+                &retention_forced_);
     flags->Enum("output", "Format of the diagnosis.", {"text", "json"}, "text", &output_)
         .Short('o');
     flags->Bool("dry-run", "Only tells the repair plan. --no-dry-run carries it out.", true,
@@ -102,7 +107,7 @@ class BucketDoctorCommand : public ToolCommand {
   std::string selector_, output_;
   int64_t delete_delay_ns_ = 0, consistency_delay_ns_ = 0;
   int64_t raw_ns_ = 0, five_minutes_ns_ = 0, one_hour_ns_ = 0;
-  bool vertical_ = false, dry_run_ = true;
+  bool vertical_ = false, no_downsampling_ = false, retention_forced_ = false, dry_run_ = true;
 };
 
 }  // namespace

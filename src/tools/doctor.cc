@@ -154,6 +154,11 @@ class Doctor {
         groups_(compaction::MakeGroups(views.active.metas)),
         coverage_(views.active.metas, Keys(views.active.no_downsample_marks)),
         duplicates_(views.active.duplicates.begin(), views.active.duplicates.end()) {
+    const auto found = compaction::FindExpired(views.active.metas, options.retention,
+                                               options.now_ms, options.wait_for_downsampled,
+                                               Keys(views.active.no_downsample_marks));
+    for (const MetaRef& meta : found.expired) expired_.insert(meta->ulid);
+    for (const MetaRef& meta : found.held_back) held_back_.insert(meta->ulid);
     for (const Group& group : groups_) {
       doctors_.emplace(group.key, GroupDoctor(group, no_compact_, options.vertical));
     }
@@ -208,13 +213,19 @@ class Doctor {
       Plan(RepairKind::kMarkDuplicate, meta.ulid, "outdated block");
       return "next: it gets a mark, other blocks have all of its sources";
     }
+    return Retention(meta);
+  }
+
+  std::string Retention(const block::BlockMeta& meta) {
     const int64_t retention_ms = options_.retention.Of(meta.thanos.resolution_ms);
     if (retention_ms == 0) return "no: it is kept for ever";
-    const int64_t expires_ms = meta.max_ms + retention_ms;
-    if (options_.now_ms <= expires_ms)
-      return "not yet: its retention ends at " + TimeText(expires_ms);
+    const std::string end = TimeText(meta.max_ms + retention_ms);
+    if (held_back_.contains(meta.ulid)) {
+      return "not yet: its retention ended at " + end + ", but it must be downsampled first";
+    }
+    if (!expired_.contains(meta.ulid)) return "not yet: its retention ends at " + end;
     Plan(RepairKind::kMarkExpired, meta.ulid, compaction::RetentionReason(retention_ms));
-    return "next: it gets a mark, its retention ended at " + TimeText(expires_ms);
+    return "next: it gets a mark, its retention ended at " + end;
   }
 
   std::string Marked(const bucketblocks::Mark& mark) {
@@ -248,6 +259,7 @@ class Doctor {
   const std::vector<Group> groups_;
   const downsampling::DownsampleCoverage coverage_;
   const std::set<base::Ulid> duplicates_;
+  UlidSet expired_, held_back_;
   std::map<std::string, GroupDoctor> doctors_;
   BucketDiagnosis out_;
 };

@@ -18,6 +18,8 @@ struct DoctorOptions {
   int64_t delete_delay_ms = 0;
   int64_t consistency_delay_ms = 0;
   compaction::Retention retention;
+  /// Past its retention, a block stays until the block of the next resolution is there.
+  bool wait_for_downsampled = true;
   bool vertical = false;  // Overlapping blocks are merged.
 };
 

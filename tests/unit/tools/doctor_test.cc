@@ -126,8 +126,19 @@ TEST_F(DoctorTest, TellsOfDownsampling) {
   EXPECT_THAT(Of(3).downsampling, HasSubstr("no-downsample mark"));
 }
 
+TEST_F(DoctorTest, WhatIsNotDownsampledYetDoesNotExpire) {
+  options_.retention.raw_ms = 10 * kDay;
+  Add(0, 0, 2 * kDay);
+  EXPECT_THAT(Of(0).deletion, HasSubstr("must be downsampled first"));
+  EXPECT_TRUE(diagnosis_.plan.empty());
+  options_.wait_for_downsampled = false;
+  EXPECT_THAT(Of(0).deletion, StartsWith("next: it gets a mark"));
+  EXPECT_EQ(diagnosis_.plan.size(), 1u);
+}
+
 TEST_F(DoctorTest, PlansWhatACompactorWouldDelete) {
   options_.retention.raw_ms = 10 * kDay;
+  options_.wait_for_downsampled = false;
   Add(0, 0, 2 * kHour);                        // Expired.
   Add(1, 999 * kDay, 999 * kDay + 2 * kHour);  // Not yet.
   Add(2, 995 * kDay, 995 * kDay + 2 * kHour);  // Marked long ago.
