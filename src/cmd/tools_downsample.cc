@@ -20,6 +20,7 @@ struct DownsampleFlags {
   BucketFlags bucket;
   std::string data_dir, hash_function;
   int64_t wait_interval_ns = 0, concurrency = 0, file_concurrency = 0;
+  uint64_t memory_budget = 0;
 };
 
 size_t AtLeastOne(int64_t count) { return static_cast<size_t>(std::max<int64_t>(count, 1)); }
@@ -32,6 +33,8 @@ class DownsampleRole : public Role {
         process_(process),
         bucket_(std::move(bucket)),
         servers_(process, "downsample", flags.http, {}),
+        context_(CallContext().WithCancel().WithBudget(servers_.budgets().Show(
+            Budget::Make("downsampling series", flags.memory_budget, "downsample.memory-budget")))),
         io_("meta", kMetaThreads),
         files_("files", AtLeastOne(flags.file_concurrency)),
         metrics_(process.registry),
@@ -82,9 +85,9 @@ class DownsampleRole : public Role {
 
   const DownsampleFlags& flags_;
   const Process& process_;
-  const CallContext context_ = CallContext().WithCancel();
   std::unique_ptr<Bucket> bucket_;
   Servers servers_;
+  const CallContext context_;
   base::Executor io_, files_;
   const compaction::CompactionMetrics metrics_;
   bucketblocks::MetaFetcher fetcher_;
@@ -108,6 +111,11 @@ class BucketDownsampleCommand : public Command {
     flags->Int("block-files-concurrency",
                "Number of files of a block that are fetched or uploaded at the same time.", 1,
                &flags_.file_concurrency);
+    flags->Bytes(
+        "downsample.memory-budget",
+        "Memory that the series being downsampled may take; over it a block fails. 0 is no "
+        "limit.",
+        "0", &flags_.memory_budget);
     flags->String("data-dir", "Data directory in which to cache blocks and process downsamplings.",
                   "./data", &flags_.data_dir);
     flags->Enum("hash-func", "Which hash of each file goes into meta.json; empty is none.",

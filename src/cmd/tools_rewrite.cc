@@ -99,6 +99,10 @@ class BucketRewriteCommand : public ToolCommand {
     flags->PathOrContent("rewrite.to-relabel-config",
                          "YAML file that contains relabel configs that will be applied to blocks.",
                          false, true, &rules_.relabel_yaml, &relabel_source_);
+    flags->Bytes("rewrite.memory-budget",
+                 "Memory that the series of a block may take while it is rewritten; over it the "
+                 "block fails. 0 is no limit.",
+                 "0", &memory_budget_);
     flags->Bool("rewrite.add-change-log",
                 "If specified, all modifications are written to new block directory. Disable if "
                 "latency is too high.",
@@ -132,8 +136,10 @@ class BucketRewriteCommand : public ToolCommand {
     fs::remove_all(work_dir_, error);
     if (!error) fs::create_directories(work_dir_, error);
     if (error) return ErrnoError(error.value(), "make " + work_dir_);
+    const CallContext limited = context.WithBudget(
+        Budget::Make("rewriting series", memory_budget_, "rewrite.memory-budget"));
     for (const base::Ulid& ulid : ulids_) {
-      const Status status = RewriteOne(context, *bucket, ulid, process.logger);
+      const Status status = RewriteOne(limited, *bucket, ulid, process.logger);
       if (!status.ok()) return status.WithContext("block " + ulid.ToString());
     }
     process.logger.Info("rewrite done", {{"blocks", ulids_.size()}});
@@ -214,6 +220,7 @@ class BucketRewriteCommand : public ToolCommand {
   std::vector<base::Ulid> ulids_;
   std::string work_dir_, hash_function_, deletions_yaml_, deletions_source_, relabel_source_;
   tools::RewriteRules rules_;
+  uint64_t memory_budget_ = 0;
   bool dry_run_ = true, prom_blocks_ = false, delete_blocks_ = false, change_log_ = true;
 };
 

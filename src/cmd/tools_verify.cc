@@ -37,6 +37,10 @@ class BucketVerifyCommand : public ToolCommand {
                    "Block IDs to verify (and optionally repair) only. If none is given, all "
                    "blocks are.",
                    &ids_);
+    flags->Bytes("verify.memory-budget",
+                 "Memory that the series of a block may take while it is repaired; over it the "
+                 "repair fails. 0 is no limit.",
+                 "0", &memory_budget_);
     flags->PromDuration("delete-delay",
                         "Duration after which blocks marked for deletion would be deleted "
                         "permanently from source bucket by compactor component. 0 deletes at once.",
@@ -77,10 +81,12 @@ class BucketVerifyCommand : public ToolCommand {
     tools::Verifier verifier(
         {.repair = repair_, .delete_delay_ms = delete_delay_ns_ / 1'000'000, .work_dir = work_dir},
         bucket.get(), backup.get(), process.logger, process.registry);
+    const CallContext limited = context.WithBudget(
+        Budget::Make("repairing blocks", memory_budget_, "verify.memory-budget"));
     tools::VerifyReport report;
     Status status;
     for (const tools::Issue issue : issues_) {
-      if (status.ok()) status = RunOne(context, process, *bucket, issue, &verifier, &report);
+      if (status.ok()) status = RunOne(limited, process, *bucket, issue, &verifier, &report);
     }
     std::error_code ignored;
     std::filesystem::remove_all(work_dir, ignored);
@@ -113,6 +119,7 @@ class BucketVerifyCommand : public ToolCommand {
   std::vector<tools::Issue> issues_;
   std::set<base::Ulid> ulids_;
   int64_t delete_delay_ns_ = 0;
+  uint64_t memory_budget_ = 0;
 };
 
 }  // namespace

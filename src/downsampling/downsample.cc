@@ -141,7 +141,7 @@ Result<block::BlockMeta> Downsample(const CallContext& context, const block::Blo
                          [&run](uint32_t reference, const block::SeriesEntry& entry) {
                            return run.OneSeries(reference, entry);
                          });
-  if (!status.ok()) return status.WithContext("downsample block " + source.id());
+  THANOS_RETURN_IF_ERROR(status);
   writer->KeepKinds(source.meta().stats);
   return writer->Finish(MetaOf(source.meta(), resolution_ms));
 }

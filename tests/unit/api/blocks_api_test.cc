@@ -42,8 +42,10 @@ class BlocksApiTest : public ::testing::Test {
 
 TEST_F(BlocksApiTest, ShowsTheViewThatIsAskedFor) {
   Start(nullptr);
-  EXPECT_THAT(Get("/api/v1/blocks?view=loaded"),
-              HasSubstr(R"("label":"cluster","blocks":[{"a":1}],"refreshedAt":"1970-01-01T00:00:01Z","err":null)"));
+  EXPECT_THAT(
+      Get("/api/v1/blocks?view=loaded"),
+      HasSubstr(
+          R"("label":"cluster","blocks":[{"a":1}],"refreshedAt":"1970-01-01T00:00:01Z","err":null)"));
   EXPECT_THAT(Get("/api/v1/blocks"), HasSubstr(R"("err":"no bucket")"));
 }
 
