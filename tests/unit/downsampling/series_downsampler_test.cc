@@ -10,6 +10,7 @@
 #include "chunk/histogram_writer.h"
 #include "chunk/xor.h"
 #include "codec/byte_reader.h"
+#include "support/start_time_chunks.h"
 #include "support/vectors.h"
 #include "thanos/testing/status_matchers.h"
 
@@ -259,6 +260,15 @@ TEST(SeriesDownsamplerTest, CustomBoundsAreKeptApart) {
   const auto coarser = Downsampled(made, k5m, k1h);
   ASSERT_EQ(coarser.size(), 3u);
   EXPECT_EQ(Decoded(coarser[1], Aggr::kCount), (Samples{{2000, 2}}));
+}
+
+// Go refuses such chunks; Prometheus 3.14 and later writes them.
+TEST(SeriesDownsamplerTest, ChunksWithStartTimesAreReadAsTheOthers) {
+  const std::vector<int64_t> t = {0, 60'000, 310'000}, st = {-5, -5, 300'000};
+  const std::vector<double> v = {1, 2, 7};
+  const Owned with_start{0, 310'000, ChunkEncoding::kXor2, testing::EncodeXor2(t, v, st)};
+  ExpectSame(Downsampled({FloatChunk({{0, 1}, {60'000, 2}, {310'000, 7}})}, 0, k5m),
+             Downsampled({with_start}, 0, k5m), false);
 }
 
 TEST(SeriesDownsamplerTest, RefusesWhatIsOutOfOrderOrMalformed) {
