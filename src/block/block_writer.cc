@@ -42,7 +42,7 @@ Result<std::unique_ptr<BlockWriter>> BlockWriter::Create(const std::string& pare
   writer->working_directory_ = working;
   THANOS_ASSIGN_OR_RETURN(writer->index_sink_,
                           CreateFileSink(working + "/" + std::string(kIndexFile), options.durable));
-  writer->index_ = std::make_unique<IndexWriter>(writer->index_sink_.get());
+  writer->index_ = std::make_unique<IndexWriter>(writer->index_sink_.get(), options.index_limits);
   writer->chunks_ = std::make_unique<ChunkWriter>(
       [chunks, durable = options.durable](uint32_t segment) {
         return CreateFileSink(chunks + "/" + SegmentName(segment), durable);

@@ -24,7 +24,8 @@ class BlockWriter {
   struct Options {
     uint64_t segment_bytes_max = kSegmentBytesMax;
     bool write_tombstones = true;  // An empty file, as Prometheus makes.
-    bool durable = true;           // Else nothing is fsynced: for copies that can be made again.
+    IndexLimits index_limits;
+    bool durable = true;  // Else nothing is fsynced: for copies that can be made again.
   };
   /// kAlreadyExists when the block is there. A left-over of an earlier try is replaced.
   static Result<std::unique_ptr<BlockWriter>> Create(const std::string& parent, base::Ulid id,

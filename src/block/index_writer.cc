@@ -14,7 +14,10 @@
 namespace thanos::block {
 namespace {
 
-constexpr uint64_t kIndexBytesMax = kSeriesAlignment * UINT32_MAX;
+Status TooLarge(const char* what, uint64_t limit) {
+  return {StatusCode::kOutOfRange, "index: " + std::string(what) + " exceeds the format's " +
+                                       std::to_string(limit) + " bytes"};
+}
 
 struct TextHash {
   size_t operator()(std::string_view text) const { return codec::FastHash(text); }
@@ -44,6 +47,7 @@ Status CheckChunks(std::span<const ChunkMeta> chunks) {
 
 struct IndexWriter::State {
   ByteSink* sink;
+  IndexLimits limits;
   uint64_t position = 0;
   IndexToc toc;
   std::string symbol_bytes;      // Payload of the symbols, behind their count.
@@ -70,16 +74,16 @@ struct IndexWriter::State {
   }
 };
 
-IndexWriter::IndexWriter(ByteSink* sink) : state_(std::make_unique<State>()) {
+IndexWriter::IndexWriter(ByteSink* sink, const IndexLimits& limits)
+    : state_(std::make_unique<State>()) {
   state_->sink = sink;
+  state_->limits = limits;
 }
 IndexWriter::~IndexWriter() = default;
 
 Status IndexWriter::Write(std::string_view bytes) {
   state_->position += bytes.size();
-  if (state_->position > kIndexBytesMax) {
-    return ResourceExhaustedError("index: exceeds the format's 64 GiB");
-  }
+  if (state_->position > state_->limits.index) return TooLarge("it", state_->limits.index);
   return state_->sink->Write(codec::AsBytes(bytes));
 }
 
@@ -97,9 +101,7 @@ Status IndexWriter::AddSymbol(std::string_view symbol) {
   }
   s.places.push_back(static_cast<uint32_t>(s.symbol_bytes.size()));
   codec::ByteWriter(&s.symbol_bytes).UvarintString(symbol);
-  if (s.symbol_bytes.size() > UINT32_MAX - 4) {
-    return ResourceExhaustedError("index: symbols exceed the format's 4 GiB");
-  }
+  if (s.symbol_bytes.size() > s.limits.symbols) return TooLarge("symbols", s.limits.symbols);
   return OkStatus();
 }
 
@@ -216,7 +218,7 @@ Status IndexWriter::WriteList(std::string_view name, std::string_view value,
                               std::span<const uint32_t> references) {
   State& s = *state_;
   if (references.size() > (UINT32_MAX - 4) / 4) {
-    return ResourceExhaustedError("index: a postings list exceeds the format's 4 GiB");
+    return TooLarge("a postings list", UINT32_MAX);
   }
   codec::ByteWriter entry(&s.table);
   entry.Uvarint(2);
@@ -255,8 +257,8 @@ Status IndexWriter::WriteTable() {
   std::string payload;
   codec::ByteWriter(&payload).Be32(s.table_count);
   payload += s.table;
-  if (payload.size() > UINT32_MAX) {
-    return ResourceExhaustedError("index: the postings offset table exceeds the format's 4 GiB");
+  if (payload.size() > s.limits.postings_table) {
+    return TooLarge("the postings offset table", s.limits.postings_table);
   }
   std::string framed;
   AppendFramed(payload, &framed);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "block/byte_sink.h"
+#include "block/index_format.h"
 #include "block/series_entry.h"
 #include "thanos/labels.h"
 #include "thanos/status.h"
@@ -20,6 +21,13 @@ struct IndexWriterStats {
   int64_t series_size_max = 0;  // As meta.json states it: from adjacent references.
 };
 
+/// Bytes that the format has room for; smaller ones are for tests.
+struct IndexLimits {
+  uint64_t symbols = UINT32_MAX - 4;
+  uint64_t postings_table = UINT32_MAX;
+  uint64_t index = kSeriesAlignment * UINT32_MAX;
+};
+
 /// Symbols first, all of them, ascending; then the series in label order; then Finish. In memory
 /// are the symbols' texts, once, and four bytes for each label of each series. One thread. After an
 /// error the file is void. kInvalidArgument for what the format does not allow, kResourceExhausted
@@ -27,7 +35,7 @@ struct IndexWriterStats {
 class IndexWriter {
  public:
   /// `sink` outlives the writer; Finish() finishes it.
-  explicit IndexWriter(ByteSink* sink);
+  explicit IndexWriter(ByteSink* sink, const IndexLimits& limits = {});
   ~IndexWriter();
 
   Status AddSymbol(std::string_view symbol);

@@ -176,8 +176,10 @@ Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& 
     inputs.push_back(std::move(input));
   }
   THANOS_ASSIGN_OR_RETURN(
-      const auto writer, block::BlockWriter::Create(request.parent, request.id,
-                                                    {.write_tombstones = false, .durable = false}));
+      const auto writer,
+      block::BlockWriter::Create(
+          request.parent, request.id,
+          {.write_tombstones = false, .index_limits = request.limits, .durable = false}));
   THANOS_RETURN_IF_ERROR(MergeSymbols(context, inputs, *writer));
   SeriesMerger merger(request.rule, writer.get());
   uint64_t series = 0;

@@ -20,6 +20,7 @@ struct MergeRequest {
   std::string parent;                 // Where `<id>` is written.
   base::Ulid id;
   OverlapRule rule = OverlapRule::kIdentical;
+  block::IndexLimits limits;  // Of the format.
 };
 
 struct MergedBlock {

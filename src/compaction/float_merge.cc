@@ -16,6 +16,14 @@ constexpr size_t kPiecesKept = 4;
 constexpr int64_t kInitialPenaltyMs = 5000;
 constexpr int64_t kTimeMax = int64_t{1} << 60;  // Beyond it sums of times could overflow.
 
+// Samples inside of a malformed chunk have any times: their arithmetic wraps.
+int64_t AddWrapping(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+int64_t TwiceBetween(int64_t from, int64_t to) {
+  return static_cast<int64_t>(2 * (static_cast<uint64_t>(to) - static_cast<uint64_t>(from)));
+}
+
 bool SameBytes(std::span<const std::byte> a, std::span<const std::byte> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -184,8 +192,8 @@ size_t FloatMerger::Untouched() {
   const std::vector<int64_t>& t = merged_.t;
   if (t.empty() || t.front() < -kTimeMax || t.back() > kTimeMax || next_.t[0] < -kTimeMax) return 0;
   for (size_t i = reach_.size(); i < t.size(); ++i) {
-    const int64_t penalty = i == 0 ? kInitialPenaltyMs : 2 * (t[i] - t[i - 1]);
-    const int64_t reach = t[i] + 1 + penalty;
+    const int64_t penalty = i == 0 ? kInitialPenaltyMs : TwiceBetween(t[i - 1], t[i]);
+    const int64_t reach = AddWrapping(AddWrapping(t[i], 1), penalty);
     reach_.push_back(i == 0 ? reach : std::max(reach_[i - 1], reach));
   }
   const int64_t begins = next_.t[0];

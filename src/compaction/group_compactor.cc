@@ -264,7 +264,11 @@ Status GroupCompactor::MergeAndUpload(const CallContext& context, Job* job) {
   request.rule = OverlapRule::kChain;
   if (job->overlapping && !options_.vertical) request.rule = OverlapRule::kIdentical;
   if (options_.vertical && options_.penalty) request.rule = OverlapRule::kPenalty;
+  request.limits = options_.index_limits;
   auto merged = MergeBlocks(context, request);
+  if (merged.status().code() == StatusCode::kOutOfRange && job->plan.size() > 1) {
+    return ExcludeAfter(context, merged.status(), job);
+  }
   if (!merged.ok()) {
     return merged.status().WithContext(request.rule == OverlapRule::kIdentical
                                            ? "pre compaction overlap check"
@@ -308,6 +312,22 @@ Status GroupCompactor::MergeAndUpload(const CallContext& context, Job* job) {
                                     {"series_repaired", merged->counts.series_repaired},
                                     {"series_merged", merged->counts.series_merged}});
   return MarkSources(job->plan, "source of compacted block");
+}
+
+// The result would not fit the format of an index, which is known only once it is written: the
+// source with the largest index is left out from now on.
+Status GroupCompactor::ExcludeAfter(const CallContext& context, const Status& too_large, Job* job) {
+  job->retriable = true;
+  int64_t largest_bytes = -1;
+  base::Ulid largest;
+  for (const MetaRef& meta : job->plan) {
+    THANOS_ASSIGN_OR_RETURN(const int64_t bytes, IndexBytes(context, *meta));
+    if (bytes <= largest_bytes) continue;
+    largest_bytes = bytes;
+    largest = meta->ulid;
+  }
+  return marker_->Put(MarkKind::kNoCompact, largest, bucketblocks::kIndexSizeReason,
+                      "merging " + NamesOf(job->plan) + ": " + std::string(too_large.message()));
 }
 
 Status GroupCompactor::MarkSources(const MetaList& sources, const std::string& why) {

@@ -20,8 +20,9 @@ struct GroupOptions {
   bool vertical = false;           // Overlapping blocks are merged; else only identical ones.
   bool penalty = false;            // With vertical: replicas are deduplicated.
   bool accept_malformed_index = false;
-  bool skip_out_of_order = false;  // Blocks with chunks out of order get a mark, no repair.
-  uint64_t index_bytes_max = 0;    // Of the sources together; 0: no limit.
+  bool skip_out_of_order = false;   // Blocks with chunks out of order get a mark, no repair.
+  uint64_t index_bytes_max = 0;     // Of the sources together; 0: no limit.
+  block::IndexLimits index_limits;  // Of the format: a merge that passes one is not tried again.
   bool hash_files = false;
   base::Executor* blocks = nullptr;  // For several downloads at once; null: one by one.
   base::Executor* files = nullptr;   // For several files of a block at once.
@@ -70,6 +71,7 @@ class GroupCompactor {
   Status Fetch(const CallContext& context, Job* job);
   Status CheckSources(const CallContext& context, Job* job);
   Status MergeAndUpload(const CallContext& context, Job* job);
+  Status ExcludeAfter(const CallContext& context, const Status& too_large, Job* job);
   Status CheckNoOverlap(const Job& job, const block::BlockMeta& result) const;
   Status MarkSources(const MetaList& sources, const std::string& why);
   Status Run(const CallContext& context, Job* job);

@@ -15,6 +15,17 @@ int64_t FloorTo(int64_t t, int64_t unit) {
   return quotient * unit;
 }
 
+// Nobody nests extensions like this; writing them again takes stack for each level.
+bool IsNestedDeeply(std::string_view json) {
+  constexpr int kDepthMax = 500;
+  int depth = 0;
+  for (const char c : json) {
+    depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    if (depth > kDepthMax) return true;
+  }
+  return false;
+}
+
 // Runs of blocks that lie in one aligned window each. Blocks across a border are in none.
 std::vector<MetaList> SplitByRange(std::span<const MetaRef> metas, int64_t range_ms) {
   std::vector<MetaList> parts;
@@ -134,7 +145,9 @@ MetaList PlanCompaction(std::span<const int64_t> ranges_ms, const MetaList& meta
 std::string CommonExtensions(const MetaList& metas) {
   nlohmann::json common;
   for (size_t i = 0; i < metas.size(); ++i) {
-    auto one = nlohmann::json::parse(metas[i]->thanos.extensions_json, nullptr, false);
+    const std::string& text = metas[i]->thanos.extensions_json;
+    if (IsNestedDeeply(text)) return "";
+    auto one = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!one.is_object()) return "";
     if (i == 0) {
       common = std::move(one);

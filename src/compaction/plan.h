@@ -43,7 +43,7 @@ MetaList PlanCompaction(std::span<const int64_t> ranges_ms, const MetaList& meta
 MetaList FindOverlap(const MetaList& metas);
 
 /// The JSON object of thanos.extensions with the fields that all have (values of the first); ""
-/// when there is none.
+/// when there is none, or one is nested more than 500 deep.
 std::string CommonExtensions(const MetaList& metas);
 
 }  // namespace thanos::compaction

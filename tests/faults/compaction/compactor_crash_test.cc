@@ -82,7 +82,8 @@ class CompactorCrashTest : public ::testing::Test {
   }
 
   // Starts as a new process would, with the data directory of the one before.
-  IterationResult Run(Bucket& bucket, int64_t delete_delay_ms, const std::string& data) {
+  IterationResult Run(Bucket& bucket, int64_t delete_delay_ms, const std::string& data,
+                      size_t concurrency = 1) {
     metrics::Registry registry;
     base::Executor io("io", 2);
     bucketblocks::FetchOptions fetch;
@@ -95,6 +96,8 @@ class CompactorCrashTest : public ::testing::Test {
     options.group.ranges_ms.assign(std::begin(kRangesMs), std::end(kRangesMs));
     options.downsample_dir = data + "/downsample";
     options.delete_delay_ms = delete_delay_ms;
+    options.group_concurrency = options.fetch_concurrency = concurrency;
+    options.file_concurrency = options.downsample_concurrency = concurrency;
     Compactor compactor(options, &bucket, &fetcher, &io, base::Logger(), &registry);
     return compactor.RunIteration(CallContext());
   }
@@ -247,8 +250,8 @@ TEST_F(CompactorCrashTest, ASecondCompactorDoesNoHarm) {
   for (int round = 0; round < 20; ++round) {
     const auto bucket = FreshBucket();
     const std::string data = FreshData();
-    std::thread other([&] { (void)Run(*bucket, 48 * kHour, data + "/other"); });
-    (void)Run(*bucket, 48 * kHour, data + "/one");
+    std::thread other([&] { (void)Run(*bucket, 48 * kHour, data + "/other", 3); });
+    (void)Run(*bucket, 48 * kHour, data + "/one", 3);
     other.join();
     ASSERT_EQ(Samples(*bucket), want) << "round " << round;
     ExpectConvergence(*bucket, 48 * kHour, data + "/one", want, "round " + std::to_string(round));

@@ -131,6 +131,8 @@ TEST(CommonExtensions, KeepsWhatAllHave) {
   EXPECT_EQ(CommonExtensions({with(R"({"t":1})"), with("")}), "");
   EXPECT_EQ(CommonExtensions({with(R"({"t":1})"), with(R"([1])")}), "");
   EXPECT_EQ(CommonExtensions({with(R"({"t":1})"), with(R"({"u":1})")}), "");
+  const std::string deep = "{\"t\":" + std::string(9000, '[') + std::string(9000, ']') + "}";
+  EXPECT_EQ(CommonExtensions({with(deep.c_str()), with(deep.c_str())}), "");
 }
 
 }  // namespace

@@ -1,0 +1,1 @@
+thanos_fuzz(float_merge compaction)

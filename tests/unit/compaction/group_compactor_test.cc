@@ -1,0 +1,140 @@
+#include "compaction/group_compactor.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "fakes/memory_bucket.h"
+#include "support/block_samples.h"
+#include "support/temporary_directory.h"
+#include "thanos/testing/status_matchers.h"
+
+namespace thanos::compaction {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::StatusIs;
+constexpr int64_t kHour = 3'600'000;
+
+class GroupCompactorTest : public ::testing::Test {
+ protected:
+  GroupCompactorTest() {
+    options_.work_dir = directory_.path() + "/work";
+    options_.ranges_ms.assign(std::begin(kRangesMs), std::end(kRangesMs));
+  }
+  MetaRef Add(testing::BlockToWrite what) {
+    what.labels = {{"c", "a"}};
+    const base::Ulid id = testing::WriteBlock(directory_.path(), what);
+    const fs::path path = directory_.path() + "/" + id.ToString();
+    for (const auto& entry : fs::recursive_directory_iterator(path)) {
+      if (!entry.is_regular_file() || entry.path().filename() == "tombstones") continue;
+      std::ifstream file(entry.path(), std::ios::binary);
+      bucket_.Put(fs::relative(entry.path(), directory_.path()).native(),
+                  {std::istreambuf_iterator<char>(file), {}});
+    }
+    auto meta = block::ParseMeta(bucket_.Get(id.ToString() + "/meta.json"));
+    const auto made = std::make_shared<const block::BlockMeta>(*meta);
+    metas_[id] = made;
+    return made;
+  }
+  void AddDay() {
+    for (int i = 0; i < 5; ++i) {
+      blocks_.push_back(Add({.min_ms = i * 2 * kHour,
+                             .max_ms = (i + 1) * 2 * kHour,
+                             .series = i == 1 ? 8 : 2}));
+    }
+  }
+  GroupResult Compact(const UlidSet& no_compact = {}) {
+    const Marker marker(&bucket_, base::Logger(), &metrics_);
+    GroupCompactor compactor(options_, &bucket_, &marker, &metrics_, base::Logger());
+    return compactor.Compact(CallContext(), MakeGroups(metas_).at(0), no_compact);
+  }
+  bool Marked(const MetaRef& meta, bucketblocks::MarkKind kind) {
+    const std::string file(bucketblocks::MarkFile(kind));
+    return !bucket_.Get(meta->ulid.ToString() + "/" + file).empty();
+  }
+  testing::TemporaryDirectory directory_;
+  testing::MemoryBucket bucket_;
+  metrics::Registry registry_;
+  const CompactionMetrics metrics_{&registry_};
+  GroupOptions options_;
+  MetaMap metas_;
+  MetaList blocks_;
+};
+
+TEST_F(GroupCompactorTest, OneStepReplacesThePlanAndLeavesNoCopies) {
+  AddDay();
+  const GroupResult result = Compact();
+  THANOS_ASSERT_OK(result.status);
+  EXPECT_TRUE(result.rerun);
+  EXPECT_EQ(result.plan.size(), 4u);
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(Marked(blocks_[i], bucketblocks::MarkKind::kDeletion), i < 4) << i;
+  }
+  EXPECT_FALSE(fs::exists(options_.work_dir + "/" + MakeGroups(metas_).at(0).key));
+}
+
+TEST_F(GroupCompactorTest, WhatDoesNotFitTheFormatExcludesTheLargestSource) {
+  AddDay();
+  options_.index_limits.symbols = 20;
+  const GroupResult result = Compact();
+  THANOS_ASSERT_OK(result.status);
+  EXPECT_TRUE(result.rerun);
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(Marked(blocks_[i], bucketblocks::MarkKind::kNoCompact), i == 1) << i;
+    EXPECT_FALSE(Marked(blocks_[i], bucketblocks::MarkKind::kDeletion)) << i;
+  }
+}
+
+TEST_F(GroupCompactorTest, AContradictionIsNoPassingErrorAndChangesNothing) {
+  Add({.min_ms = 0, .max_ms = 2 * kHour});
+  Add({.min_ms = kHour, .max_ms = 3 * kHour, .offset = 1});
+  const GroupResult result = Compact();
+  EXPECT_THAT(result.status, StatusIs(StatusCode::kFailedPrecondition));
+  EXPECT_FALSE(result.retriable);
+  EXPECT_FALSE(result.rerun);
+  for (const auto& [ulid, meta] : metas_) {
+    EXPECT_FALSE(Marked(meta, bucketblocks::MarkKind::kDeletion));
+  }
+}
+
+TEST_F(GroupCompactorTest, AFailingDownloadMayPassAndKeepsWhatItHas) {
+  AddDay();
+  const std::string second = blocks_[1]->ulid.ToString() + "/index";
+  bucket_.before_open = [&](const CallContext&, std::string_view name) {
+    return name == second ? UnavailableError("slow down") : OkStatus();
+  };
+  const GroupResult failed = Compact();
+  EXPECT_THAT(failed.status, StatusIs(StatusCode::kUnavailable));
+  EXPECT_TRUE(failed.retriable);
+  bucket_.before_open = nullptr;
+  bucket_.ResetCounts();
+  THANOS_ASSERT_OK(Compact().status);
+  const uint64_t opens = bucket_.opens();
+  EXPECT_LT(opens, 4u * 3 + 4);  // The first block's files were not fetched again.
+}
+
+TEST_F(GroupCompactorTest, ADiskWithoutRoomRefusesBeforeAnythingIsFetched) {
+  AddDay();
+  auto huge = std::make_shared<block::BlockMeta>(*blocks_[0]);
+  block::FileMeta& file = huge->thanos.files.emplace_back();
+  file.path = "chunks/000001";
+  file.size_bytes = INT64_MAX / 8;
+  metas_[huge->ulid] = huge;
+  bucket_.ResetCounts();
+  const GroupResult result = Compact();
+  EXPECT_THAT(result.status, StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_FALSE(result.retriable);
+  EXPECT_EQ(bucket_.opens(), 0u);
+}
+
+TEST_F(GroupCompactorTest, AMarkIsNotLeftWhereTheBlockIsGone) {
+  const Marker marker(&bucket_, base::Logger(), &metrics_);
+  const auto gone = base::Ulid::Make(9);
+  THANOS_ASSERT_OK(marker.Put(bucketblocks::MarkKind::kDeletion, gone, "", "x"));
+  EXPECT_EQ(bucket_.Get(gone.ToString() + "/deletion-mark.json"), "");
+}
+
+}  // namespace
+}  // namespace thanos::compaction
