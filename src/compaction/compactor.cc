@@ -192,13 +192,16 @@ Status Compactor::CompactAll(const CallContext& context, ViewRef* view, Iteratio
 // Groups of two blocks and more that do not wait for another try.
 std::vector<Group> Compactor::GroupsToRun(const View& view) {
   MetaMap metas = view.blocks.metas;
-  const int64_t now_ms = base::NowMs();
-  std::lock_guard lock(mutex_);
-  for (const base::Ulid& ulid : emptied_) metas.erase(ulid);
+  {
+    std::lock_guard lock(mutex_);
+    std::erase_if(emptied_, [&](const base::Ulid& ulid) { return metas.erase(ulid) == 0; });
+  }
   std::vector<Group> groups = MakeGroups(metas);
   CleanWorkDirectory(groups);
   std::set<std::string> present;
   for (const Group& group : groups) present.insert(group.key);
+  const int64_t now_ms = base::NowMs();
+  std::lock_guard lock(mutex_);
   std::erase_if(failed_, [&](const auto& entry) { return !present.contains(entry.first); });
   std::erase_if(groups, [&](const Group& group) {
     if (group.metas.size() < 2) return true;

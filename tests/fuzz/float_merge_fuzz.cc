@@ -1,6 +1,6 @@
-// Any bytes as chunks of a series, at any times, in two lists: a status or chunks that decode, never a
-// crash, a hang or a read outside. Where the times in the index are those of the samples, both ways
-// of merging agree with the general merge.
+// Any bytes as chunks of a series, at any times, in two lists: a status or chunks that decode,
+// never a crash, a hang or a read outside. Where the times in the index are those of the samples,
+// both ways of merging agree with the general merge.
 #include <cstdint>
 #include <vector>
 

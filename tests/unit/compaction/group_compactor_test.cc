@@ -40,9 +40,8 @@ class GroupCompactorTest : public ::testing::Test {
   }
   void AddDay() {
     for (int i = 0; i < 5; ++i) {
-      blocks_.push_back(Add({.min_ms = i * 2 * kHour,
-                             .max_ms = (i + 1) * 2 * kHour,
-                             .series = i == 1 ? 8 : 2}));
+      blocks_.push_back(
+          Add({.min_ms = i * 2 * kHour, .max_ms = (i + 1) * 2 * kHour, .series = i == 1 ? 8 : 2}));
     }
   }
   GroupResult Compact(const UlidSet& no_compact = {}) {
