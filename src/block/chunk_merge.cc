@@ -70,12 +70,16 @@ Status Decoded::Add(const MergeChunk& chunk) {
   floats.emplace_back();
   switch (chunk.encoding) {
     case ChunkEncoding::kHistogram:
-      return AddHistograms(chunk, &integers.back());
+      THANOS_RETURN_IF_ERROR(AddHistograms(chunk, &integers.back()));
+      break;
     case ChunkEncoding::kFloatHistogram:
-      return AddHistograms(chunk, &floats.back());
+      THANOS_RETURN_IF_ERROR(AddHistograms(chunk, &floats.back()));
+      break;
     default:
-      return chunk::DecodeChunk(chunk.encoding, BytesOf(chunk), &columns.back());
+      THANOS_RETURN_IF_ERROR(chunk::DecodeChunk(chunk.encoding, BytesOf(chunk), &columns.back()));
   }
+  THANOS_RETURN_IF_ERROR(CheckAscending(columns.back().t));
+  return CheckAscending(columns.back().histogram_t);
 }
 
 // Encodes samples in order of time: a chunk ends at 120 samples, where the kind of sample changes,
@@ -204,6 +208,8 @@ Status MergeAggregate(const std::vector<MergeChunk>& chunks, Aggr aggregate, Col
     THANOS_RETURN_IF_ERROR(aggregate == Aggr::kCounter
                                ? chunk::ReadCounter({&encoded, 1}, &columns.back())
                                : chunk::DecodeChunk(part.encoding, part.data, &columns.back()));
+    // The counts say where chunks begin and end.
+    if (aggregate == Aggr::kCount) THANOS_RETURN_IF_ERROR(CheckAscending(columns.back().t));
   }
   series::PenaltyMerge(Pointers(columns), series::CounterAdjust::kNone, merged);
   return OkStatus();
@@ -274,6 +280,15 @@ Result<std::vector<MergeChunk>> MergeOverlapping(MergeChunk first,
 }
 
 }  // namespace
+
+Status CheckAscending(std::span<const int64_t> t_ms) {
+  for (size_t i = 1; i < t_ms.size(); ++i) {
+    if (t_ms[i] > t_ms[i - 1]) continue;
+    return DataLossError("chunk: sample " + std::to_string(i) + " at " + std::to_string(t_ms[i]) +
+                         " does not lie behind the one at " + std::to_string(t_ms[i - 1]));
+  }
+  return OkStatus();
+}
 
 Result<std::vector<MergeChunk>> MergeSeriesChunks(
     const std::vector<std::vector<MergeChunk>>& inputs, OverlapMerge merge) {

@@ -28,8 +28,12 @@ inline constexpr size_t kMergedChunkSamples = 120;
 
 /// Each input is sorted by time and free of overlaps. Encodings 1 to 3; aggregate chunks only with
 /// kPenalty, kFailedPrecondition otherwise. Where chunks of several encodings overlap, kPenalty
-/// merges as kChain does: no sample is lost. kDataLoss for a malformed chunk.
+/// merges as kChain does: no sample is lost. kDataLoss for a malformed chunk, and for an
+/// overlapping one whose samples do not ascend.
 Result<std::vector<MergeChunk>> MergeSeriesChunks(
     const std::vector<std::vector<MergeChunk>>& inputs, OverlapMerge merge);
+
+/// kDataLoss unless the times of a chunk's samples ascend: of others no merge comes to an end.
+Status CheckAscending(std::span<const int64_t> t_ms);
 
 }  // namespace thanos::block

@@ -204,7 +204,10 @@ std::vector<Group> Compactor::GroupsToRun(const View& view) {
   std::lock_guard lock(mutex_);
   std::erase_if(failed_, [&](const auto& entry) { return !present.contains(entry.first); });
   std::erase_if(groups, [&](const Group& group) {
-    if (group.metas.size() < 2) return true;
+    if (group.metas.size() < 2) {
+      failed_.erase(group.key);  // What stood against it is gone.
+      return true;
+    }
     const auto failed = failed_.find(group.key);
     return failed != failed_.end() && now_ms < failed->second.next_try_ms;
   });

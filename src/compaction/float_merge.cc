@@ -28,8 +28,11 @@ bool SameBytes(std::span<const std::byte> a, std::span<const std::byte> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+// Merging ends because samples ascend: a chunk whose times go back is refused.
 Status Decode(const HeldChunk& chunk, Columns* out) {
-  return chunk::DecodeChunk(chunk.encoding, chunk.data, out);
+  const size_t before = out->t.size();
+  THANOS_RETURN_IF_ERROR(chunk::DecodeChunk(chunk.encoding, chunk.data, out));
+  return block::CheckAscending(std::span(out->t).subspan(before));
 }
 
 // The union of two ascending sequences. False where they have a time in common with different

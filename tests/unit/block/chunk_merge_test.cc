@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "chunk/xor.h"
+#include "codec/byte_reader.h"
 #include "support/vectors.h"
 #include "thanos/testing/status_matchers.h"
 
@@ -68,6 +70,19 @@ TEST(MergeSeriesChunks, MalformedOverlapsAreDataLossAndLoneChunksAreCopied) {
   const MergeChunk other{5, 12, ChunkEncoding::kXor, "y"};
   EXPECT_THAT(MergeSeriesChunks({{bad}, {other}}, OverlapMerge::kChain),
               testing::StatusIs(StatusCode::kDataLoss));
+}
+
+// Found by fuzzing: what was merged of such chunks overlapped itself and was merged for ever.
+TEST(MergeSeriesChunks, SamplesThatGoBackInAChunkAreDataLoss) {
+  const auto chunk = [](std::initializer_list<int64_t> times) {
+    chunk::XorAppender appender;
+    for (const int64_t t : times) EXPECT_TRUE(appender.Append(t, 1));
+    return MergeChunk{0, 100, ChunkEncoding::kXor, std::string(codec::AsText(appender.bytes()))};
+  };
+  for (const OverlapMerge merge : {OverlapMerge::kChain, OverlapMerge::kPenalty}) {
+    const std::vector<std::vector<MergeChunk>> lists = {{chunk({0, 50, 20})}, {chunk({0, 100})}};
+    EXPECT_THAT(MergeSeriesChunks(lists, merge), testing::StatusIs(StatusCode::kDataLoss));
+  }
 }
 
 }  // namespace
