@@ -7,6 +7,8 @@
 #include "base/pinned_bytes.h"
 #include "block/chunk_segment.h"
 #include "block/index_format.h"
+#include "block/index_reader.h"
+#include "block/series_entry.h"
 #include "codec/byte_reader.h"
 #include "codec/hash.h"
 
@@ -16,6 +18,13 @@ namespace thanos::bucketblocks {
 namespace {
 
 constexpr uint64_t kPieceBytes = 256 << 10;
+constexpr uint64_t kChunkBytesMin = 6;  // Length, encoding, checksum.
+
+struct Segment {
+  std::string path;
+  uint64_t bytes = 0;
+  uint64_t last_chunk = 0;  // Where the last chunk begins that the index knows.
+};
 
 // `be32 length | payload | be32 crc32c`, with the section's end at `end` at the latest.
 Status CheckSection(const CallContext& context, base::RangeReader& file, uint64_t at, uint64_t end,
@@ -39,26 +48,8 @@ Status CheckSection(const CallContext& context, base::RangeReader& file, uint64_
   return codec::LoadBe32(stored.bytes().data()) == crc ? OkStatus() : bad("checksum mismatch");
 }
 
-Status CheckIndex(const CallContext& context, const std::string& path) {
-  THANOS_ASSIGN_OR_RETURN(const auto file, base::OpenFileReader(path));
-  const auto check = [&]() -> Status {
-    const uint64_t size = file->size();
-    if (size < block::kIndexHeaderBytes + block::IndexToc::kSizeBytes) {
-      return DataLossError("file is too short: " + std::to_string(size) + " bytes");
-    }
-    THANOS_ASSIGN_OR_RETURN(const auto header, file->Read(context, 0, block::kIndexHeaderBytes));
-    THANOS_RETURN_IF_ERROR(block::ReadIndexVersion(header.bytes()).status());
-    const uint64_t toc_at = size - block::IndexToc::kSizeBytes;
-    THANOS_ASSIGN_OR_RETURN(const auto bytes,
-                            file->Read(context, toc_at, block::IndexToc::kSizeBytes));
-    THANOS_ASSIGN_OR_RETURN(const block::IndexToc toc, block::ReadIndexToc(bytes.bytes(), size));
-    THANOS_RETURN_IF_ERROR(CheckSection(context, *file, toc.symbols, toc.series, "symbols"));
-    return CheckSection(context, *file, toc.postings_table, toc_at, "postings table");
-  };
-  return check().WithContext(path);
-}
-
-Status CheckSegments(const CallContext& context, const std::string& directory) {
+Result<std::vector<Segment>> CheckSegments(const CallContext& context,
+                                           const std::string& directory) {
   std::vector<std::string> names;
   std::error_code error;
   fs::directory_iterator it(directory, error);
@@ -67,6 +58,7 @@ Status CheckSegments(const CallContext& context, const std::string& directory) {
   }
   if (error) return DataLossError(directory + ": " + error.message());
   std::sort(names.begin(), names.end());
+  std::vector<Segment> segments;
   for (uint32_t i = 0; i < names.size(); ++i) {
     const std::string path = directory + "/" + names[i];
     if (names[i] != block::SegmentName(i)) {
@@ -78,8 +70,65 @@ Status CheckSegments(const CallContext& context, const std::string& directory) {
     }
     THANOS_ASSIGN_OR_RETURN(const auto head, file->Read(context, 0, block::kSegmentHeaderBytes));
     THANOS_RETURN_IF_ERROR(block::CheckSegmentHeader(head.bytes()).WithContext(path));
+    segments.push_back({path, file->size(), 0});
+  }
+  return segments;
+}
+
+// That every chunk of a series begins inside its segment; notes the last one of each.
+Status CheckChunks(const block::SeriesEntry& entry, std::vector<Segment>* segments) {
+  for (const block::ChunkMeta& chunk : entry.chunks) {
+    const uint64_t segment = chunk.segment(), at = chunk.offset();
+    if (segment < segments->size() && at >= block::kSegmentHeaderBytes &&
+        at + kChunkBytesMin <= (*segments)[segment].bytes) {
+      (*segments)[segment].last_chunk = std::max((*segments)[segment].last_chunk, at);
+      continue;
+    }
+    return DataLossError("a chunk at " + std::to_string(at) + " of segment " +
+                         block::SegmentName(static_cast<uint32_t>(segment)) +
+                         " lies outside of it");
   }
   return OkStatus();
+}
+
+Status CheckIndex(const CallContext& context, const std::string& path,
+                  std::vector<Segment>* segments) {
+  THANOS_ASSIGN_OR_RETURN(const auto file, base::OpenFileReader(path));
+  const auto check = [&]() -> Status {
+    const uint64_t size = file->size();
+    if (size < block::kIndexHeaderBytes + block::IndexToc::kSizeBytes) {
+      return DataLossError("file is too short: " + std::to_string(size) + " bytes");
+    }
+    THANOS_ASSIGN_OR_RETURN(const auto header, file->Read(context, 0, block::kIndexHeaderBytes));
+    THANOS_ASSIGN_OR_RETURN(const int version, block::ReadIndexVersion(header.bytes()));
+    const uint64_t toc_at = size - block::IndexToc::kSizeBytes;
+    THANOS_ASSIGN_OR_RETURN(const auto bytes,
+                            file->Read(context, toc_at, block::IndexToc::kSizeBytes));
+    THANOS_ASSIGN_OR_RETURN(const block::IndexToc toc, block::ReadIndexToc(bytes.bytes(), size));
+    THANOS_RETURN_IF_ERROR(CheckSection(context, *file, toc.symbols, toc.series, "symbols"));
+    THANOS_RETURN_IF_ERROR(
+        CheckSection(context, *file, toc.postings_table, toc_at, "postings table"));
+    return block::VisitSeries(
+        context, *file, toc, version == 1 ? 1 : block::kSeriesAlignment,
+        [&](uint32_t, const block::SeriesEntry& entry) { return CheckChunks(entry, segments); });
+  };
+  return check().WithContext(path);
+}
+
+// A segment that was cut short ends inside its last chunk, if not before.
+Status CheckLastChunk(const CallContext& context, const Segment& segment) {
+  THANOS_ASSIGN_OR_RETURN(const auto file, base::OpenFileReader(segment.path));
+  const uint64_t left = segment.bytes - segment.last_chunk;
+  THANOS_ASSIGN_OR_RETURN(auto bytes,
+                          file->Read(context, segment.last_chunk, std::min(left, kPieceBytes)));
+  THANOS_ASSIGN_OR_RETURN(block::StoredChunk chunk, block::ReadStoredChunk(bytes.bytes()));
+  if (chunk.complete()) return OkStatus();
+  if (chunk.stored_bytes > left) {
+    return DataLossError("chunk segment: ends " + std::to_string(chunk.stored_bytes - left) +
+                         " bytes before its last chunk does");
+  }
+  THANOS_ASSIGN_OR_RETURN(bytes, file->Read(context, segment.last_chunk, chunk.stored_bytes));
+  return block::ReadStoredChunk(bytes.bytes()).status();
 }
 
 }  // namespace
@@ -89,9 +138,15 @@ Status CheckLocalBlock(const CallContext& context, const std::string& path,
   if (meta.min_ms >= meta.max_ms) {
     return DataLossError(path + "/" + std::string(block::kMetaFile) + ": its times are empty");
   }
-  THANOS_RETURN_IF_ERROR(CheckIndex(context, path + "/" + std::string(block::kIndexFile)));
-  const std::string chunks = path + "/" + std::string(block::kChunksDirectory);
-  THANOS_RETURN_IF_ERROR(CheckSegments(context, chunks));
+  THANOS_ASSIGN_OR_RETURN(
+      std::vector<Segment> segments,
+      CheckSegments(context, path + "/" + std::string(block::kChunksDirectory)));
+  THANOS_RETURN_IF_ERROR(
+      CheckIndex(context, path + "/" + std::string(block::kIndexFile), &segments));
+  for (const Segment& segment : segments) {
+    if (segment.last_chunk == 0) continue;
+    THANOS_RETURN_IF_ERROR(CheckLastChunk(context, segment).WithContext(segment.path));
+  }
   for (const block::FileMeta& file : meta.thanos.files) {
     if (file.size_bytes == 0) continue;
     std::error_code error;

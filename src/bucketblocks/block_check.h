@@ -10,8 +10,10 @@
 namespace thanos::bucketblocks {
 
 /// Looks at `<path>/index` and `<path>/chunks`: the index' table of contents, the checksums of its
-/// symbols and of its table of postings, segments without gaps that begin as segments do, and the
-/// sizes that the meta states, if it does. Reads in small pieces. kDataLoss names the file.
+/// symbols, of its table of postings and of all series, whose chunks must lie inside the segments;
+/// segments without gaps that begin as segments do, the last chunk of each; the sizes that the meta
+/// states, if it does.
+/// Reads the index once, in small pieces. kDataLoss names the file.
 Status CheckLocalBlock(const CallContext& context, const std::string& path,
                        const block::BlockMeta& meta);
 
