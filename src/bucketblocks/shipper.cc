@@ -163,7 +163,7 @@ Result<std::vector<Shipper::LocalBlock>> Shipper::LocalBlocks(size_t* corrupted)
     blocks.push_back({path, *std::move(meta)});
   }
   if (error) return ErrnoError(error.value(), "list " + options_.directory);
-  std::stable_sort(blocks.begin(), blocks.end(), [](const LocalBlock& a, const LocalBlock& b) {
+  std::sort(blocks.begin(), blocks.end(), [](const LocalBlock& a, const LocalBlock& b) {
     return a.meta.min_ms != b.meta.min_ms ? a.meta.min_ms < b.meta.min_ms
                                           : a.meta.ulid < b.meta.ulid;
   });

@@ -17,10 +17,10 @@
 namespace thanos::bucketblocks {
 
 struct ShipperOptions {
-  std::string directory;                           // The TSDB's.
+  std::string directory = {};                      // The TSDB's.
   std::string state_file = "thanos.shipper.json";  // Inside it.
   std::string source = "sidecar";                  // thanos.source of the metas.
-  std::function<Labels()> external_labels;         // Asked at each sync.
+  std::function<Labels()> external_labels = {};    // Asked at each sync.
   bool upload_compacted = false;
   bool allow_out_of_order = false;  // Goes on with the next block after a failed one.
   bool skip_corrupted = false;      // Leaves out broken blocks; else the first one ends a sync.

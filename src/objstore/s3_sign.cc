@@ -125,8 +125,8 @@ S3Signature SignV4(const S3ToSign& request, const S3Credentials& credentials,
        std::initializer_list<const NameValues*>{&request.headers, &out.headers}) {
     for (const auto& [name, value] : *headers) lines.emplace_back(Lower(name), Folded(value));
   }
-  std::stable_sort(lines.begin(), lines.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(lines.begin(), lines.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string block, names;
   for (const auto& [name, value] : lines) {
     block += name + ":" + value + "\n";

@@ -36,10 +36,10 @@ class FakeS3 {
   /// What goes wrong with a request. `reply` instead of an answer, with `after` once the request
   /// was obeyed; `body_bytes` of the answer's body, then the connection is cut.
   struct Fault {
-    std::optional<net::HttpResponse> reply;
+    std::optional<net::HttpResponse> reply = {};
     bool after = false;
     int64_t body_bytes = -1;
-    std::function<void(net::HttpResponse*)> edit;
+    std::function<void(net::HttpResponse*)> edit = {};
   };
   using Decide = std::function<std::optional<Fault>(const Request&)>;
 
