@@ -5,48 +5,83 @@ namespace {
 
 constexpr int64_t kResolutionsMs[] = {0, 300'000, 3'600'000};
 
+class Adder {
+ public:
+  explicit Adder(metrics::Registry* registry) : registry_(registry) {}
+  metrics::Counter Counter(std::string_view name, std::string_view help) const {
+    return registry_->AddCounter("thanos_compact_" + std::string(name), help);
+  }
+  metrics::Gauge Gauge(std::string_view name, std::string_view help) const {
+    return registry_->AddGauge("thanos_compact_" + std::string(name), help);
+  }
+  // There from the start for all resolutions.
+  metrics::CounterFamily ByResolution(std::string_view name, std::string_view help) const {
+    const auto family = registry_->AddCounterFamily("thanos_compact_" + std::string(name), help);
+    for (const int64_t resolution : kResolutionsMs) {
+      family.With(CompactionMetrics::Resolution(resolution)).Add(0);
+    }
+    return family;
+  }
+
+ private:
+  metrics::Registry* const registry_;
+};
+
 }  // namespace
 
 CompactionMetrics::CompactionMetrics(metrics::Registry* registry) {
-  const auto counter = [&](std::string_view name, std::string_view help) {
-    return registry->AddCounter("thanos_compact_" + std::string(name), help);
-  };
-  const auto gauge = [&](std::string_view name, std::string_view help) {
-    return registry->AddGauge("thanos_compact_" + std::string(name), help);
-  };
-  const auto by_resolution = [&](std::string_view name, std::string_view help) {
-    const auto family = registry->AddCounterFamily("thanos_compact_" + std::string(name), help);
-    for (const int64_t resolution : kResolutionsMs) family.With(Resolution(resolution)).Add(0);
-    return family;
-  };
-  halted = gauge("halted", "Set to 1 if the compactor halted due to an unexpected error.");
+  AddGroupMetrics(registry);
+  AddBlockMetrics(registry);
+  AddDownsamplingMetrics(registry);
+}
+
+void CompactionMetrics::AddGroupMetrics(metrics::Registry* registry) {
+  const Adder add(registry);
+  halted = add.Gauge("halted", "Set to 1 if the compactor halted due to an unexpected error.");
   halted.Set(0);
-  retries = counter("retries_total", "Total number of retries after retriable compactor error.");
-  iterations =
-      counter("iterations_total", "Total number of iterations that were executed successfully.");
-  runs_started = by_resolution("group_compaction_runs_started_total",
-                               "Total number of group compaction attempts.");
-  runs_completed = by_resolution("group_compaction_runs_completed_total",
-                                 "Total number of group completed compaction runs. This also "
-                                 "includes compactor group runs that resulted with no compaction.");
-  compactions = by_resolution("group_compactions_total",
-                              "Total number of group compaction attempts that resulted in a new "
-                              "block.");
-  failures = by_resolution("group_compactions_failures_total",
-                           "Total number of failed group compactions.");
-  vertical = by_resolution("group_vertical_compactions_total",
-                           "Total number of group compaction attempts that resulted in a new block "
-                           "based on overlapping blocks.");
+  retries =
+      add.Counter("retries_total", "Total number of retries after retriable compactor error.");
+  iterations = add.Counter("iterations_total",
+                           "Total number of iterations that were executed successfully.");
+  runs_started = add.ByResolution("group_compaction_runs_started_total",
+                                  "Total number of group compaction attempts.");
+  runs_completed =
+      add.ByResolution("group_compaction_runs_completed_total",
+                       "Total number of group completed compaction runs. This also "
+                       "includes compactor group runs that resulted with no compaction.");
+  compactions = add.ByResolution("group_compactions_total",
+                                 "Total number of group compaction attempts that resulted in a new "
+                                 "block.");
+  failures = add.ByResolution("group_compactions_failures_total",
+                              "Total number of failed group compactions.");
+  vertical =
+      add.ByResolution("group_vertical_compactions_total",
+                       "Total number of group compaction attempts that resulted in a new block "
+                       "based on overlapping blocks.");
+  held_back = registry->AddGaugeFamily(
+      "thanos_compact_retention_held_back_blocks",
+      "Blocks past their retention that are kept, since the downsampled data that should have "
+      "replaced them is not there.");
+  chunks_outside = add.Counter("chunks_outside_dropped_total",
+                               "Chunks that began at the end of their block, left out of results.");
+  series_repaired =
+      add.Counter("series_repaired_total",
+                  "Series whose chunks were out of order or overlapped in one block, put "
+                  "right in results.");
+}
+
+void CompactionMetrics::AddBlockMetrics(metrics::Registry* registry) {
+  const Adder add(registry);
   collections =
-      counter("garbage_collection_total", "Total number of garbage collection operations.");
-  collection_failures = counter("garbage_collection_failures_total",
-                                "Total number of failed garbage collection operations.");
+      add.Counter("garbage_collection_total", "Total number of garbage collection operations.");
+  collection_failures = add.Counter("garbage_collection_failures_total",
+                                    "Total number of failed garbage collection operations.");
   collection_seconds =
       registry->AddHistogram("thanos_compact_garbage_collection_duration_seconds",
                              "Time it took to perform garbage collection iteration.",
                              {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});
-  collected_blocks = counter("garbage_collected_blocks_total",
-                             "Total number of blocks marked for deletion by compactor.");
+  collected_blocks = add.Counter("garbage_collected_blocks_total",
+                                 "Total number of blocks marked for deletion by compactor.");
   marked = registry->AddCounterFamily("thanos_compact_blocks_marked_total",
                                       "Total number of blocks marked in compactor.");
   using bucketblocks::MarkKind;
@@ -57,30 +92,26 @@ CompactionMetrics::CompactionMetrics(metrics::Registry* registry) {
         {MarkKind::kNoCompact, bucketblocks::kVerticalDownsampledReason}}) {
     CountMarks(kind, reason, 0);
   }
-  cleaned = counter("blocks_cleaned_total", "Total number of blocks deleted in compactor.");
-  cleanup_failures = counter("block_cleanup_failures_total",
-                             "Failures encountered while deleting blocks in compactor.");
-  cleanup_loops = counter("block_cleanup_loops_total",
-                          "Total number of concurrent cleanup loops of partially uploaded blocks "
-                          "and marked blocks that were executed successfully.");
-  partial_deletions = counter("aborted_partial_uploads_deletion_attempts_total",
-                              "Total number of started deletions of blocks that are assumed "
-                              "aborted and only partially uploaded.");
-  todo_compactions = gauge("todo_compactions", "Number of compactions to be done.");
+  cleaned = add.Counter("blocks_cleaned_total", "Total number of blocks deleted in compactor.");
+  cleanup_failures = add.Counter("block_cleanup_failures_total",
+                                 "Failures encountered while deleting blocks in compactor.");
+  cleanup_loops =
+      add.Counter("block_cleanup_loops_total",
+                  "Total number of concurrent cleanup loops of partially uploaded blocks "
+                  "and marked blocks that were executed successfully.");
+  partial_deletions = add.Counter("aborted_partial_uploads_deletion_attempts_total",
+                                  "Total number of started deletions of blocks that are assumed "
+                                  "aborted and only partially uploaded.");
+  todo_compactions = add.Gauge("todo_compactions", "Number of compactions to be done.");
   todo_compaction_blocks =
-      gauge("todo_compaction_blocks", "Number of blocks planned to be compacted.");
-  todo_downsample_blocks = gauge("todo_downsample_blocks", "Number of blocks to be downsampled.");
-  todo_deletion_blocks =
-      gauge("todo_deletion_blocks", "Number of blocks that have crossed their retention period.");
-  held_back = registry->AddGaugeFamily(
-      "thanos_compact_retention_held_back_blocks",
-      "Blocks past their retention that are kept, since the downsampled data that should have "
-      "replaced them is not there.");
-  chunks_outside = counter("chunks_outside_dropped_total",
-                           "Chunks that began at the end of their block, left out of results.");
-  series_repaired = counter("series_repaired_total",
-                            "Series whose chunks were out of order or overlapped in one block, put "
-                            "right in results.");
+      add.Gauge("todo_compaction_blocks", "Number of blocks planned to be compacted.");
+  todo_downsample_blocks =
+      add.Gauge("todo_downsample_blocks", "Number of blocks to be downsampled.");
+  todo_deletion_blocks = add.Gauge("todo_deletion_blocks",
+                                   "Number of blocks that have crossed their retention period.");
+}
+
+void CompactionMetrics::AddDownsamplingMetrics(metrics::Registry* registry) {
   downsamplings = registry->AddCounterFamily("thanos_compact_downsample_total",
                                              "Total number of downsampling attempts.");
   downsampling_failures = registry->AddCounterFamily(

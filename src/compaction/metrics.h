@@ -33,6 +33,11 @@ struct CompactionMetrics {
   static metrics::LabelPairs Resolution(int64_t resolution_ms) {
     return {{"resolution", std::to_string(resolution_ms)}};
   }
+
+ private:
+  void AddGroupMetrics(metrics::Registry* registry);
+  void AddBlockMetrics(metrics::Registry* registry);
+  void AddDownsamplingMetrics(metrics::Registry* registry);
 };
 
 }  // namespace thanos::compaction

@@ -98,8 +98,8 @@ TEST_F(CompactorTest, AFailedGroupIsTriedAgainAndForgottenWhenItIsWell) {
   EXPECT_TRUE(compactor->RunIteration(CallContext()).halted);
   EXPECT_EQ(compactor->failed_groups()[0].failures, 2);
   const auto view = compactor->view();
-  THANOS_ASSERT_OK(bucket_.Delete(
-      CallContext(), view->blocks.metas.begin()->first.ToString() + "/meta.json"));
+  THANOS_ASSERT_OK(
+      bucket_.Delete(CallContext(), view->blocks.metas.begin()->first.ToString() + "/meta.json"));
   std::this_thread::sleep_for(std::chrono::milliseconds(10));
   const IterationResult well = compactor->RunIteration(CallContext());
   THANOS_EXPECT_OK(well.status);
