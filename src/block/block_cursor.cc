@@ -236,9 +236,9 @@ Result<bool> BlockCursor::CollectSeries(size_t* bytes) {
 
 size_t BlockCursor::FillBytes() const {
   const ReadPace* pace = options_.read.pace;
-  if (pace == nullptr) return window_bytes_;
-  if (pace->IsQuick()) return std::min(window_bytes_, kQuickFillBytes);
-  return std::max(window_bytes_, options_.far_fill_bytes);
+  if (pace != nullptr && pace->IsQuick()) return std::min(window_bytes_, kQuickFillBytes);
+  if (pace != nullptr && pace->IsSlow()) return std::max(window_bytes_, options_.far_fill_bytes);
+  return window_bytes_;  // Nothing is known yet.
 }
 
 // The series of one fill; `bytes` is what their chunks take.

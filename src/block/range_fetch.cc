@@ -47,6 +47,8 @@ bool ReadPace::IsQuick() const {
   return ns > 0 && ns < kQuickNs;
 }
 
+bool ReadPace::IsSlow() const { return smoothed_ns_.load(std::memory_order_relaxed) >= kQuickNs; }
+
 Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::RangeReader& reader,
                                               std::span<const ByteSpan> ranges,
                                               const FetchOptions& options) {

@@ -28,6 +28,8 @@ class ReadPace {
   void Observe(std::chrono::nanoseconds spent);
   /// Reads come back at once, as from a local disk: asking twice costs less than holding more.
   bool IsQuick() const;
+  /// Each read costs a wait: fewer and larger ones are better.
+  bool IsSlow() const;
 
  private:
   std::atomic<int64_t> smoothed_ns_{0};  // 0: nothing is known yet.

@@ -178,11 +178,12 @@ TEST(LabelsAssemblerTest, GivesEachSetAsIfItWereTheFirst) {
 
 TEST(ReadPaceTest, ForgetsWhatWasLongAgo) {
   ReadPace pace;
-  EXPECT_FALSE(pace.IsQuick());  // Nothing is known.
+  EXPECT_FALSE(pace.IsQuick() || pace.IsSlow());  // Nothing is known.
   pace.Observe(std::chrono::microseconds(20));
   EXPECT_TRUE(pace.IsQuick());
   for (int i = 0; i < 8; ++i) pace.Observe(std::chrono::milliseconds(30));
   EXPECT_FALSE(pace.IsQuick());
+  EXPECT_TRUE(pace.IsSlow());
   for (int i = 0; i < 60; ++i) pace.Observe(std::chrono::microseconds(20));
   EXPECT_TRUE(pace.IsQuick());
 }
