@@ -36,12 +36,19 @@ Status CopyRange(const CallContext& context, base::RangeReader& from, uint64_t b
   return OkStatus();
 }
 
+// Headers know the first two versions, ours as Go's: both read each other's.
+Status CheckServed(int version) {
+  if (version == 1 || version == 2) return OkStatus();
+  return DataLossError("index: version " + std::to_string(version) + " has no index-header");
+}
+
 // The symbols, and what stands before them: the version of the index.
 Result<base::PinnedBytes> ReadFront(const CallContext& context, base::RangeReader& index,
                                     const IndexToc& toc, int* version) {
   const uint64_t end = std::min(toc.series, kPieceBytes);
   THANOS_ASSIGN_OR_RETURN(const auto front, index.Read(context, 0, end));
   THANOS_ASSIGN_OR_RETURN(*version, ReadIndexVersion(front.bytes()));
+  THANOS_RETURN_IF_ERROR(CheckServed(*version));
   return front;
 }
 
@@ -153,10 +160,7 @@ Result<std::shared_ptr<const IndexHeader>> IndexHeader::Open(const std::string& 
       return DataLossError("index header: unknown version " + std::to_string(version));
     }
     header->index_version_ = in.U8();
-    if (header->index_version_ < 1 || header->index_version_ > 3) {
-      return DataLossError("index header: unknown version " +
-                           std::to_string(header->index_version_) + " of the index");
-    }
+    THANOS_RETURN_IF_ERROR(CheckServed(header->index_version_));
     const uint64_t lists_end = in.Be64();
     const uint64_t trailer_at = bytes.size() - kTrailerBytes;
     codec::ByteReader trailer(bytes.subspan(trailer_at));
