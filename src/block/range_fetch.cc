@@ -6,6 +6,7 @@ namespace thanos::block {
 namespace {
 
 constexpr int64_t kQuickNs = 1'000'000;
+constexpr int64_t kNsPerByte = 1;  // Of a local disk, or better: this much is no waiting.
 
 struct Piece {
   ByteSpan span;
@@ -35,10 +36,13 @@ std::vector<Piece> JoinRanges(std::span<const ByteSpan> ranges, uint64_t size,
 
 }  // namespace
 
-void ReadPace::Observe(std::chrono::nanoseconds spent) {
+void ReadPace::Observe(std::chrono::nanoseconds spent, uint64_t bytes) {
+  // What moving so many bytes takes anyhow says nothing about the storage.
+  const int64_t waited = std::max<int64_t>(
+      spent.count() - kNsPerByte * static_cast<int64_t>(std::min<uint64_t>(bytes, 1 << 30)), 1);
   // Of two observations at once one may be lost: it is an average.
   const int64_t before = smoothed_ns_.load(std::memory_order_relaxed);
-  const int64_t now = before == 0 ? spent.count() : before + (spent.count() - before) / 8;
+  const int64_t now = before == 0 ? waited : before + (waited - before) / 8;
   smoothed_ns_.store(std::max<int64_t>(now, 1), std::memory_order_relaxed);
 }
 
@@ -68,7 +72,8 @@ Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::
     THANOS_ASSIGN_OR_RETURN(
         const base::PinnedBytes bytes,
         reader.Read(context, piece.span.begin, piece.span.end - piece.span.begin));
-    if (options.pace != nullptr) options.pace->Observe(std::chrono::steady_clock::now() - begin);
+    if (options.pace != nullptr)
+      options.pace->Observe(std::chrono::steady_clock::now() - begin, bytes.size());
     for (size_t i = piece.first; i < piece.first + piece.count; ++i) {
       const uint64_t from = std::min(ranges[i].begin, size) - piece.span.begin;
       const uint64_t to = std::min(ranges[i].end, size) - piece.span.begin;

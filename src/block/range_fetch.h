@@ -22,10 +22,10 @@ struct ByteSpan {
   uint64_t end = 0;
 };
 
-/// How long one read takes, learned from those that were made. Thread-safe.
+/// How long one read waits, learned from those that were made. Thread-safe.
 class ReadPace {
  public:
-  void Observe(std::chrono::nanoseconds spent);
+  void Observe(std::chrono::nanoseconds spent, uint64_t bytes);
   /// Reads come back at once, as from a local disk: asking twice costs less than holding more.
   bool IsQuick() const;
   /// Each read costs a wait: fewer and larger ones are better.

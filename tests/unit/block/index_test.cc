@@ -179,12 +179,15 @@ TEST(LabelsAssemblerTest, GivesEachSetAsIfItWereTheFirst) {
 TEST(ReadPaceTest, ForgetsWhatWasLongAgo) {
   ReadPace pace;
   EXPECT_FALSE(pace.IsQuick() || pace.IsSlow());  // Nothing is known.
-  pace.Observe(std::chrono::microseconds(20));
+  pace.Observe(std::chrono::microseconds(20), 100);
   EXPECT_TRUE(pace.IsQuick());
-  for (int i = 0; i < 8; ++i) pace.Observe(std::chrono::milliseconds(30));
+  for (int i = 0; i < 8; ++i) pace.Observe(std::chrono::milliseconds(30), 100);
   EXPECT_FALSE(pace.IsQuick());
   EXPECT_TRUE(pace.IsSlow());
-  for (int i = 0; i < 60; ++i) pace.Observe(std::chrono::microseconds(20));
+  for (int i = 0; i < 60; ++i) pace.Observe(std::chrono::microseconds(20), 100);
+  EXPECT_TRUE(pace.IsQuick());
+  // Much at once takes its time from a local disk too.
+  for (int i = 0; i < 60; ++i) pace.Observe(std::chrono::milliseconds(4), 8 << 20);
   EXPECT_TRUE(pace.IsQuick());
 }
 
