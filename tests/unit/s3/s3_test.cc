@@ -436,7 +436,9 @@ TEST_F(S3Test, WhatCannotBeHadIsRefusedByName) {
 }
 
 TEST_F(S3Test, CancellationEndsAReadAndAnUpload) {
-  auto bucket = Open(server_.config());
+  S3Config config = server_.config();
+  config.max_retries = 1000;  // More than there is time for.
+  auto bucket = Open(config);
   FailFirst(1000, "GET", "", {.reply = FakeS3::Error(503, "SlowDown")});
   std::thread canceller([this] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -444,7 +446,7 @@ TEST_F(S3Test, CancellationEndsAReadAndAnUpload) {
   });
   const auto start = std::chrono::steady_clock::now();
   EXPECT_THAT(Get(*bucket, "a"), StatusIs(StatusCode::kCancelled));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   canceller.join();
 }
 
