@@ -121,14 +121,21 @@ struct ParallelState : std::enable_shared_from_this<ParallelState> {
 
 }  // namespace
 
-Status ParallelFor(Executor& executor, size_t count, const std::function<Status(size_t)>& body) {
-  if (count == 1) return body(0);
-  if (count == 0) return OkStatus();
-  auto state = std::make_shared<ParallelState>(executor, count, body);
+Status ParallelFor(Executor* executor, size_t count, const std::function<Status(size_t)>& body) {
+  if (executor == nullptr || count < 2) {
+    for (size_t i = 0; i < count; ++i) THANOS_RETURN_IF_ERROR(body(i));
+    return OkStatus();
+  }
+  auto state = std::make_shared<ParallelState>(*executor, count, body);
   state->Work();
   std::unique_lock lock(state->mutex);
   state->all_done.wait(lock, [&] { return state->running == 0; });
   return state->first_error;
+}
+
+std::unique_ptr<Executor> MakeHelpers(std::string name, size_t concurrency) {
+  if (concurrency < 2) return nullptr;
+  return std::make_unique<Executor>(std::move(name), concurrency - 1);
 }
 
 PeriodicTask::PeriodicTask(std::string name, std::chrono::nanoseconds period,

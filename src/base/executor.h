@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -40,7 +41,12 @@ class Executor {
 
 /// Runs body(0) … body(count - 1) on the pool and the calling thread, and waits for all. The first
 /// error stops what has not begun and is returned. Never deadlocks when nested: the caller works.
-Status ParallelFor(Executor& executor, size_t count, const std::function<Status(size_t)>& body);
+/// Without a pool the caller does all of it, in order.
+Status ParallelFor(Executor* executor, size_t count, const std::function<Status(size_t)>& body);
+
+/// A pool for ParallelFor that makes `concurrency` bodies run at once, the caller's among them:
+/// null for one.
+std::unique_ptr<Executor> MakeHelpers(std::string name, size_t concurrency);
 
 /// A thread that calls `body` every `period` until it goes away; Wake() calls it now.
 class PeriodicTask {

@@ -45,6 +45,24 @@ Result<std::shared_ptr<base::RangeReader>> OpenSegment(const CallContext& contex
   return file;
 }
 
+Result<Block::SegmentOpener> OpenSegments(const CallContext& context,
+                                          const std::string& directory) {
+  THANOS_ASSIGN_OR_RETURN(const auto paths,
+                          ListSegments(directory + "/" + std::string(kChunksDirectory)));
+  std::vector<std::shared_ptr<base::RangeReader>> files;
+  for (const std::string& path : paths) {
+    THANOS_ASSIGN_OR_RETURN(auto file, OpenSegment(context, path));
+    files.push_back(std::move(file));
+  }
+  return Block::SegmentOpener(
+      [files = std::move(files), directory](
+          const CallContext&, uint32_t i) -> Result<std::shared_ptr<base::RangeReader>> {
+        if (i < files.size()) return files[i];
+        return DataLossError(directory + ": a chunk lies in segment " + std::to_string(i) + " of " +
+                             std::to_string(files.size()));
+      });
+}
+
 Block::Block(Parts parts)
     : parts_(std::move(parts)),
       id_(parts_.meta.ulid.ToString()),
@@ -64,21 +82,7 @@ Result<BlockRef> Block::OpenDirectory(const CallContext& context, const std::str
   parts.symbols = &index->symbols();
   parts.postings = &index->postings_table();
   parts.owner = index;
-  THANOS_ASSIGN_OR_RETURN(const auto segments,
-                          ListSegments(path + "/" + std::string(kChunksDirectory)));
-  // All are opened now: whoever deletes the block later does not break what is being read.
-  std::vector<std::shared_ptr<base::RangeReader>> files;
-  for (const std::string& segment : segments) {
-    THANOS_ASSIGN_OR_RETURN(auto file, OpenSegment(context, segment));
-    files.push_back(std::move(file));
-  }
-  parts.open_segment = [segments = std::move(files), path](
-                           const CallContext&,
-                           uint32_t i) -> Result<std::shared_ptr<base::RangeReader>> {
-    if (i < segments.size()) return segments[i];
-    return DataLossError(path + ": a chunk lies in segment " + std::to_string(i) + " of " +
-                         std::to_string(segments.size()));
-  };
+  THANOS_ASSIGN_OR_RETURN(parts.open_segment, OpenSegments(context, path));
   const std::string tombstones_path = path + "/" + std::string(kTombstonesFile);
   const auto tombstones = ReadFile(tombstones_path, kTombstonesBytesMax);
   if (tombstones.ok()) {

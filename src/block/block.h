@@ -73,5 +73,8 @@ Result<std::vector<std::string>> ListSegments(const std::string& directory);
 /// A local segment file, its header checked.
 Result<std::shared_ptr<base::RangeReader>> OpenSegment(const CallContext& context,
                                                        const std::string& path);
+/// The segments of the local block in `directory`. All are opened now: whoever deletes the block
+/// later does not break what is being read.
+Result<Block::SegmentOpener> OpenSegments(const CallContext& context, const std::string& directory);
 
 }  // namespace thanos::block

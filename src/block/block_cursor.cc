@@ -186,7 +186,7 @@ void BlockCursor::LoadAhead() {
     if (!input.failed && input.stream->RunsLow()) low.push_back(input.stream.get());
   }
   if (low.size() < 2) return;
-  (void)base::ParallelFor(*options_.read.executor, low.size(), [&](size_t i) -> Status {
+  (void)base::ParallelFor(options_.read.executor, low.size(), [&](size_t i) -> Status {
     low[i]->LoadAhead();
     return OkStatus();
   }).ok();

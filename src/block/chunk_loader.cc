@@ -140,11 +140,7 @@ Status LoadChunks(const CallContext& context, std::span<ChunkTask> tasks,
     failures->push_back({tasks[jobs[index].order[0]].stream, status});
     return OkStatus();
   };
-  if (options.executor != nullptr && jobs.size() > 1) {
-    return base::ParallelFor(*options.executor, jobs.size(), run);
-  }
-  for (size_t i = 0; i < jobs.size(); ++i) THANOS_RETURN_IF_ERROR(run(i));
-  return OkStatus();
+  return base::ParallelFor(options.executor, jobs.size(), run);
 }
 
 }  // namespace thanos::block

@@ -60,6 +60,20 @@ Result<int> ReadIndexVersion(std::span<const std::byte> bytes) {
   return version;
 }
 
+Result<IndexHead> ReadIndexHead(const CallContext& context, base::RangeReader& file) {
+  const uint64_t size = file.size();
+  if (size < kIndexHeaderBytes + IndexToc::kSizeBytes) {
+    return DataLossError("index: file is too short: " + std::to_string(size) + " bytes");
+  }
+  IndexHead head;
+  THANOS_ASSIGN_OR_RETURN(const auto begin, file.Read(context, 0, kIndexHeaderBytes));
+  THANOS_ASSIGN_OR_RETURN(head.version, ReadIndexVersion(begin.bytes()));
+  THANOS_ASSIGN_OR_RETURN(const auto end,
+                          file.Read(context, size - IndexToc::kSizeBytes, IndexToc::kSizeBytes));
+  THANOS_ASSIGN_OR_RETURN(head.toc, ReadIndexToc(end.bytes(), size));
+  return head;
+}
+
 Result<std::span<const std::byte>> ReadFramedSection(std::span<const std::byte> section,
                                                      const std::string& what) {
   if (section.size() < 8) return DataLossError(what + ": shorter than its frame");

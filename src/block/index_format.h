@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "base/pinned_bytes.h"
+#include "thanos/call_context.h"
 #include "thanos/status.h"
 
 namespace thanos::block {
@@ -36,6 +38,16 @@ void WriteIndexToc(const IndexToc& toc, std::string* out);
 
 /// Magic and version (1 to 3) of the first five bytes.
 Result<int> ReadIndexVersion(std::span<const std::byte> bytes);
+
+/// What says how an index is to be read.
+struct IndexHead {
+  int version = 2;
+  IndexToc toc;
+  /// What references of series are counted in.
+  uint64_t reference_unit() const { return version == 1 ? 1 : kSeriesAlignment; }
+};
+/// Of a whole index file, in two reads.
+Result<IndexHead> ReadIndexHead(const CallContext& context, base::RangeReader& file);
 
 /// `be32 length | payload | be32 crc32c`: the payload, checked. `section` may be longer.
 Result<std::span<const std::byte>> ReadFramedSection(std::span<const std::byte> section,

@@ -16,25 +16,18 @@ Result<std::shared_ptr<const IndexReader>> IndexReader::Open(
     const CallContext& context, std::shared_ptr<base::RangeReader> file, const Options& options) {
   std::shared_ptr<IndexReader> index(new IndexReader());
   const auto open = [&]() -> Status {
-    const uint64_t size = file->size();
-    if (size < kIndexHeaderBytes + IndexToc::kSizeBytes) {
-      return DataLossError("index: file is too short: " + std::to_string(size) + " bytes");
-    }
-    THANOS_ASSIGN_OR_RETURN(const auto header, file->Read(context, 0, kIndexHeaderBytes));
-    THANOS_ASSIGN_OR_RETURN(index->version_, ReadIndexVersion(header.bytes()));
-    const uint64_t toc_at = size - IndexToc::kSizeBytes;
-    THANOS_ASSIGN_OR_RETURN(const auto toc, file->Read(context, toc_at, IndexToc::kSizeBytes));
-    THANOS_ASSIGN_OR_RETURN(index->toc_, ReadIndexToc(toc.bytes(), size));
-    const IndexToc& at = index->toc_;
+    THANOS_ASSIGN_OR_RETURN(index->head_, ReadIndexHead(context, *file));
+    const IndexToc& at = index->head_.toc;
+    const uint64_t toc_at = file->size() - IndexToc::kSizeBytes;
     THANOS_ASSIGN_OR_RETURN(auto symbols, file->Read(context, at.symbols, at.series - at.symbols));
     THANOS_ASSIGN_OR_RETURN(index->symbols_,
-                            SymbolTable::Open(std::move(symbols), index->version_, at.symbols,
+                            SymbolTable::Open(std::move(symbols), index->head_.version, at.symbols,
                                               options.symbol_sampling));
     THANOS_ASSIGN_OR_RETURN(auto table,
                             file->Read(context, at.postings_table, toc_at - at.postings_table));
-    THANOS_ASSIGN_OR_RETURN(
-        index->postings_, PostingsTable::Open(std::move(table), index->version_, at.postings_table,
-                                              options.postings_sampling));
+    THANOS_ASSIGN_OR_RETURN(index->postings_,
+                            PostingsTable::Open(std::move(table), index->head_.version,
+                                                at.postings_table, options.postings_sampling));
     return OkStatus();
   };
   THANOS_RETURN_IF_ERROR(open().WithContext(file->name()));
@@ -74,8 +67,8 @@ Status VisitSeries(const CallContext& context, base::RangeReader& index, const I
 Status IndexReader::ReadSeries(const CallContext& context, uint32_t reference,
                                SeriesEntry* out) const {
   const uint64_t at = reference * reference_unit();
-  const uint64_t end = toc_.series_end();
-  if (at < toc_.series || at >= end) {
+  const uint64_t end = head_.toc.series_end();
+  if (at < head_.toc.series || at >= end) {
     return DataLossError(file_->name() + ": series reference " + std::to_string(reference) +
                          " lies outside the series");
   }

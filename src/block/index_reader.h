@@ -38,13 +38,13 @@ class IndexReader {
                                                          std::shared_ptr<base::RangeReader> file,
                                                          const Options& options);
 
-  int version() const { return version_; }
-  const IndexToc& toc() const { return toc_; }
+  int version() const { return head_.version; }
+  const IndexToc& toc() const { return head_.toc; }
   const SymbolTable& symbols() const { return symbols_; }
   const PostingsTable& postings_table() const { return postings_; }
   base::RangeReader& file() const { return *file_; }
   /// Offset of a series entry = reference times this.
-  uint64_t reference_unit() const { return version_ == 1 ? 1 : kSeriesAlignment; }
+  uint64_t reference_unit() const { return head_.reference_unit(); }
 
   Result<Postings> ReadPostings(const CallContext& context, const PostingsRange& range) const;
   /// All series.
@@ -53,7 +53,7 @@ class IndexReader {
   Status VisitSeries(
       const CallContext& context,
       const std::function<Status(uint32_t reference, const SeriesEntry& entry)>& visit) const {
-    return block::VisitSeries(context, *file_, toc_, reference_unit(), visit);
+    return block::VisitSeries(context, *file_, head_.toc, reference_unit(), visit);
   }
   /// One series.
   Status ReadSeries(const CallContext& context, uint32_t reference, SeriesEntry* out) const;
@@ -61,8 +61,7 @@ class IndexReader {
  private:
   IndexReader() = default;
   std::shared_ptr<base::RangeReader> file_;
-  int version_ = 2;
-  IndexToc toc_;
+  IndexHead head_;
   SymbolTable symbols_;
   PostingsTable postings_;
 };

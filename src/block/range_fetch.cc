@@ -81,11 +81,7 @@ Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::
     }
     return OkStatus();
   };
-  if (options.executor != nullptr && pieces.size() > 1) {
-    THANOS_RETURN_IF_ERROR(base::ParallelFor(*options.executor, pieces.size(), read));
-  } else {
-    for (size_t i = 0; i < pieces.size(); ++i) THANOS_RETURN_IF_ERROR(read(i));
-  }
+  THANOS_RETURN_IF_ERROR(base::ParallelFor(options.executor, pieces.size(), read));
   return out;
 }
 

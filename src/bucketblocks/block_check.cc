@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/pinned_bytes.h"
+#include "block/block.h"
 #include "block/chunk_segment.h"
 #include "block/index_format.h"
 #include "block/index_reader.h"
@@ -50,26 +51,15 @@ Status CheckSection(const CallContext& context, base::RangeReader& file, uint64_
 
 Result<std::vector<Segment>> CheckSegments(const CallContext& context,
                                            const std::string& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  fs::directory_iterator it(directory, error);
-  for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
-    names.push_back(it->path().filename().native());
-  }
-  if (error) return DataLossError(directory + ": " + error.message());
-  std::sort(names.begin(), names.end());
+  const auto paths = block::ListSegments(directory);
+  if (!paths.ok()) return DataLossError(std::string(paths.status().message()));
   std::vector<Segment> segments;
-  for (uint32_t i = 0; i < names.size(); ++i) {
-    const std::string path = directory + "/" + names[i];
-    if (names[i] != block::SegmentName(i)) {
+  for (uint32_t i = 0; i < paths->size(); ++i) {
+    const std::string& path = (*paths)[i];
+    if (path != directory + "/" + block::SegmentName(i)) {
       return DataLossError(path + ": segment " + block::SegmentName(i) + " should be here");
     }
-    THANOS_ASSIGN_OR_RETURN(const auto file, base::OpenFileReader(path));
-    if (file->size() < block::kSegmentHeaderBytes) {
-      return DataLossError(path + ": chunk segment: file is too short");
-    }
-    THANOS_ASSIGN_OR_RETURN(const auto head, file->Read(context, 0, block::kSegmentHeaderBytes));
-    THANOS_RETURN_IF_ERROR(block::CheckSegmentHeader(head.bytes()).WithContext(path));
+    THANOS_ASSIGN_OR_RETURN(const auto file, block::OpenSegment(context, path));
     segments.push_back({path, file->size(), 0});
   }
   return segments;
@@ -95,21 +85,14 @@ Status CheckIndex(const CallContext& context, const std::string& path,
                   std::vector<Segment>* segments) {
   THANOS_ASSIGN_OR_RETURN(const auto file, base::OpenFileReader(path));
   const auto check = [&]() -> Status {
-    const uint64_t size = file->size();
-    if (size < block::kIndexHeaderBytes + block::IndexToc::kSizeBytes) {
-      return DataLossError("file is too short: " + std::to_string(size) + " bytes");
-    }
-    THANOS_ASSIGN_OR_RETURN(const auto header, file->Read(context, 0, block::kIndexHeaderBytes));
-    THANOS_ASSIGN_OR_RETURN(const int version, block::ReadIndexVersion(header.bytes()));
-    const uint64_t toc_at = size - block::IndexToc::kSizeBytes;
-    THANOS_ASSIGN_OR_RETURN(const auto bytes,
-                            file->Read(context, toc_at, block::IndexToc::kSizeBytes));
-    THANOS_ASSIGN_OR_RETURN(const block::IndexToc toc, block::ReadIndexToc(bytes.bytes(), size));
+    THANOS_ASSIGN_OR_RETURN(const block::IndexHead head, block::ReadIndexHead(context, *file));
+    const block::IndexToc& toc = head.toc;
+    const uint64_t toc_at = file->size() - block::IndexToc::kSizeBytes;
     THANOS_RETURN_IF_ERROR(CheckSection(context, *file, toc.symbols, toc.series, "symbols"));
     THANOS_RETURN_IF_ERROR(
         CheckSection(context, *file, toc.postings_table, toc_at, "postings table"));
     return block::VisitSeries(
-        context, *file, toc, version == 1 ? 1 : block::kSeriesAlignment,
+        context, *file, toc, head.reference_unit(),
         [&](uint32_t, const block::SeriesEntry& entry) { return CheckChunks(entry, segments); });
   };
   return check().WithContext(path);

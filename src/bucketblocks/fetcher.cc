@@ -92,7 +92,7 @@ Result<FetchResult> MetaFetcher::Fetch(const CallContext& context) {
   TakeKept(context, *listed);
   const std::vector<std::pair<base::Ulid, Listed>> blocks(listed->begin(), listed->end());
   std::vector<Loaded> all(blocks.size());
-  const Status status = base::ParallelFor(*io_, blocks.size(), [&](size_t i) {
+  const Status status = base::ParallelFor(io_, blocks.size(), [&](size_t i) {
     all[i] = Load(context, blocks[i].first, blocks[i].second);
     return context.Check();
   });
@@ -123,7 +123,7 @@ void MetaFetcher::TakeKept(const CallContext& context, const Listing& listing) {
     return;
   }
   std::vector<MetaRef> metas(texts->size());
-  (void)base::ParallelFor(*io_, texts->size(), [&](size_t i) {
+  (void)base::ParallelFor(io_, texts->size(), [&](size_t i) {
     const auto& [ulid, text] = (*texts)[i];
     if (!listing.contains(ulid)) return context.Check();
     auto meta = block::ParseMeta(text);
@@ -140,6 +140,7 @@ void MetaFetcher::TakeKept(const CallContext& context, const Listing& listing) {
 // What failed to load this time is still known from before; what is gone is forgotten.
 void MetaFetcher::Keep(const Listing& listing, std::map<base::Ulid, Loaded>* loaded) {
   std::vector<std::pair<base::Ulid, std::string>> added;
+  known_marks_.clear();
   for (auto& [ulid, block] : *loaded) {
     if (block.status.ok() && !block.meta) known_.erase(ulid);
     if (!block.meta) continue;
@@ -153,8 +154,6 @@ void MetaFetcher::Keep(const Listing& listing, std::map<base::Ulid, Loaded>* loa
     }
   }
   std::erase_if(known_, [&](const auto& block) { return !listing.contains(block.first); });
-  std::erase_if(known_marks_,
-                [&](const auto& mark) { return !listing.contains(mark.first.first); });
   if (!pack_) return;
   std::error_code error;
   fs::create_directories(options_.cache_dir + "/meta-syncer", error);
@@ -165,7 +164,6 @@ void MetaFetcher::Keep(const Listing& listing, std::map<base::Ulid, Loaded>* loa
 }
 
 void MetaFetcher::Listed::Add(std::string_view file, const ListedObject& object) {
-  known = true;
   if (file == block::kMetaFile) has_meta = true;
   if (file == block::kIndexFile && object.has_attributes) {
     index_bytes = static_cast<uint64_t>(std::max<int64_t>(object.attributes.size, 0));
@@ -175,22 +173,10 @@ void MetaFetcher::Listed::Add(std::string_view file, const ListedObject& object)
   }
 }
 
+// One recursive listing tells of each block what there is: nothing is asked for one that did not
+// change. Directories that are no blocks may hold millions of objects: once one fills a page of a
+// listing, the listing begins anew behind it.
 Result<MetaFetcher::Listing> MetaFetcher::ListBlocks(const CallContext& context) {
-  if (options_.list_recursively) return ListAll(context);
-  Listing listing;
-  THANOS_RETURN_IF_ERROR(bucket_->Iterate(context, {}, [&](const ListedObject& object) {
-    if (object.name.ends_with('/')) {
-      const auto ulid = base::Ulid::Parse(object.name.substr(0, object.name.size() - 1));
-      if (ulid.ok()) listing.emplace(*ulid, Listed());
-    }
-    return OkStatus();
-  }));
-  return listing;
-}
-
-// Directories that are no blocks may hold millions of objects: once one fills a page of a listing,
-// the listing begins anew behind it.
-Result<MetaFetcher::Listing> MetaFetcher::ListAll(const CallContext& context) {
   Listing listing;
   ListOptions options{.recursive = true};
   std::string foreign;  // The directory that objects pass by of.
@@ -222,22 +208,9 @@ Result<MetaFetcher::Listing> MetaFetcher::ListAll(const CallContext& context) {
   }
 }
 
-Status MetaFetcher::ListOne(const CallContext& context, const base::Ulid& ulid, Listed* listed) {
-  const std::string directory = ulid.ToString() + "/";
-  listed->known = true;
-  return bucket_->Iterate(context, {.prefix = directory}, [&](const ListedObject& object) {
-    listed->Add(object.name.substr(directory.size()), object);
-    return OkStatus();
-  });
-}
-
 MetaFetcher::Loaded MetaFetcher::Load(const CallContext& context, const base::Ulid& ulid,
-                                      Listed listed) {
+                                      const Listed& listed) {
   Loaded loaded;
-  if (!listed.known) {
-    loaded.status = ListOne(context, ulid, &listed);
-    if (!loaded.status.ok()) return loaded;
-  }
   loaded.status = LoadMeta(context, ulid, listed, &loaded);
   if (loaded.status.ok()) loaded.status = LoadMarks(context, ulid, listed, &loaded);
   return loaded;

@@ -45,9 +45,6 @@ struct FetchOptions {
   /// and a meta.json of an unknown version or with the id of another block makes the view
   /// incomplete, where a reader passes over it.
   bool for_writing = false;
-  /// One recursive listing of the bucket, which says of each block what there is: nothing is
-  /// asked for a block that did not change. Else the root is listed, then each block.
-  bool list_recursively = true;
   /// In front of "blocks_meta_…" in the names of metrics.
   std::string metric_prefix = "thanos_";
 };
@@ -88,9 +85,8 @@ class MetaFetcher {
     ObjectAttributes attributes;
     bool has_attributes;
   };
-  // What lies in a block's directory; not known when it was not listed.
+  // What lies in a block's directory.
   struct Listed {
-    bool known = false;
     bool has_meta = false;
     uint64_t index_bytes = 0;
     std::vector<ListedMark> marks;
@@ -105,11 +101,9 @@ class MetaFetcher {
   using KnownMarks = std::map<std::pair<base::Ulid, MarkKind>, KnownMark>;
 
   Result<Listing> ListBlocks(const CallContext& context);
-  Result<Listing> ListAll(const CallContext& context);
   void TakeKept(const CallContext& context, const Listing& listing);
   void Keep(const Listing& listing, std::map<base::Ulid, Loaded>* loaded);
-  Status ListOne(const CallContext& context, const base::Ulid& ulid, Listed* listed);
-  Loaded Load(const CallContext& context, const base::Ulid& ulid, Listed listed);
+  Loaded Load(const CallContext& context, const base::Ulid& ulid, const Listed& listed);
   Status LoadMeta(const CallContext& context, const base::Ulid& ulid, const Listed& listed,
                   Loaded* loaded);
   Result<std::string> ReadMetaText(const CallContext& context, const base::Ulid& ulid);

@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "base/time_text.h"
+#include "block/block.h"
 #include "block/byte_sink.h"
 #include "bucketblocks/block_check.h"
-#include "bucketblocks/file_hash.h"
+#include "bucketblocks/transfer.h"
 #include "objstore/byte_sources.h"
 
 namespace fs = std::filesystem;
@@ -22,35 +22,23 @@ namespace {
 
 constexpr size_t kMetaBytesMax = 64 << 20;
 
-// Removes the directory of hard links, whatever became of the upload.
-class WorkDirectory {
- public:
-  explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
-  ~WorkDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 Status Link(const std::string& from, const std::string& to) {
   if (link(from.c_str(), to.c_str()) != 0) return ErrnoError(errno, "link " + from + " to " + to);
   return OkStatus();
 }
 
-Result<std::vector<std::string>> SegmentNames(const std::string& block_path) {
-  std::vector<std::string> names;
+// Segments and index of a block.
+Status LinkBlock(const std::string& from, const std::string& to) {
+  const std::string chunks = "/" + std::string(block::kChunksDirectory);
+  const std::string index = "/" + std::string(block::kIndexFile);
   std::error_code error;
-  fs::directory_iterator it(block_path + "/chunks", error);
-  for (const fs::directory_iterator end; !error && it != end; it.increment(error)) {
-    names.push_back(it->path().filename().native());
+  fs::create_directory(to + chunks, error);
+  if (error) return ErrnoError(error.value(), "create " + to + chunks);
+  THANOS_ASSIGN_OR_RETURN(const auto segments, block::ListSegments(from + chunks));
+  for (const std::string& segment : segments) {
+    THANOS_RETURN_IF_ERROR(Link(segment, to + chunks + segment.substr(segment.rfind('/'))));
   }
-  if (error) return ErrnoError(error.value(), "list " + block_path + "/chunks");
-  std::sort(names.begin(), names.end());
-  return names;
+  return Link(from + index, to + index);
 }
 
 }  // namespace
@@ -264,52 +252,15 @@ Status Shipper::Upload(const CallContext& context, const LocalBlock& local, cons
   }
   // Links keep the files in place should Prometheus delete the block meanwhile.
   const WorkDirectory work(options_.directory + "/thanos/upload/" + meta.ulid.ToString());
-  std::error_code error;
-  fs::remove_all(work.path(), error);
-  fs::create_directories(work.path() + "/chunks", error);
-  if (error) return ErrnoError(error.value(), "create " + work.path());
-  THANOS_ASSIGN_OR_RETURN(meta.thanos.segment_files, SegmentNames(local.path));
-  for (const std::string& name : meta.thanos.segment_files) {
-    THANOS_RETURN_IF_ERROR(Link(local.path + "/chunks/" + name, work.path() + "/chunks/" + name));
-  }
-  THANOS_RETURN_IF_ERROR(Link(local.path + "/index", work.path() + "/index"));
+  THANOS_RETURN_IF_ERROR(work.Make());
+  THANOS_RETURN_IF_ERROR(LinkBlock(local.path, work.path()));
   if (Status status = CheckLocalBlock(context, work.path(), local.meta); !status.ok()) {
     *unfit = status.code() == StatusCode::kDataLoss;
     return status;
   }
-  return UploadLinked(context, work.path(), std::move(meta));
-}
-
-Status Shipper::UploadLinked(const CallContext& context, const std::string& directory,
-                             block::BlockMeta meta) {
-  std::vector<std::string> paths;
-  for (const std::string& name : meta.thanos.segment_files) paths.push_back("chunks/" + name);
-  paths.emplace_back(block::kIndexFile);
   meta.thanos.source = options_.source;
-  meta.thanos.files.clear();
-  const std::string prefix = meta.ulid.ToString() + "/";
-  for (const std::string& path : paths) {
-    const std::string local = directory + "/" + path;
-    block::FileMeta file;
-    file.path = path;
-    THANOS_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, objstore::OpenFileSource(local));
-    file.size_bytes = source->size();
-    if (options_.hash_files) {
-      file.has_hash = true;
-      file.hash_function = "SHA256";
-      THANOS_ASSIGN_OR_RETURN(file.hash_value, Sha256OfFile(local));
-    }
-    meta.thanos.files.push_back(std::move(file));
-    THANOS_RETURN_IF_ERROR(bucket_->Upload(context, prefix + path, *source, {}));
-  }
-  meta.thanos.files.emplace_back().path = block::kMetaFile;
-  std::sort(meta.thanos.files.begin(), meta.thanos.files.end(),
-            [](const auto& a, const auto& b) { return a.path < b.path; });
-  const int64_t now_ms = base::NowMs();
-  meta.thanos.upload_time = base::FormatRfc3339Nano(now_ms / 1000, now_ms % 1000 * 1000000);
-  // Last: from here on the block exists.
-  auto content = objstore::MemorySource(block::WriteMeta(meta));
-  return bucket_->Upload(context, prefix + std::string(block::kMetaFile), *content, {});
+  return UploadBlock(context, *bucket_, work.path(), &meta,
+                     {.hash_files = options_.hash_files, .leave_on_failure = true});
 }
 
 }  // namespace thanos::bucketblocks

@@ -51,8 +51,6 @@ class Shipper {
   void RemoveLeftovers() const;
   Status Upload(const CallContext& context, const LocalBlock& local, const Labels& labels,
                 bool* unfit);
-  Status UploadLinked(const CallContext& context, const std::string& directory,
-                      block::BlockMeta meta);
 
   const ShipperOptions options_;
   Bucket* const bucket_;

@@ -23,12 +23,6 @@ struct RemoteFile {
   int64_t size = -1;  // -1: the listing does not say.
 };
 
-Status ForAll(base::Executor* executor, size_t count, const std::function<Status(size_t)>& body) {
-  if (executor != nullptr && count > 1) return base::ParallelFor(*executor, count, body);
-  for (size_t i = 0; i < count; ++i) THANOS_RETURN_IF_ERROR(body(i));
-  return OkStatus();
-}
-
 bool IsPartOfBlock(std::string_view path) {
   return path == block::kMetaFile || path == block::kIndexFile || path == block::kTombstonesFile ||
          path.starts_with(std::string(block::kChunksDirectory) + "/");
@@ -47,28 +41,6 @@ Result<std::vector<RemoteFile>> ListFiles(const CallContext& context, Bucket& bu
     return OkStatus();
   }));
   return files;
-}
-
-// Not fsynced: a copy of the wrong size or with wrong checksums is fetched again.
-Status DownloadFile(const CallContext& context, Bucket& bucket, const std::string& name,
-                    const std::string& path) {
-  constexpr size_t kPieceBytes = 32 << 10;
-  THANOS_ASSIGN_OR_RETURN(const auto source, bucket.Open(context, name, {}));
-  THANOS_ASSIGN_OR_RETURN(const auto sink, block::CreateFileSink(path, /*durable=*/false));
-  const auto piece = std::make_unique_for_overwrite<std::byte[]>(kPieceBytes);
-  Status status;
-  while (status.ok()) {
-    status = context.Check();
-    if (!status.ok()) break;
-    auto size = source->Read({piece.get(), kPieceBytes});
-    status = size.status();
-    if (!size.ok() || *size == 0) break;
-    status = sink->Write({piece.get(), *size});
-  }
-  if (status.ok()) status = sink->Finish();
-  std::error_code ignored;
-  if (!status.ok()) fs::remove(path, ignored);
-  return status;
 }
 
 // What an earlier try or another program left and the block does not have.
@@ -102,7 +74,7 @@ Status UploadFiles(const CallContext& context, Bucket& bucket, const std::string
                    block::BlockMeta* meta, const TransferOptions& options) {
   const std::string prefix = meta->ulid.ToString() + "/";
   std::vector<block::FileMeta>& files = meta->thanos.files;
-  THANOS_RETURN_IF_ERROR(ForAll(options.files, files.size(), [&](size_t i) -> Status {
+  THANOS_RETURN_IF_ERROR(base::ParallelFor(options.files, files.size(), [&](size_t i) -> Status {
     block::FileMeta& file = files[i];
     const std::string local = directory + "/" + file.path;
     THANOS_ASSIGN_OR_RETURN(const auto source, objstore::OpenFileSource(local));
@@ -129,6 +101,18 @@ Status UploadFiles(const CallContext& context, Bucket& bucket, const std::string
 
 }  // namespace
 
+WorkDirectory::~WorkDirectory() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+Status WorkDirectory::Make() const {
+  std::error_code error;
+  fs::remove_all(path_, error);
+  if (!error) fs::create_directories(path_, error);
+  return error ? ErrnoError(error.value(), "make " + path_) : OkStatus();
+}
+
 Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Ulid& ulid,
                      const std::string& directory, const TransferOptions& options) {
   const std::string prefix = ulid.ToString() + "/";
@@ -137,7 +121,7 @@ Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Uli
   fs::create_directories(directory + "/" + std::string(block::kChunksDirectory), error);
   if (error) return ErrnoError(error.value(), "create " + directory);
   THANOS_RETURN_IF_ERROR(RemoveOthers(directory, files));
-  return ForAll(options.files, files.size(), [&](size_t i) -> Status {
+  return base::ParallelFor(options.files, files.size(), [&](size_t i) -> Status {
     const std::string local = directory + "/" + files[i].path;
     std::error_code absent;
     const auto size = fs::file_size(local, absent);
@@ -146,7 +130,7 @@ Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Uli
     }
     fs::create_directories(fs::path(local).parent_path(), absent);
     fs::remove(local, absent);
-    const Status status = DownloadFile(context, bucket, prefix + files[i].path, local);
+    const Status status = objstore::DownloadToFile(context, bucket, prefix + files[i].path, local);
     return status.WithContext("download " + prefix + files[i].path);
   });
 }
@@ -164,7 +148,7 @@ Status UploadBlock(const CallContext& context, Bucket& bucket, const std::string
   }
   meta->thanos.files.emplace_back().path = block::kIndexFile;
   const Status status = UploadFiles(context, bucket, directory, meta, options);
-  if (status.ok()) return status;
+  if (status.ok() || options.leave_on_failure) return status;
   // Without a meta.json it is no block; what stays is removed as a partial upload some day.
   const Status ignored = DeleteBlock(context, bucket, meta->ulid);
   return status;

@@ -13,6 +13,21 @@ namespace thanos::bucketblocks {
 struct TransferOptions {
   base::Executor* files = nullptr;  // For several files of a block at once; null: one by one.
   bool hash_files = false;          // Upload: SHA-256 of every file into the meta.
+  bool leave_on_failure = false;    // Upload: for who tries again, and must never delete.
+};
+
+/// A directory that goes, with all that is in it, when this does.
+class WorkDirectory {
+ public:
+  explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
+  ~WorkDirectory();
+  WorkDirectory(const WorkDirectory&) = delete;
+  /// Empty, whatever was there.
+  Status Make() const;
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
 };
 
 /// The block's index, segments, tombstones and meta.json into `directory`, which is made. A file
@@ -23,7 +38,7 @@ Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Uli
 
 /// Segments and index of the block in `directory`, the size of each looked at in the bucket, and
 /// then meta.json: from there on the block exists. `meta` gets the list of files and the time.
-/// What an error leaves behind is removed as far as possible.
+/// What an error leaves behind is removed as far as possible, unless it is to be left.
 Status UploadBlock(const CallContext& context, Bucket& bucket, const std::string& directory,
                    block::BlockMeta* meta, const TransferOptions& options);
 

@@ -241,7 +241,7 @@ void BlockSet::OpenAll(const CallContext& context, base::Executor& executor) {
     }
   }
   std::reverse(ids.begin(), ids.end());
-  (void)base::ParallelFor(executor, ids.size(), [&](size_t i) -> Status {
+  (void)base::ParallelFor(&executor, ids.size(), [&](size_t i) -> Status {
     (void)OpenFor(context, ids[i], /*query=*/false).ok();  // Logged and counted there.
     return context.Check();
   }).ok();

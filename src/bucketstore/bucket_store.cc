@@ -317,11 +317,7 @@ Status BucketStore::OpenChosen(const CallContext& context, std::vector<Choice> c
     opened[closed[i]] = blocks_->Open(context, choices[closed[i]].id);
     return context.Check();
   };
-  if (executor_ != nullptr && closed.size() > 1) {
-    THANOS_RETURN_IF_ERROR(base::ParallelFor(*executor_, closed.size(), open));
-  } else {
-    for (size_t i = 0; i < closed.size(); ++i) THANOS_RETURN_IF_ERROR(open(i));
-  }
+  THANOS_RETURN_IF_ERROR(base::ParallelFor(executor_, closed.size(), open));
   Status failed;
   for (size_t i = 0; i < choices.size(); ++i) {
     if (opened[i].ok()) {

@@ -12,7 +12,6 @@ namespace {
 constexpr size_t kMetaBytesMax = 64 << 20;
 constexpr size_t kTombstonesBytesMax = 1 << 30;
 constexpr uint64_t kIndexPieceBytes = 256 << 10;
-constexpr uint64_t kFrameHeadBytes = 16;  // Holds a chunk's length.
 
 bool LabelsLess(const block::SeriesEntry& a, const block::SeriesEntry& b) {
   return std::lexicographical_compare(
@@ -35,76 +34,11 @@ Result<block::Tombstones> ReadTombstones(const std::string& path) {
 
 }  // namespace
 
-Result<std::span<const std::byte>> FileWindow::View(const CallContext& context, uint64_t offset,
-                                                    uint64_t length) {
-  const uint64_t end = std::min(file_->size(), offset + length);
-  if (offset > file_->size()) return std::span<const std::byte>();
-  if (offset < begin_ || end > begin_ + window_.size()) {
-    window_ = base::PinnedBytes();  // Its memory serves the next one.
-    begin_ = offset;
-    THANOS_ASSIGN_OR_RETURN(
-        window_, file_->Read(context, offset,
-                             std::min(file_->size() - offset, std::max(length, kWindowBytes))));
-  }
-  return window_.bytes().subspan(offset - begin_);
-}
-
-ChunkSource::ChunkSource(std::vector<std::string> paths)
-    : paths_(std::move(paths)), windows_(paths_.size()) {}
-
-Result<ChunkSource> ChunkSource::Open(const CallContext& context, const std::string& directory) {
-  const std::string chunks = directory + "/" + std::string(block::kChunksDirectory);
-  THANOS_ASSIGN_OR_RETURN(auto paths, block::ListSegments(chunks));
-  ChunkSource source(std::move(paths));
-  for (size_t i = 0; i < source.paths_.size(); ++i) {
-    THANOS_ASSIGN_OR_RETURN(auto file, block::OpenSegment(context, source.paths_[i]));
-    source.windows_[i] = std::make_unique<FileWindow>(std::move(file));
-  }
-  return source;
-}
-
-Result<StoredFrame> ChunkSource::ReadAt(const CallContext& context, FileWindow& file,
-                                        uint64_t offset) {
-  THANOS_ASSIGN_OR_RETURN(auto bytes, file.View(context, offset, kFrameHeadBytes));
-  THANOS_ASSIGN_OR_RETURN(block::StoredChunk chunk, block::ReadStoredChunk(bytes));
-  if (!chunk.complete()) {
-    if (offset > file.size() || chunk.stored_bytes > file.size() - offset) {
-      return DataLossError("chunk passes the end of its segment");
-    }
-    if (chunk.stored_bytes > kFrameBytesMax) {
-      return DataLossError("chunk of " + std::to_string(chunk.stored_bytes) + " bytes");
-    }
-    THANOS_ASSIGN_OR_RETURN(bytes, file.View(context, offset, chunk.stored_bytes));
-    THANOS_ASSIGN_OR_RETURN(chunk, block::ReadStoredChunk(bytes));
-    if (!chunk.complete()) return InternalError("chunk changed its length");
-  }
-  return StoredFrame{chunk, bytes.first(chunk.stored_bytes)};
-}
-
-Result<StoredFrame> ChunkSource::Read(const CallContext& context, uint64_t reference) {
-  const auto segment = static_cast<uint32_t>(reference >> 32);
-  const auto offset = static_cast<uint32_t>(reference);
-  if (segment >= windows_.size()) {
-    return DataLossError("a chunk lies in segment " + std::to_string(segment) + " of " +
-                         std::to_string(windows_.size()));
-  }
-  if (segment != last_) {
-    // One window holds bytes at a time, however many segments there are.
-    windows_[last_]->Release();
-    last_ = segment;
-  }
-  auto frame = ReadAt(context, *windows_[segment], offset);
-  if (!frame.ok()) {
-    return frame.status().WithContext(paths_[segment] + ", offset " + std::to_string(offset));
-  }
-  return frame;
-}
-
 Result<std::unique_ptr<BlockInput>> BlockInput::Open(const CallContext& context,
                                                      const std::string& directory,
                                                      bool sort_series) {
-  THANOS_ASSIGN_OR_RETURN(ChunkSource source, ChunkSource::Open(context, directory));
-  std::unique_ptr<BlockInput> input(new BlockInput(std::move(source)));
+  THANOS_ASSIGN_OR_RETURN(auto segments, block::OpenSegments(context, directory));
+  std::unique_ptr<BlockInput> input(new BlockInput(std::move(segments)));
   input->directory_ = directory;
   input->sort_series_ = sort_series;
   const std::string meta_path = directory + "/" + std::string(block::kMetaFile);
@@ -118,24 +52,16 @@ Result<std::unique_ptr<BlockInput>> BlockInput::Open(const CallContext& context,
   THANOS_ASSIGN_OR_RETURN(input->index_, base::OpenFileReader(index_path));
   base::RangeReader* const index = input->index_.get();
   const auto open = [&]() -> Status {
-    const uint64_t size = index->size();
-    if (size < block::kIndexHeaderBytes + block::IndexToc::kSizeBytes) {
-      return DataLossError("index: file is too short: " + std::to_string(size) + " bytes");
-    }
-    THANOS_ASSIGN_OR_RETURN(const auto header, index->Read(context, 0, block::kIndexHeaderBytes));
-    THANOS_ASSIGN_OR_RETURN(input->index_version_, block::ReadIndexVersion(header.bytes()));
-    THANOS_ASSIGN_OR_RETURN(
-        const auto toc_bytes,
-        index->Read(context, size - block::IndexToc::kSizeBytes, block::IndexToc::kSizeBytes));
-    THANOS_ASSIGN_OR_RETURN(const block::IndexToc toc,
-                            block::ReadIndexToc(toc_bytes.bytes(), size));
+    THANOS_ASSIGN_OR_RETURN(const block::IndexHead head, block::ReadIndexHead(context, *index));
+    const block::IndexToc& toc = head.toc;
+    input->index_version_ = head.version;
     THANOS_ASSIGN_OR_RETURN(auto symbols,
                             index->Read(context, toc.symbols, toc.series - toc.symbols));
     THANOS_ASSIGN_OR_RETURN(input->symbols_,
                             block::SymbolTable::Open(std::move(symbols), input->index_version_,
                                                      toc.symbols, /*sampling=*/1));
-    const uint64_t unit = input->index_version_ == 1 ? 1 : block::kSeriesAlignment;
-    input->scanner_ = std::make_unique<block::SeriesScanner>(index, toc, unit, kIndexPieceBytes);
+    input->scanner_ =
+        std::make_unique<block::SeriesScanner>(index, toc, head.reference_unit(), kIndexPieceBytes);
     return OkStatus();
   };
   THANOS_RETURN_IF_ERROR(open().WithContext(index_path));

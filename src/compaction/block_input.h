@@ -9,7 +9,7 @@
 
 #include "base/pinned_bytes.h"
 #include "block/block.h"
-#include "block/chunk_segment.h"
+#include "block/chunk_stream.h"
 #include "block/meta.h"
 #include "block/series_scanner.h"
 #include "block/symbol_table.h"
@@ -19,52 +19,8 @@
 
 namespace thanos::compaction {
 
-/// A file read mostly from front to end, in windows. One thread.
-class FileWindow {
- public:
-  static constexpr uint64_t kWindowBytes = 64 << 10;
-  explicit FileWindow(std::shared_ptr<base::RangeReader> file) : file_(std::move(file)) {}
-
-  /// At least `length` bytes at `offset`, fewer only at the end of the file. Valid until the next
-  /// call.
-  Result<std::span<const std::byte>> View(const CallContext& context, uint64_t offset,
-                                          uint64_t length);
-  uint64_t size() const { return file_->size(); }
-  /// Lets the bytes go.
-  void Release() { window_ = base::PinnedBytes(); }
-
- private:
-  std::shared_ptr<base::RangeReader> file_;
-  uint64_t begin_ = 0;
-  base::PinnedBytes window_;
-};
-
-/// A chunk as it is stored, its checksum verified.
-struct StoredFrame {
-  block::StoredChunk chunk;
-  std::span<const std::byte> bytes;  // With length, encoding and checksum.
-};
-
-/// The chunks of a block's segments, read mostly in order. One thread.
-class ChunkSource {
- public:
-  /// Chunks have at most so many bytes, else they are refused as kDataLoss.
-  static constexpr uint64_t kFrameBytesMax = 64 << 20;
-  static Result<ChunkSource> Open(const CallContext& context, const std::string& directory);
-
-  /// Valid until the next call. kDataLoss names segment and offset.
-  Result<StoredFrame> Read(const CallContext& context, uint64_t reference);
-
- private:
-  explicit ChunkSource(std::vector<std::string> paths);
-  Result<StoredFrame> ReadAt(const CallContext& context, FileWindow& file, uint64_t offset);
-  std::vector<std::string> paths_;
-  std::vector<std::unique_ptr<FileWindow>> windows_;
-  uint32_t last_ = 0;  // The one window that holds bytes.
-};
-
-/// One thread. In memory: the symbols until they are translated, one piece of the index, one window
-/// of a segment; with `sort_series` all series entries, charged to the context's budget.
+/// One thread. In memory: the symbols until they are translated, one piece of the index, one of a
+/// segment; with `sort_series` all series entries, charged to the context's budget.
 class BlockInput {
  public:
   /// `sort_series`: the names in its label sets are not in order; they are put right, and its
@@ -84,14 +40,14 @@ class BlockInput {
   std::span<const block::ChunkMeta> chunks() const { return entry_.chunks; }
   /// Sorted deletions of the series.
   std::span<const block::Interval> deleted() const { return tombstones_.Of(reference_); }
-  ChunkSource& source() { return source_; }
+  block::ChunkStream& chunk_stream() { return chunk_stream_; }
 
  private:
   struct SortedSeries {
     block::SeriesEntry entry;
     uint32_t reference = 0;
   };
-  explicit BlockInput(ChunkSource source) : source_(std::move(source)) {}
+  explicit BlockInput(block::Block::SegmentOpener segments) : chunk_stream_(std::move(segments)) {}
   Result<uint32_t> Translate(uint32_t symbol) const;
   Result<bool> NextInFile(const CallContext& context);
   Status LoadSorted(const CallContext& context);
@@ -108,7 +64,7 @@ class BlockInput {
   std::vector<uint32_t> references_;  // Of version 1, by ordinal.
   block::SeriesEntry entry_;
   uint32_t reference_ = 0;
-  ChunkSource source_;
+  block::ChunkStream chunk_stream_;
   bool sort_series_ = false;
   std::vector<SortedSeries> sorted_;
   size_t next_sorted_ = 0;

@@ -138,7 +138,7 @@ block::BlockMeta MetaOf(const Inputs& inputs, base::Ulid id) {
 // Every postings list: its checksum, and that all lists together tell of each label of each series.
 Status VerifyPostings(const CallContext& context, const block::IndexReader& index,
                       std::shared_ptr<base::RangeReader> file, uint64_t series, uint64_t labels) {
-  FileWindow window(std::move(file));
+  block::FileWindow window(std::move(file));
   const auto count = [&](std::string_view name, uint64_t* references) {
     Status status;
     index.postings_table().VisitValues(
@@ -193,14 +193,10 @@ Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& 
 
 Status CheckBlockIndex(const CallContext& context, const std::string& directory,
                        const block::BlockMeta& meta, bool accept_unsorted_labels) {
-  const std::string path = directory + "/" + std::string(block::kIndexFile);
-  THANOS_ASSIGN_OR_RETURN(auto file, base::OpenFileReader(path));
-  THANOS_ASSIGN_OR_RETURN(const auto index, block::IndexReader::Open(context, file, {}));
-  THANOS_ASSIGN_OR_RETURN(const IndexHealth health,
-                          CheckIndex(context, *index, meta.min_ms, meta.max_ms));
-  THANOS_RETURN_IF_ERROR(health.CriticalError().WithContext(path));
-  if (accept_unsorted_labels) return OkStatus();
-  return health.OutOfOrderLabelsError().WithContext(path);
+  THANOS_ASSIGN_OR_RETURN(const IndexHealth health, CheckIndexFile(context, directory, meta));
+  Status status = health.CriticalError();
+  if (status.ok() && !accept_unsorted_labels) status = health.OutOfOrderLabelsError();
+  return status.WithContext(directory + "/" + std::string(block::kIndexFile));
 }
 
 Status VerifyBlock(const CallContext& context, const std::string& directory,
@@ -211,7 +207,8 @@ Status VerifyBlock(const CallContext& context, const std::string& directory,
   THANOS_ASSIGN_OR_RETURN(const IndexHealth health,
                           CheckIndex(context, *index, meta.min_ms, meta.max_ms));
   THANOS_RETURN_IF_ERROR(health.AnyError().WithContext(path));
-  THANOS_ASSIGN_OR_RETURN(ChunkSource chunks, ChunkSource::Open(context, directory));
+  THANOS_ASSIGN_OR_RETURN(auto segments, block::OpenSegments(context, directory));
+  block::ChunkStream chunks(std::move(segments));
   block::BlockStats found;
   found.series = health.series;
   found.chunks = health.chunks;
@@ -222,7 +219,7 @@ Status VerifyBlock(const CallContext& context, const std::string& directory,
     if (!more) break;
     labels += entry.labels.size();
     for (const block::ChunkMeta& chunk : entry.chunks) {
-      THANOS_ASSIGN_OR_RETURN(const StoredFrame frame, chunks.Read(context, chunk.ref));
+      THANOS_ASSIGN_OR_RETURN(const auto frame, chunks.Read(context, chunk.ref));
       THANOS_ASSIGN_OR_RETURN(const uint32_t samples,
                               CountSamples(frame.chunk.encoding, frame.chunk.data));
       found.samples += samples;

@@ -18,7 +18,7 @@ Status Cleaner::DeleteMarked(const CallContext& context, const bucketblocks::Fet
   }
   std::mutex mutex;
   Status first;
-  const Status run = base::ParallelFor(*io_, due.size(), [&](size_t i) -> Status {
+  const Status run = base::ParallelFor(io_, due.size(), [&](size_t i) -> Status {
     const Status status = bucketblocks::DeleteBlock(context, *bucket_, due[i]);
     std::lock_guard lock(mutex);
     if (status.ok()) {

@@ -24,12 +24,6 @@ UlidSet KeysOf(const std::map<base::Ulid, bucketblocks::Mark>& marks) {
   return keys;
 }
 
-std::unique_ptr<base::Executor> PoolOf(const char* name, size_t concurrency) {
-  // The caller of a ParallelFor works too.
-  if (concurrency < 2) return nullptr;
-  return std::make_unique<base::Executor>(name, concurrency - 1);
-}
-
 }  // namespace
 
 // What the groups of one pass tell. Thread-safe.
@@ -50,9 +44,9 @@ Compactor::Compactor(CompactorOptions options, Bucket* bucket, bucketblocks::Met
       metrics_(registry),
       marker_(bucket, logger_, &metrics_),
       cleaner_(bucket, options_.delete_delay_ms, io, logger_, &metrics_),
-      groups_(PoolOf("groups", options_.group_concurrency)),
-      blocks_(PoolOf("blocks", options_.fetch_concurrency)),
-      files_(PoolOf("files", options_.file_concurrency)) {
+      groups_(base::MakeHelpers("groups", options_.group_concurrency)),
+      blocks_(base::MakeHelpers("blocks", options_.fetch_concurrency)),
+      files_(base::MakeHelpers("files", options_.file_concurrency)) {
   GroupOptions group = options_.group;
   group.blocks = blocks_.get();
   group.files = files_.get();
@@ -170,12 +164,7 @@ Status Compactor::CompactAll(const CallContext& context, ViewRef* view, Iteratio
       RunGroup(context, groups[i], no_compact, &pass);
       return context.Check();
     };
-    Status status;
-    if (groups_) {
-      status = base::ParallelFor(*groups_, groups.size(), run);
-    } else {
-      for (size_t i = 0; i < groups.size() && status.ok(); ++i) status = run(i);
-    }
+    const Status status = base::ParallelFor(groups_.get(), groups.size(), run);
     for (auto& [key, error] : pass.halting) {
       failed.insert(key);
       Add(error, true, result);

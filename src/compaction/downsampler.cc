@@ -16,20 +16,6 @@ namespace fs = std::filesystem;
 namespace thanos::compaction {
 namespace {
 
-// Removes the copies of one block, whatever became of it.
-class WorkDirectory {
- public:
-  explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
-  ~WorkDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  const std::string path_;
-};
-
 bool MayPass(const Status& status) {
   return status.code() != StatusCode::kResourceExhausted && status.code() != StatusCode::kDataLoss;
 }
@@ -42,8 +28,7 @@ BlockDownsampler::BlockDownsampler(DownsamplerOptions options, Bucket* bucket,
       bucket_(bucket),
       metrics_(metrics),
       logger_(std::move(logger)),
-      // The caller of a pass works too.
-      workers_("downsample", std::max<size_t>(options_.concurrency, 2) - 1) {}
+      workers_(base::MakeHelpers("downsample", options_.concurrency)) {}
 
 void BlockDownsampler::Clean() const {
   std::error_code ignored;
@@ -52,8 +37,8 @@ void BlockDownsampler::Clean() const {
 
 Status BlockDownsampler::DownsampleBlock(const CallContext& context, const block::BlockMeta& meta,
                                          int64_t resolution_ms, bool* retriable) {
-  const WorkDirectory work(options_.work_dir + "/" + meta.ulid.ToString() + "-" +
-                           std::to_string(resolution_ms));
+  const bucketblocks::WorkDirectory work(options_.work_dir + "/" + meta.ulid.ToString() + "-" +
+                                         std::to_string(resolution_ms));
   const std::string source_path = work.path() + "/" + meta.ulid.ToString();
   Status status = bucketblocks::DownloadBlock(context, *bucket_, meta.ulid, source_path,
                                               {.files = options_.files});
@@ -95,7 +80,7 @@ Status BlockDownsampler::Downsample(const CallContext& context,
                                     bool* retriable) {
   std::mutex mutex;
   Status first;
-  const Status run = base::ParallelFor(workers_, tasks.size(), [&](size_t i) -> Status {
+  const Status run = base::ParallelFor(workers_.get(), tasks.size(), [&](size_t i) -> Status {
     const block::BlockMeta& meta = *view.metas.at(tasks[i].ulid);
     const auto resolution = CompactionMetrics::Resolution(meta.thanos.resolution_ms);
     const auto start = std::chrono::steady_clock::now();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,7 @@ class BlockDownsampler {
   Bucket* const bucket_;
   const CompactionMetrics* const metrics_;
   const base::Logger logger_;
-  base::Executor workers_;
+  const std::unique_ptr<base::Executor> workers_;
 };
 
 }  // namespace thanos::compaction

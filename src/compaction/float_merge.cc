@@ -13,15 +13,11 @@ namespace {
 using chunk::Columns;
 
 constexpr size_t kPiecesKept = 4;
-constexpr int64_t kInitialPenaltyMs = 5000;
 constexpr int64_t kTimeMax = int64_t{1} << 60;  // Beyond it sums of times could overflow.
 
 // Samples inside of a malformed chunk have any times: their arithmetic wraps.
 int64_t AddWrapping(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-}
-int64_t TwiceBetween(int64_t from, int64_t to) {
-  return static_cast<int64_t>(2 * (static_cast<uint64_t>(to) - static_cast<uint64_t>(from)));
 }
 
 bool SameBytes(std::span<const std::byte> a, std::span<const std::byte> b) {
@@ -195,7 +191,7 @@ size_t FloatMerger::Untouched() {
   const std::vector<int64_t>& t = merged_.t;
   if (t.empty() || t.front() < -kTimeMax || t.back() > kTimeMax || next_.t[0] < -kTimeMax) return 0;
   for (size_t i = reach_.size(); i < t.size(); ++i) {
-    const int64_t penalty = i == 0 ? kInitialPenaltyMs : TwiceBetween(t[i - 1], t[i]);
+    const int64_t penalty = i == 0 ? series::kInitialPenaltyMs : series::PenaltyMs(t[i - 1], t[i]);
     const int64_t reach = AddWrapping(AddWrapping(t[i], 1), penalty);
     reach_.push_back(i == 0 ? reach : std::max(reach_[i - 1], reach));
   }
@@ -203,7 +199,8 @@ size_t FloatMerger::Untouched() {
   const auto taken = std::upper_bound(reach_.begin(), reach_.end(), begins) - reach_.begin();
   // The rest begins with the initial penalty, which must not reach next_ either; the penalty of the
   // sample behind it is the true one again, so that sample must be among those taken.
-  const auto far = std::upper_bound(t.begin(), t.end(), begins - 1 - kInitialPenaltyMs) - t.begin();
+  const auto far =
+      std::upper_bound(t.begin(), t.end(), begins - 1 - series::kInitialPenaltyMs) - t.begin();
   return static_cast<size_t>(std::max<ptrdiff_t>(std::min(taken - 2, far - 1), 0));
 }
 

@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "base/time_text.h"
-#include "block/index_reader.h"
 #include "bucketblocks/transfer.h"
 #include "compaction/index_health.h"
 #include "objstore/byte_sources.h"
@@ -204,25 +203,17 @@ Status GroupCompactor::CheckSpace(const CallContext&, const Job& job) const {
 }
 
 Status GroupCompactor::Fetch(const CallContext& context, Job* job) {
-  const auto fetch = [&](size_t i) {
+  return base::ParallelFor(options_.blocks, job->plan.size(), [&](size_t i) {
     return bucketblocks::DownloadBlock(context, *bucket_, job->plan[i]->ulid,
                                        job->SourceDirectory(i), {.files = options_.files});
-  };
-  if (options_.blocks != nullptr && job->plan.size() > 1) {
-    return base::ParallelFor(*options_.blocks, job->plan.size(), fetch);
-  }
-  for (size_t i = 0; i < job->plan.size(); ++i) THANOS_RETURN_IF_ERROR(fetch(i));
-  return OkStatus();
+  });
 }
 
 Status GroupCompactor::CheckSources(const CallContext& context, Job* job) {
   for (size_t i = 0; i < job->plan.size(); ++i) {
     const block::BlockMeta& meta = *job->plan[i];
-    const std::string path = job->SourceDirectory(i) + "/" + std::string(block::kIndexFile);
-    THANOS_ASSIGN_OR_RETURN(auto file, base::OpenFileReader(path));
-    THANOS_ASSIGN_OR_RETURN(const auto index, block::IndexReader::Open(context, file, {}));
     THANOS_ASSIGN_OR_RETURN(const IndexHealth health,
-                            CheckIndex(context, *index, meta.min_ms, meta.max_ms));
+                            CheckIndexFile(context, job->SourceDirectory(i), meta));
     const std::string where = "block " + meta.ulid.ToString();
     THANOS_RETURN_IF_ERROR(health.CriticalError().WithContext(where));
     const Status labels = health.OutOfOrderLabelsError();

@@ -150,4 +150,12 @@ Result<IndexHealth> CheckIndex(const CallContext& context, const block::IndexRea
   }
 }
 
+Result<IndexHealth> CheckIndexFile(const CallContext& context, const std::string& directory,
+                                   const block::BlockMeta& meta) {
+  const std::string path = directory + "/" + std::string(block::kIndexFile);
+  THANOS_ASSIGN_OR_RETURN(auto file, base::OpenFileReader(path));
+  THANOS_ASSIGN_OR_RETURN(const auto index, block::IndexReader::Open(context, std::move(file), {}));
+  return CheckIndex(context, *index, meta.min_ms, meta.max_ms);
+}
+
 }  // namespace thanos::compaction

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "block/index_reader.h"
+#include "block/meta.h"
 #include "thanos/call_context.h"
 #include "thanos/status.h"
 
@@ -36,5 +38,9 @@ struct IndexHealth {
 /// that do not ascend.
 Result<IndexHealth> CheckIndex(const CallContext& context, const block::IndexReader& index,
                                int64_t min_ms, int64_t max_ms);
+
+/// The same of the index in a local block's directory, by the times of `meta`.
+Result<IndexHealth> CheckIndexFile(const CallContext& context, const std::string& directory,
+                                   const block::BlockMeta& meta);
 
 }  // namespace thanos::compaction

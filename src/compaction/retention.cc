@@ -4,17 +4,13 @@
 #include <set>
 
 #include "base/time_text.h"
+#include "downsampling/plan.h"
 
 namespace thanos::compaction {
 namespace {
 
-constexpr int64_t kFiveMinutesMs = 300'000, kOneHourMs = 3'600'000;
-
-// The next resolution; 0: there is none.
-int64_t NextOf(int64_t resolution_ms) {
-  if (resolution_ms == 0) return kFiveMinutesMs;
-  return resolution_ms == kFiveMinutesMs ? kOneHourMs : 0;
-}
+using downsampling::kResolution1hMs;
+using downsampling::kResolution5mMs;
 
 bool IsPast(const block::BlockMeta& meta, int64_t retention_ms, int64_t now_ms) {
   return retention_ms > 0 && now_ms - retention_ms > meta.max_ms;
@@ -36,8 +32,8 @@ Cover CoverOf(const MetaMap& metas) {
 
 int64_t Retention::Of(int64_t resolution_ms) const {
   if (resolution_ms == 0) return raw_ms;
-  if (resolution_ms == kFiveMinutesMs) return five_minutes_ms;
-  return resolution_ms == kOneHourMs ? one_hour_ms : 0;
+  if (resolution_ms == kResolution5mMs) return five_minutes_ms;
+  return resolution_ms == kResolution1hMs ? one_hour_ms : 0;
 }
 
 ExpiredBlocks FindExpired(const MetaMap& metas, const Retention& retention, int64_t now_ms,
@@ -47,7 +43,9 @@ ExpiredBlocks FindExpired(const MetaMap& metas, const Retention& retention, int6
   for (const auto& [ulid, meta] : metas) {
     const int64_t resolution = meta->thanos.resolution_ms;
     if (!IsPast(*meta, retention.Of(resolution), now_ms)) continue;
-    const int64_t next = NextOf(resolution);
+    // Nothing comes after a resolution that is not known.
+    const auto known = downsampling::NextResolution(resolution);
+    const int64_t next = known.ok() ? *known : 0;
     const bool wanted = downsampled && next != 0 && !no_downsample.contains(ulid) &&
                         !IsPast(*meta, retention.Of(next), now_ms);
     bool covered = true;

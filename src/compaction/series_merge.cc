@@ -76,7 +76,7 @@ bool SeriesMerger::IsPlain(std::span<BlockInput* const> inputs) const {
 Status SeriesMerger::CopyAll(const CallContext& context, std::span<BlockInput* const> inputs) {
   for (BlockInput* input : inputs) {
     for (const ChunkMeta& chunk : input->chunks()) {
-      THANOS_ASSIGN_OR_RETURN(const StoredFrame frame, input->source().Read(context, chunk.ref));
+      THANOS_ASSIGN_OR_RETURN(const auto frame, input->chunk_stream().Read(context, chunk.ref));
       const auto samples = CountSamples(frame.chunk.encoding, frame.chunk.data);
       if (!samples.ok()) return samples.status().WithContext(input->directory());
       counts_.samples_read += *samples;
@@ -129,7 +129,7 @@ Status SeriesMerger::LoadInput(const CallContext& context, BlockInput& input, Bu
       ++counts_.chunks_dropped;
       continue;
     }
-    THANOS_ASSIGN_OR_RETURN(const StoredFrame frame, input.source().Read(context, meta.ref));
+    THANOS_ASSIGN_OR_RETURN(const auto frame, input.chunk_stream().Read(context, meta.ref));
     // Unknown encodings are refused here.
     THANOS_ASSIGN_OR_RETURN(const uint32_t samples,
                             CountSamples(frame.chunk.encoding, frame.chunk.data));
@@ -189,7 +189,7 @@ Status SeriesMerger::Repair(Chunks* chunks) {
   return MergeLists(lists, block::OverlapMerge::kChain, chunks);
 }
 
-// A chunk in the common time of two blocks must be in both.
+// A chunk in the common time of two blocks must be in both. The lists are in order.
 Status SeriesMerger::CheckIdentical(std::span<BlockInput* const> inputs,
                                     const std::vector<Chunks>& lists) const {
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -198,9 +198,10 @@ Status SeriesMerger::CheckIdentical(std::span<BlockInput* const> inputs,
       const block::BlockMeta& other = inputs[j]->meta();
       for (const HeldChunk& chunk : lists[i]) {
         if (chunk.max_ms < other.min_ms || chunk.min_ms >= other.max_ms) continue;
-        const auto twin = std::find_if(lists[j].begin(), lists[j].end(),
-                                       [&](const auto& one) { return SameChunk(one, chunk); });
-        if (twin != lists[j].end()) continue;
+        const auto twin = std::lower_bound(
+            lists[j].begin(), lists[j].end(), chunk.min_ms,
+            [](const HeldChunk& one, int64_t min_ms) { return one.min_ms < min_ms; });
+        if (twin != lists[j].end() && SameChunk(*twin, chunk)) continue;
         return FailedPreconditionError(
             "blocks " + inputs[i]->meta().ulid.ToString() + " and " + other.ulid.ToString() +
             " overlap and have different samples between " + std::to_string(chunk.min_ms) +

@@ -679,4 +679,17 @@ std::vector<std::string> FlagSet::NotesOnFlagsWithoutEffect() const {
   return notes;
 }
 
+std::vector<std::string> SplitCommas(const std::vector<std::string>& texts) {
+  std::vector<std::string> out;
+  for (const std::string& text : texts) {
+    size_t at = 0;
+    while (at <= text.size()) {
+      const size_t comma = std::min(text.find(',', at), text.size());
+      if (comma > at) out.push_back(text.substr(at, comma - at));
+      at = comma + 1;
+    }
+  }
+  return out;
+}
+
 }  // namespace thanos::config

@@ -107,5 +107,7 @@ class FlagSet {
 /// $(VAR) from the environment; an unset one is an error naming it.
 Result<std::string> SubstituteEnv(std::string_view text);
 Result<std::string> ReadFileText(const std::string& path);
+/// The values of a repeatable flag whose value is a list: "a,b" and "c" to a, b, c.
+std::vector<std::string> SplitCommas(const std::vector<std::string>& texts);
 
 }  // namespace thanos::config

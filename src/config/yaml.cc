@@ -87,6 +87,14 @@ Result<YamlNode> ParseYaml(std::string_view text) {
   }
 }
 
+Status ExpectList(const YamlNode& node, std::string_view what) {
+  if (node.kind == YamlNode::Kind::kSequence || node.kind == YamlNode::Kind::kNull) {
+    return OkStatus();
+  }
+  return InvalidArgumentError("line " + std::to_string(node.line) + ": " + std::string(what) +
+                              " are not a list");
+}
+
 YamlMap::YamlMap(const YamlNode& node, std::string what) : node_(node), what_(std::move(what)) {
   if (node.kind != YamlNode::Kind::kMap && node.kind != YamlNode::Kind::kNull) {
     FailType(node, "a map");

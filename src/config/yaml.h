@@ -42,6 +42,9 @@ inline YamlNode& YamlNode::operator=(YamlNode&&) noexcept = default;
 /// already set". Nodes are bounded (aliases counted as copies).
 Result<YamlNode> ParseYaml(std::string_view text);
 
+/// kInvalidArgument unless the node is a list, or null: "line 2: rules are not a list".
+Status ExpectList(const YamlNode& node, std::string_view what);
+
 /// Reads one map. After the first error everything else is skipped and Finish() returns it.
 ///   YamlMap map(node, "config");
 ///   map.Text("directory", &directory);

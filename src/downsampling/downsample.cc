@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "block/block_writer.h"
+#include "block/chunk_stream.h"
 #include "block/index_reader.h"
-#include "downsampling/chunk_stream.h"
 #include "downsampling/plan.h"
 #include "downsampling/series_downsampler.h"
 
@@ -37,7 +37,7 @@ class Run {
   const block::Block& source_;
   const DownsampleOptions& options_;
   SeriesDownsampler series_;
-  ChunkStream chunks_;
+  block::ChunkStream chunks_;
   block::BlockWriter* const writer_;
   std::vector<InputChunk> inputs_;
   std::vector<base::PinnedBytes> pins_;
@@ -63,10 +63,11 @@ Status Run::Load(const block::SeriesEntry& entry) {
   inputs_.clear();
   pins_.clear();
   for (const block::ChunkMeta& meta : entry.chunks) {
-    base::PinnedBytes pin;
-    THANOS_ASSIGN_OR_RETURN(const auto chunk, chunks_.Read(context_, meta, &pin));
-    inputs_.push_back({meta.min_ms, meta.max_ms, chunk.encoding, chunk.data});
-    if (pins_.empty() || pins_.back().owner() != pin.owner()) pins_.push_back(std::move(pin));
+    THANOS_ASSIGN_OR_RETURN(auto frame, chunks_.Read(context_, meta.ref));
+    inputs_.push_back({meta.min_ms, meta.max_ms, frame.chunk.encoding, frame.chunk.data});
+    if (pins_.empty() || pins_.back().owner() != frame.pin.owner()) {
+      pins_.push_back(std::move(frame.pin));
+    }
   }
   return OkStatus();
 }

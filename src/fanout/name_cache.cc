@@ -97,7 +97,7 @@ void NameCache::LookUpAll() {
     for (const auto& [name, entry] : names_) names.push_back(name);
   }
   // Errors are kept within LookUp, one name does not stop the others.
-  (void)base::ParallelFor(lookers_, names.size(), [&](size_t i) {
+  (void)base::ParallelFor(&lookers_, names.size(), [&](size_t i) {
     LookUp(names[i]);
     return OkStatus();
   });

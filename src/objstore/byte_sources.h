@@ -19,7 +19,7 @@ Result<std::unique_ptr<ByteSource>> OpenFileSource(const std::string& path);
 Result<std::string> ReadAll(ByteSource& source, std::string_view name, size_t bytes_max);
 Result<std::string> ReadObject(const CallContext& context, Bucket& bucket, std::string_view name,
                                size_t bytes_max);
-/// Whole object to a file, fsynced. The file is removed on an error.
+/// Whole object to a file. Not fsynced: it is a copy. The file is removed on an error.
 Status DownloadToFile(const CallContext& context, Bucket& bucket, std::string_view name,
                       const std::string& path);
 

@@ -192,7 +192,7 @@ Status S3Uploader::UploadSections(const CallContext& context, const std::string&
   }
   THANOS_RETURN_IF_ERROR(Begin(context, options, &upload));
   const CallContext all = context.WithCancel();
-  Status status = base::ParallelFor(executor(), upload.parts.size(), [&](size_t i) -> Status {
+  Status status = base::ParallelFor(&executor(), upload.parts.size(), [&](size_t i) -> Status {
     Status sent =
         SendPart(all, upload, content, static_cast<int64_t>(i) * part_size, &upload.parts[i]);
     if (!sent.ok()) all.Cancel(sent);  // The others need not go on.

@@ -7,8 +7,6 @@
 namespace thanos::series {
 namespace {
 
-constexpr int64_t kInitialPenaltyMs = 5000;
-
 enum class Kind : uint8_t { kEnd, kFloat, kHistogram };
 
 // One replica. Floats and histograms are walked as one sequence in time.
@@ -122,9 +120,6 @@ class Merge {
   }
 
  private:
-  static int64_t TwiceBetween(int64_t from, int64_t to) {  // Wraps for impossible times, as Go.
-    return static_cast<int64_t>(2 * (static_cast<uint64_t>(to) - static_cast<uint64_t>(from)));
-  }
   static int64_t After(int64_t t, int64_t penalty) {  // Wraps from the initial minimum, as Go.
     return static_cast<int64_t>(static_cast<uint64_t>(t) + 1 + static_cast<uint64_t>(penalty));
   }
@@ -150,8 +145,7 @@ class Merge {
     }
     use_a_ = a_.t() <= b_.t();
     const int64_t chosen = use_a_ ? a_.t() : b_.t();
-    const int64_t penalty =
-        last_ms_ == INT64_MIN ? kInitialPenaltyMs : TwiceBetween(last_ms_, chosen);
+    const int64_t penalty = last_ms_ == INT64_MIN ? kInitialPenaltyMs : PenaltyMs(last_ms_, chosen);
     (use_a_ ? a_penalty_ : b_penalty_) = 0;
     (use_a_ ? b_penalty_ : a_penalty_) = penalty;
     last_ms_ = chosen;

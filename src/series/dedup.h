@@ -20,6 +20,13 @@ enum class CounterAdjust : uint8_t {
   kLiftKeepResets,
 };
 
+/// How far the penalty merge skips into the replica that was not taken: so much at first, then
+/// twice the distance of the last two samples. Wraps for impossible times, as Go.
+inline constexpr int64_t kInitialPenaltyMs = 5000;
+inline int64_t PenaltyMs(int64_t before_ms, int64_t t_ms) {
+  return static_cast<int64_t>(2 * (static_cast<uint64_t>(t_ms) - static_cast<uint64_t>(before_ms)));
+}
+
 /// Merges replicas, in this order, to *out (cleared first): penalty of §3.1, folded from the left.
 /// Replicas must be ascending in time.
 void PenaltyMerge(std::span<const chunk::Columns* const> replicas, CounterAdjust adjust,

@@ -7,10 +7,10 @@
 
 #include "block/block_writer.h"
 #include "block/chunk_merge.h"
+#include "block/chunk_stream.h"
 #include "block/index_reader.h"
 #include "chunk/transcode.h"
 #include "codec/byte_reader.h"
-#include "downsampling/chunk_stream.h"
 
 namespace thanos::tools {
 namespace {
@@ -39,7 +39,11 @@ class Rewriter {
  public:
   Rewriter(const CallContext& context, const block::Block& source, const RewriteOptions& options,
            RewriteCounts* counts)
-      : context_(context), source_(source), options_(options), counts_(counts), stream_(source) {}
+      : context_(context),
+        source_(source),
+        options_(options),
+        counts_(counts),
+        chunk_stream_(source) {}
 
   Status Collect(const SeriesEditor& edit);
   Status Write(block::BlockWriter* writer);
@@ -56,7 +60,7 @@ class Rewriter {
   const block::Block& source_;
   const RewriteOptions options_;
   RewriteCounts* const counts_;
-  downsampling::ChunkStream stream_;
+  block::ChunkStream chunk_stream_;
   std::vector<Kept> kept_;
   BudgetLease lease_;
 };
@@ -146,10 +150,9 @@ Status Rewriter::LoadChunks(const Kept& series, std::vector<MergeChunk>* chunks)
       ++counts_->chunks_dropped;
       continue;
     }
-    base::PinnedBytes pin;
-    THANOS_ASSIGN_OR_RETURN(const block::StoredChunk stored, stream_.Read(context_, meta, &pin));
-    MergeChunk chunk{meta.min_ms, meta.max_ms, stored.encoding,
-                     std::string(codec::AsText(stored.data))};
+    THANOS_ASSIGN_OR_RETURN(const auto frame, chunk_stream_.Read(context_, meta.ref));
+    MergeChunk chunk{meta.min_ms, meta.max_ms, frame.chunk.encoding,
+                     std::string(codec::AsText(frame.chunk.data))};
     if (block::TouchesRange(series.deleted, meta.min_ms, meta.max_ms)) {
       ++counts_->chunks_cut;
       THANOS_RETURN_IF_ERROR(Cut(series.deleted, &chunk));

@@ -137,12 +137,6 @@ void AppendTable(const std::vector<std::vector<std::string>>& lines, std::string
   }
 }
 
-bool MatchesAll(const model::Matchers& matchers, LabelsView labels) {
-  return std::all_of(matchers.begin(), matchers.end(), [&](const model::Matcher& matcher) {
-    return matcher.Matches(labels.Get(matcher.name()));
-  });
-}
-
 }  // namespace
 
 std::string LocalTime(int64_t ms) {
@@ -191,7 +185,7 @@ Status WriteInspection(const bucketblocks::MetaMap& metas, const model::Matchers
   }
   std::vector<Row> rows;
   for (const auto& [ulid, meta] : metas) {
-    if (MatchesAll(matchers, meta->ExternalLabels())) rows.push_back(RowOf(*meta));
+    if (model::AllMatch(matchers, meta->ExternalLabels())) rows.push_back(RowOf(*meta));
   }
   std::sort(rows.begin(), rows.end(),
             [&](const Row& a, const Row& b) { return Before(a, b, columns); });

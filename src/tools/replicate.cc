@@ -21,11 +21,8 @@ Result<std::string> ReadIfThere(const CallContext& context, Bucket& bucket,
 
 bool ReplicateFilter::Wants(const block::BlockMeta& meta) const {
   if (!ids.empty()) return ids.contains(meta.ulid);
-  const Labels labels = meta.ExternalLabels();
   return resolutions_ms.contains(meta.thanos.resolution_ms) &&
-         levels.contains(meta.compaction.level) &&
-         std::all_of(matchers.begin(), matchers.end(),
-                     [&](const model::Matcher& matcher) { return matcher.Matches(labels.view()); });
+         levels.contains(meta.compaction.level) && model::AllMatch(matchers, meta.ExternalLabels());
 }
 
 Replicator::Replicator(Bucket* from, Bucket* to, ReplicateFilter filter, base::Logger logger,

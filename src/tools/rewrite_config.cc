@@ -28,10 +28,7 @@ Result<Deletion> ParseDeletion(const config::YamlNode& node) {
   config::YamlMap map(node, "deletion request");
   map.Text("matchers", &selector).Text("request_id", &deletion.request_id);
   map.Node("intervals", [&](const config::YamlNode& list) -> Status {
-    if (list.kind != config::YamlNode::Kind::kSequence) {
-      return InvalidArgumentError("line " + std::to_string(list.line) +
-                                  ": intervals are not a list");
-    }
+    THANOS_RETURN_IF_ERROR(config::ExpectList(list, "intervals"));
     for (const config::YamlNode& item : list.items) {
       THANOS_ASSIGN_OR_RETURN(const block::Interval interval, ParseInterval(item));
       block::AddInterval(interval, &deletion.intervals);
@@ -85,11 +82,7 @@ Json JsonOf(const config::YamlNode& rule) {
 Result<std::vector<Deletion>> ParseDeletions(std::string_view yaml) {
   THANOS_ASSIGN_OR_RETURN(const config::YamlNode root, config::ParseYaml(yaml));
   std::vector<Deletion> deletions;
-  if (root.kind == config::YamlNode::Kind::kNull) return deletions;
-  if (root.kind != config::YamlNode::Kind::kSequence) {
-    return InvalidArgumentError("line " + std::to_string(root.line) +
-                                ": deletion requests are not a list");
-  }
+  THANOS_RETURN_IF_ERROR(config::ExpectList(root, "deletion requests"));
   for (const config::YamlNode& item : root.items) {
     THANOS_ASSIGN_OR_RETURN(Deletion deletion, ParseDeletion(item));
     deletions.push_back(std::move(deletion));

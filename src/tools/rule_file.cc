@@ -45,14 +45,6 @@ Status ReadRule(const YamlNode& node, Rule* rule) {
       .Finish();
 }
 
-Status ExpectList(const YamlNode& node, const std::string& what) {
-  if (node.kind == YamlNode::Kind::kSequence || node.kind == YamlNode::Kind::kNull) {
-    return OkStatus();
-  }
-  return InvalidArgumentError("line " + std::to_string(node.line) + ": " + what +
-                              " are not a list");
-}
-
 Status ReadGroup(const YamlNode& node, Group* group) {
   YamlMap map(node, "rule group");
   map.Text("name", &group->name)
@@ -62,7 +54,7 @@ Status ReadGroup(const YamlNode& node, Group* group) {
       .TextMap("labels", &group->labels)
       .Text("partial_response_strategy", &group->strategy)
       .Node("rules", [&](const YamlNode& list) -> Status {
-        THANOS_RETURN_IF_ERROR(ExpectList(list, "rules"));
+        THANOS_RETURN_IF_ERROR(config::ExpectList(list, "rules"));
         for (const YamlNode& item : list.items) {
           THANOS_RETURN_IF_ERROR(ReadRule(item, &group->rules.emplace_back()));
         }
@@ -75,7 +67,7 @@ Status ReadFile(std::string_view yaml, std::vector<Group>* groups) {
   THANOS_ASSIGN_OR_RETURN(const YamlNode root, config::ParseYaml(yaml));
   YamlMap map(root, "rule file");
   map.Node("groups", [&](const YamlNode& list) -> Status {
-    THANOS_RETURN_IF_ERROR(ExpectList(list, "groups"));
+    THANOS_RETURN_IF_ERROR(config::ExpectList(list, "groups"));
     for (const YamlNode& item : list.items) {
       THANOS_RETURN_IF_ERROR(ReadGroup(item, &groups->emplace_back()));
     }

@@ -24,25 +24,6 @@ namespace {
 constexpr std::string_view kNames[] = {"index_known_issues", "overlapped_blocks",
                                        "duplicated_compaction"};
 
-// Removes the copies of one block, whatever became of it.
-class WorkDirectory {
- public:
-  explicit WorkDirectory(std::string path) : path_(std::move(path)) {}
-  ~WorkDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Status Make() const {
-    std::error_code error;
-    fs::create_directories(path_, error);
-    return error ? ErrnoError(error.value(), "create " + path_) : OkStatus();
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  const std::string path_;
-};
-
 // Of the block's bytes, not of the way to them.
 bool IsFault(const Status& status) {
   return status.code() == StatusCode::kDataLoss || status.code() == StatusCode::kOutOfRange ||
@@ -101,17 +82,14 @@ Status Verifier::Run(const CallContext& context, Issue issue, const bucketblocks
 // *fault says what is wrong with the index; the status is of what kept it from being looked at.
 Status Verifier::CheckOneIndex(const CallContext& context, const block::BlockMeta& meta,
                                Status* fault) {
-  const WorkDirectory work(options_.work_dir + "/index-" + meta.ulid.ToString());
+  const bucketblocks::WorkDirectory work(options_.work_dir + "/index-" + meta.ulid.ToString());
   THANOS_RETURN_IF_ERROR(work.Make());
   const std::string path = work.path() + "/" + std::string(block::kIndexFile);
   const auto check = [&]() -> Status {
     THANOS_RETURN_IF_ERROR(objstore::DownloadToFile(
         context, *bucket_, meta.ulid.ToString() + "/" + std::string(block::kIndexFile), path));
-    THANOS_ASSIGN_OR_RETURN(auto file, base::OpenFileReader(path));
-    THANOS_ASSIGN_OR_RETURN(const auto index,
-                            block::IndexReader::Open(context, std::move(file), {}));
     THANOS_ASSIGN_OR_RETURN(const auto health,
-                            compaction::CheckIndex(context, *index, meta.min_ms, meta.max_ms));
+                            compaction::CheckIndexFile(context, work.path(), meta));
     const Status found = health.AnyError();
     return found.ok() ? found : DataLossError(std::string(found.message()));
   };
@@ -149,7 +127,7 @@ Status Verifier::RepairBlock(const CallContext& context, const block::BlockMeta&
   if (old.thanos.resolution_ms != 0) {
     return FailedPreconditionError("cannot repair a downsampled block");
   }
-  const WorkDirectory work(options_.work_dir + "/repair-" + old.ulid.ToString());
+  const bucketblocks::WorkDirectory work(options_.work_dir + "/repair-" + old.ulid.ToString());
   const std::string directory = work.path() + "/" + old.ulid.ToString();
   THANOS_RETURN_IF_ERROR(bucketblocks::DownloadBlock(context, *bucket_, old.ulid, directory, {}));
   THANOS_ASSIGN_OR_RETURN(const auto source, block::Block::OpenDirectory(context, directory));

@@ -3,6 +3,9 @@
 
 #include <bit>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -14,11 +17,11 @@
 #include "base/ulid.h"
 #include "block/block.h"
 #include "block/block_writer.h"
+#include "block/chunk_stream.h"
 #include "block/series_scanner.h"
 #include "chunk/decode.h"
 #include "chunk/xor.h"
 #include "codec/byte_reader.h"
-#include "compaction/block_input.h"
 #include "thanos/testing/status_matchers.h"
 
 namespace thanos::testing {
@@ -30,7 +33,7 @@ using SampleSet = std::map<std::string, std::multiset<std::pair<int64_t, uint64_
 inline Status AddSamples(const std::string& directory, SampleSet* out) {
   const CallContext context;
   THANOS_ASSIGN_OR_RETURN(const auto block, block::Block::OpenDirectory(context, directory));
-  THANOS_ASSIGN_OR_RETURN(auto chunks, compaction::ChunkSource::Open(context, directory));
+  block::ChunkStream chunks(*block);
   block::SeriesScanner scanner(&block->index(), block->toc(), block->reference_unit());
   for (block::SeriesEntry entry;;) {
     THANOS_ASSIGN_OR_RETURN(const bool more, scanner.Next(context, &entry));
@@ -92,6 +95,20 @@ inline base::Ulid WriteBlock(const std::string& parent, const BlockToWrite& what
   meta.thanos.source = "test";
   EXPECT_THAT((*writer)->Finish(meta), IsOk());
   return id;
+}
+
+/// The objects of the block `<parent>/<ULID>` as a shipper makes them: by name, without tombstones.
+inline std::map<std::string, std::string> BlockObjects(const std::string& parent,
+                                                       const base::Ulid& id) {
+  namespace fs = std::filesystem;
+  std::map<std::string, std::string> objects;
+  for (const auto& entry : fs::recursive_directory_iterator(parent + "/" + id.ToString())) {
+    if (!entry.is_regular_file() || entry.path().filename() == block::kTombstonesFile) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    objects[fs::relative(entry.path(), parent).native()] = {std::istreambuf_iterator<char>(file),
+                                                            {}};
+  }
+  return objects;
 }
 
 }  // namespace thanos::testing

@@ -71,14 +71,7 @@ class CompactorCrashTest : public ::testing::Test {
 
   void Add(testing::BlockToWrite what) {
     const std::string parent = directory_.path() + "/made";
-    const base::Ulid id = testing::WriteBlock(parent, what);
-    const std::string path = parent + "/" + id.ToString();
-    for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (!entry.is_regular_file() || entry.path().filename() == "tombstones") continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      first_[fs::relative(entry.path(), parent).native()] = {std::istreambuf_iterator<char>(file),
-                                                             {}};
-    }
+    first_.merge(testing::BlockObjects(parent, testing::WriteBlock(parent, what)));
   }
 
   // Starts as a new process would, with the data directory of the one before.

@@ -108,7 +108,7 @@ TEST(CallContext, ARegistrationGoingAwayWaitsForItsCallback) {
 TEST(ParallelFor, RunsAllAndReportsTheFirstError) {
   base::Executor executor("t", 3);
   std::atomic<int> sum{0};
-  EXPECT_THAT(base::ParallelFor(executor, 100,
+  EXPECT_THAT(base::ParallelFor(&executor, 100,
                                 [&](size_t i) {
                                   sum += static_cast<int>(i);
                                   return OkStatus();
@@ -116,18 +116,31 @@ TEST(ParallelFor, RunsAllAndReportsTheFirstError) {
               IsOk());
   EXPECT_EQ(sum, 4950);
   EXPECT_THAT(
-      base::ParallelFor(executor, 100,
+      base::ParallelFor(&executor, 100,
                         [&](size_t i) { return i == 7 ? DataLossError("seven") : OkStatus(); }),
       StatusIs(StatusCode::kDataLoss, "seven"));
 }
 
+TEST(ParallelFor, WithoutAPoolTheCallerWorksInOrderUntilTheFirstError) {
+  std::vector<size_t> done;
+  const auto body = [&](size_t i) {
+    done.push_back(i);
+    return i == 2 ? DataLossError("two") : OkStatus();
+  };
+  EXPECT_THAT(base::ParallelFor(nullptr, 2, body), IsOk());
+  EXPECT_THAT(base::ParallelFor(nullptr, 9, body), StatusIs(StatusCode::kDataLoss, "two"));
+  EXPECT_EQ(done, (std::vector<size_t>{0, 1, 0, 1, 2}));
+  EXPECT_THAT(base::ParallelFor(nullptr, 0, body), IsOk());
+}
+
 TEST(ParallelFor, WorkThatWaitsHasAllThreads) {
-  base::Executor executor("t", 3);
+  EXPECT_EQ(base::MakeHelpers("t", 1), nullptr);
+  const auto helpers = base::MakeHelpers("t", 4);
   std::mutex mutex;
   std::condition_variable all_here;
   size_t here = 0;
   // The caller and the three of the pool: each waits until all four have begun.
-  EXPECT_THAT(base::ParallelFor(executor, 4,
+  EXPECT_THAT(base::ParallelFor(helpers.get(), 4,
                                 [&](size_t) {
                                   std::unique_lock lock(mutex);
                                   ++here;
@@ -142,9 +155,9 @@ TEST(ParallelFor, WorkThatWaitsHasAllThreads) {
 TEST(ParallelFor, NestsWithoutADeadlock) {
   base::Executor executor("t", 2);
   std::atomic<int> count{0};
-  EXPECT_THAT(base::ParallelFor(executor, 8,
+  EXPECT_THAT(base::ParallelFor(&executor, 8,
                                 [&](size_t) {
-                                  return base::ParallelFor(executor, 8, [&](size_t) {
+                                  return base::ParallelFor(&executor, 8, [&](size_t) {
                                     ++count;
                                     return OkStatus();
                                   });

@@ -8,12 +8,9 @@
 namespace thanos::bucketblocks {
 namespace {
 
-class FetchForWritingTest : public ::testing::TestWithParam<bool> {
+class FetchForWritingTest : public ::testing::Test {
  protected:
-  FetchForWritingTest() {
-    options_.for_writing = true;
-    options_.list_recursively = GetParam();
-  }
+  FetchForWritingTest() { options_.for_writing = true; }
   base::Ulid Add(std::map<std::string, std::string> labels, std::vector<base::Ulid> sources = {}) {
     block::BlockMeta meta;
     meta.ulid = base::Ulid::Make(++next_);
@@ -41,7 +38,7 @@ class FetchForWritingTest : public ::testing::TestWithParam<bool> {
   int64_t next_ = 0;
 };
 
-TEST_P(FetchForWritingTest, TellsMarksPartialsAndDuplicates) {
+TEST_F(FetchForWritingTest, TellsMarksPartialsAndDuplicates) {
   const auto a = Add({{"c", "1"}}), b = Add({{"c", "2"}}), c = Add({{"c", "3"}});
   const auto large = Add({{"c", "1"}}, {a, b});
   Mark(b, MarkKind::kNoCompact, 5);
@@ -63,7 +60,7 @@ TEST_P(FetchForWritingTest, TellsMarksPartialsAndDuplicates) {
   EXPECT_TRUE(result.metas.contains(large));
 }
 
-TEST_P(FetchForWritingTest, WhatIsNotUnderstoodMakesTheViewIncomplete) {
+TEST_F(FetchForWritingTest, WhatIsNotUnderstoodMakesTheViewIncomplete) {
   Add({{"c", "1"}});
   const auto id = base::Ulid::Make(50).ToString();
   block::BlockMeta other;
@@ -82,7 +79,7 @@ TEST_P(FetchForWritingTest, WhatIsNotUnderstoodMakesTheViewIncomplete) {
   EXPECT_EQ(result.partial.size(), 1u);
 }
 
-TEST_P(FetchForWritingTest, ReplicaLabelsAreTakenOutAndHiddenFromTheSelector) {
+TEST_F(FetchForWritingTest, ReplicaLabelsAreTakenOutAndHiddenFromTheSelector) {
   options_.replica_labels = {"replica", "rule"};
   options_.labels_hidden_from_selector = {"replica"};
   THANOS_ASSERT_OK_AND_ASSIGN(
@@ -96,7 +93,7 @@ TEST_P(FetchForWritingTest, ReplicaLabelsAreTakenOutAndHiddenFromTheSelector) {
   EXPECT_EQ(result.metas.at(only)->thanos.labels, (Map{{"replica", "deduped"}}));
 }
 
-TEST_P(FetchForWritingTest, MarksOfBlocksThatAreNotSelectedAreNobodysBusiness) {
+TEST_F(FetchForWritingTest, MarksOfBlocksThatAreNotSelectedAreNobodysBusiness) {
   THANOS_ASSERT_OK_AND_ASSIGN(
       options_.selector, relabel::Rules::Parse("- {action: keep, source_labels: [c], regex: one}",
                                                relabel::SelectorOptions()));
@@ -109,8 +106,6 @@ TEST_P(FetchForWritingTest, MarksOfBlocksThatAreNotSelectedAreNobodysBusiness) {
   EXPECT_TRUE(result.deletion_marks.contains(one));
   EXPECT_FALSE(result.deletion_marks.contains(two));
 }
-
-INSTANTIATE_TEST_SUITE_P(Listings, FetchForWritingTest, ::testing::Bool());
 
 }  // namespace
 }  // namespace thanos::bucketblocks

@@ -1,7 +1,6 @@
 #include "compaction/compactor.h"
 
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -14,7 +13,6 @@
 namespace thanos::compaction {
 namespace {
 
-namespace fs = std::filesystem;
 constexpr int64_t kHour = 3'600'000;
 
 class CompactorTest : public ::testing::Test {
@@ -33,12 +31,8 @@ class CompactorTest : public ::testing::Test {
                                                                   .max_ms = to_hour * kHour,
                                                                   .labels = {{"c", cluster}},
                                                                   .offset = offset});
-    const fs::path path = directory_.path() + "/" + id.ToString();
-    for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (!entry.is_regular_file() || entry.path().filename() == "tombstones") continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      bucket_.Put(fs::relative(entry.path(), directory_.path()).native(),
-                  {std::istreambuf_iterator<char>(file), {}});
+    for (const auto& [name, bytes] : testing::BlockObjects(directory_.path(), id)) {
+      bucket_.Put(name, bytes);
     }
     return id;
   }

@@ -1,7 +1,6 @@
 #include "compaction/group_compactor.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -26,12 +25,8 @@ class GroupCompactorTest : public ::testing::Test {
   MetaRef Add(testing::BlockToWrite what) {
     what.labels = {{"c", "a"}};
     const base::Ulid id = testing::WriteBlock(directory_.path(), what);
-    const fs::path path = directory_.path() + "/" + id.ToString();
-    for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (!entry.is_regular_file() || entry.path().filename() == "tombstones") continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      bucket_.Put(fs::relative(entry.path(), directory_.path()).native(),
-                  {std::istreambuf_iterator<char>(file), {}});
+    for (const auto& [name, bytes] : testing::BlockObjects(directory_.path(), id)) {
+      bucket_.Put(name, bytes);
     }
     auto meta = block::ParseMeta(bucket_.Get(id.ToString() + "/meta.json"));
     const auto made = std::make_shared<const block::BlockMeta>(*meta);

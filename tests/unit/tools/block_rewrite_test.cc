@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "block/block_writer.h"
+#include "block/chunk_stream.h"
 #include "block/index_reader.h"
 #include "chunk/xor.h"
 #include "codec/byte_reader.h"
 #include "compaction/block_merge.h"
-#include "downsampling/chunk_stream.h"
 #include "support/temporary_directory.h"
 #include "thanos/testing/status_matchers.h"
 #include "tools/rewrite_config.h"
@@ -67,23 +67,21 @@ class BlockRewriteTest : public ::testing::Test {
     const auto block = *block::Block::OpenDirectory(context_, path);
     EXPECT_TRUE(compaction::VerifyBlock(context_, path, block->meta()).ok());
     Series series;
-    downsampling::ChunkStream stream(*block);
-    EXPECT_TRUE(block::VisitSeries(context_, block->index(), block->toc(), block->reference_unit(),
-                                   [&](uint32_t, const block::SeriesEntry& entry) -> Status {
-                                     std::string labels;
-                                     THANOS_RETURN_IF_ERROR(block::AppendLabels(
-                                         entry.labels, block->symbols(), &labels));
-                                     auto& chunks =
-                                         series[std::string(LabelsView(labels).Get("__name__"))];
-                                     for (const block::ChunkMeta& meta : entry.chunks) {
-                                       base::PinnedBytes pin;
-                                       auto stored = stream.Read(context_, meta, &pin);
-                                       if (!stored.ok()) return stored.status();
-                                       chunks.push_back({meta.min_ms, meta.max_ms, stored->encoding,
-                                                         std::string(codec::AsText(stored->data))});
-                                     }
-                                     return OkStatus();
-                                   })
+    block::ChunkStream stream(*block);
+    EXPECT_TRUE(block::VisitSeries(
+                    context_, block->index(), block->toc(), block->reference_unit(),
+                    [&](uint32_t, const block::SeriesEntry& entry) -> Status {
+                      std::string labels;
+                      THANOS_RETURN_IF_ERROR(
+                          block::AppendLabels(entry.labels, block->symbols(), &labels));
+                      auto& chunks = series[std::string(LabelsView(labels).Get("__name__"))];
+                      for (const block::ChunkMeta& meta : entry.chunks) {
+                        THANOS_ASSIGN_OR_RETURN(const auto frame, stream.Read(context_, meta.ref));
+                        chunks.push_back({meta.min_ms, meta.max_ms, frame.chunk.encoding,
+                                          std::string(codec::AsText(frame.chunk.data))});
+                      }
+                      return OkStatus();
+                    })
                     .ok());
     return series;
   }

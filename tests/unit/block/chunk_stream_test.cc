@@ -1,4 +1,4 @@
-#include "downsampling/chunk_stream.h"
+#include "block/chunk_stream.h"
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 #include "support/temporary_directory.h"
 #include "thanos/testing/status_matchers.h"
 
-namespace thanos::downsampling {
+namespace thanos::block {
 namespace {
 
 using ::thanos::testing::StatusIs;
@@ -19,9 +19,9 @@ using ::thanos::testing::StatusIs;
 class ChunkStreamTest : public ::testing::Test {
  protected:
   void Write(const std::vector<size_t>& stored_bytes) {
-    auto writer = *block::BlockWriter::Create(directory_.path(), id_, {});
+    auto writer = *BlockWriter::Create(directory_.path(), id_, {});
     THANOS_ASSERT_OK(writer->AddSymbol("a"));
-    std::vector<block::NewChunk> chunks;
+    std::vector<NewChunk> chunks;
     for (size_t i = 0; i < stored_bytes.size(); ++i) {
       data_.push_back(std::string(stored_bytes[i] - 7, static_cast<char>('A' + i % 26)));
     }
@@ -32,29 +32,28 @@ class ChunkStreamTest : public ::testing::Test {
     THANOS_ASSERT_OK(writer->chunks().WriteSeries(chunks, &metas_));
     THANOS_ASSERT_OK(writer->index().AddSeries(Labels::Of({{"a", "a"}}), metas_));
     THANOS_ASSERT_OK(writer->Finish({}));
-    block_ = *block::Block::OpenDirectory(context_, directory_.path() + "/" + id_.ToString());
+    block_ = *Block::OpenDirectory(context_, directory_.path() + "/" + id_.ToString());
   }
   void ExpectChunk(ChunkStream& stream, size_t i) {
-    base::PinnedBytes pin;
-    auto chunk = stream.Read(context_, metas_[i], &pin);
-    ASSERT_TRUE(chunk.ok()) << i << ": " << chunk.status().ToString();
-    EXPECT_EQ(codec::AsText(chunk->data), data_[i]);
+    auto frame = stream.Read(context_, metas_[i].ref);
+    ASSERT_TRUE(frame.ok()) << i << ": " << frame.status().ToString();
+    EXPECT_EQ(codec::AsText(frame->chunk.data), data_[i]);
   }
   testing::TemporaryDirectory directory_;
   CallContext context_;
   const base::Ulid id_ = base::Ulid::Make(1);
   std::vector<std::string> data_;
-  std::vector<block::ChunkMeta> metas_;
-  block::BlockRef block_;
+  std::vector<ChunkMeta> metas_;
+  BlockRef block_;
 };
 
-// Reads are of 1 MiB: the length of the chunk that begins in the last byte of one is cut in two.
+// The length of the chunk that begins in the last bytes of a piece is cut in two.
 TEST_F(ChunkStreamTest, ALengthMayBeCutByTheEndOfARead) {
   for (const size_t left : {1, 2, 4, 5, 6}) {
     data_.clear();
     metas_.clear();
     std::filesystem::remove_all(directory_.path() + "/" + id_.ToString());
-    std::vector<size_t> sizes(63, 16'384);
+    std::vector<size_t> sizes(FileWindow::kPieceBytes / 16'384 - 1, 16'384);
     sizes.push_back(16'384 - left);
     sizes.insert(sizes.end(), {1000, 300});
     Write(sizes);
@@ -72,14 +71,13 @@ TEST_F(ChunkStreamTest, AnyOrderIsRight) {
 TEST_F(ChunkStreamTest, WhatPassesTheSegmentIsRefused) {
   Write({200, 300});
   ChunkStream stream(*block_);
-  base::PinnedBytes pin;
-  block::ChunkMeta beyond = metas_[1];
+  ChunkMeta beyond = metas_[1];
   beyond.ref += 10'000;
-  EXPECT_THAT(stream.Read(context_, beyond, &pin), StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(stream.Read(context_, beyond.ref), StatusIs(StatusCode::kDataLoss));
   beyond.ref = uint64_t{7} << 32 | 8;
-  EXPECT_THAT(stream.Read(context_, beyond, &pin), StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(stream.Read(context_, beyond.ref), StatusIs(StatusCode::kDataLoss));
   ExpectChunk(stream, 0);
 }
 
 }  // namespace
-}  // namespace thanos::downsampling
+}  // namespace thanos::block
