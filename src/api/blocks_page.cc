@@ -4,28 +4,14 @@
 #include <memory>
 #include <tuple>
 
+#include "api/html.h"
 #include "base/time_text.h"
 
 namespace thanos::api {
 namespace {
 
-std::string Escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
+// A page is for people: of more blocks the API tells.
+constexpr size_t kRowsMax = 5000;
 
 std::string Row(const BlockRow& row) {
   std::string html = "<tr>";
@@ -35,7 +21,7 @@ std::string Row(const BlockRow& row) {
         row.resolution_ms == 0 ? std::string("raw") : base::FormatPromDuration(row.resolution_ms),
         std::to_string(row.level), std::to_string(row.series), std::to_string(row.samples),
         row.source, row.labels, row.note}) {
-    html += "<td>" + Escape(cell) + "</td>";
+    html += "<td>" + EscapeHtml(cell) + "</td>";
   }
   return html + "</tr>";
 }
@@ -49,14 +35,25 @@ std::string Table(std::vector<BlockRow> rows) {
   for (size_t i = 0; i < rows.size(); ++i) {
     if (i == 0 || rows[i].group != rows[i - 1].group) {
       if (i > 0) html += "</tbody></table>";
-      html += "<h2>" + Escape(rows[i].group.empty() ? "no label" : rows[i].group) +
+      html += "<h2>" + EscapeHtml(rows[i].group.empty() ? "no label" : rows[i].group) +
               "</h2><table border=\"1\"><thead><tr><th>Block</th><th>From</th><th>To</th>"
               "<th>Length</th><th>Resolution</th><th>Level</th><th>Series</th><th>Samples</th>"
               "<th>Source</th><th>Labels</th><th>Note</th></tr></thead><tbody>";
     }
     html += Row(rows[i]);
   }
-  return rows.empty() ? "<p>No blocks.</p>" : html + "</tbody></table>";
+  return rows.empty() ? html : html + "</tbody></table>";
+}
+
+// Drops the oldest of too many; says how many there are.
+std::string KeepNewest(std::vector<BlockRow>* rows) {
+  const size_t all = rows->size();
+  if (all <= kRowsMax) return std::to_string(all) + " blocks";
+  std::nth_element(rows->begin(), rows->begin() + kRowsMax, rows->end(),
+                   [](const BlockRow& a, const BlockRow& b) { return a.ulid > b.ulid; });
+  rows->resize(kRowsMax);
+  return std::to_string(all) + " blocks, the newest " + std::to_string(kRowsMax) +
+         " of which are shown; /api/v1/blocks tells of all";
 }
 
 }  // namespace
@@ -65,20 +62,14 @@ void AddBlocksPage(net::HttpServer* server, BlocksPageOptions given) {
   const auto options = std::make_shared<const BlocksPageOptions>(std::move(given));
   server->Handle({"GET"}, options->path,
                  [options](const CallContext&, const net::HttpRequest&) {
-                   std::string html =
-                       "<!doctype html><html lang=\"en\"><head><meta "
-                       "charset=\"utf-8\"><title>" +
-                       Escape(options->title) + "</title></head><body><h1>" +
-                       Escape(options->title) + "</h1>";
-                   for (const std::string& remark : options->remarks()) {
-                     html += "<p>" + Escape(remark) + "</p>";
+                   std::vector<BlockRow> rows = options->rows();
+                   std::string html = "<p>" + KeepNewest(&rows) + "</p>";
+                   if (options->remarks) {
+                     for (const std::string& remark : options->remarks()) {
+                       html += "<p>" + EscapeHtml(remark) + "</p>";
+                     }
                    }
-                   net::HttpResponse response;
-                   response.headers.Set("Content-Type", "text/html; charset=utf-8");
-                   response.headers.Set("X-Content-Type-Options", "nosniff");
-                   response.headers.Set("Content-Security-Policy", "default-src 'none'");
-                   response.body = html + Table(options->rows()) + "</body></html>\n";
-                   return response;
+                   return HtmlPage(options->title, html + Table(std::move(rows)));
                  },
                  {.name = "blocks_page"});
 }

@@ -22,13 +22,13 @@ struct BlockRow {
 struct BlocksPageOptions {
   std::string path;   // "/blocks"
   std::string title;  // "Blocks of the bucket"
-  /// What is said above the table, each a paragraph; then the rows, in any order. Called on handler
-  /// threads, outlives the server.
+  /// What is said above the table, each a paragraph, null is nothing; and the rows, in any order.
+  /// Called on handler threads, outlive the server.
   std::function<std::vector<std::string>()> remarks;
   std::function<std::vector<BlockRow>()> rows;
 };
 
-/// A table by group, oldest block first. Every text is escaped.
+/// A table by group, oldest block first, of the 5,000 newest blocks. Every text is escaped.
 void AddBlocksPage(net::HttpServer* server, BlocksPageOptions options);
 
 }  // namespace thanos::api

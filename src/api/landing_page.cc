@@ -3,33 +3,11 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/html.h"
 #include "thanos/version.h"
 
 namespace thanos::api {
 namespace {
-
-std::string Escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 // A path from outside goes into links: no host, no scheme, nothing that a browser would unfold.
 bool IsPlainPath(std::string_view path) {
@@ -52,24 +30,15 @@ std::string LinkPrefix(const LandingPageOptions& options, const net::HttpRequest
 
 net::HttpResponse Page(const LandingPageOptions& options, const net::HttpRequest& request) {
   const std::string prefix = LinkPrefix(options, request);
-  const std::string title = "Thanos " + Escape(options.role);
-  std::string html = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>" +
-                     title + "</title></head><body><h1>" + title + "</h1><p>Version " +
-                     Escape(kVersion) + ", revision " + Escape(kRevision) + "</p><ul>";
+  std::string html =
+      "<p>Version " + EscapeHtml(kVersion) + ", revision " + EscapeHtml(kRevision) + "</p><ul>";
   for (const auto& [path, what] : options.links) {
     // Probes and metrics are at the root whatever the prefix.
     const bool at_root = path.starts_with("/-/") || path == "/metrics";
-    html += "<li><a href=\"" + Escape((at_root ? "" : prefix) + path) + "\">" + Escape(what) +
-            "</a></li>";
+    html += "<li><a href=\"" + EscapeHtml((at_root ? "" : prefix) + path) + "\">" +
+            EscapeHtml(what) + "</a></li>";
   }
-  html += "</ul>";
-  if (options.text) html += "<pre>" + Escape(options.text()) + "</pre>";
-  net::HttpResponse response;
-  response.headers.Set("Content-Type", "text/html; charset=utf-8");
-  response.headers.Set("X-Content-Type-Options", "nosniff");
-  response.headers.Set("Content-Security-Policy", "default-src 'none'");
-  response.body = html + "</body></html>\n";
-  return response;
+  return HtmlPage("Thanos " + options.role, html + "</ul>");
 }
 
 }  // namespace

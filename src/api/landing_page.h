@@ -1,7 +1,6 @@
 // The page that a browser gets at the root of a role.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,8 +17,6 @@ struct LandingPageOptions {
   std::string page;             // "/graph": where "/" leads; "" is the route prefix itself.
   std::vector<std::pair<std::string, std::string>>
       links;  // Path below the prefix, and what is there.
-  /// Shown below the links as it is; called at each request. Null: nothing.
-  std::function<std::string()> text;
 };
 
 /// `/` and the route prefix lead to the page, which names the role, its version and its links.

@@ -67,15 +67,7 @@ void AddCompactionFlags(config::FlagSet* flags, CompactFlags* f) {
 }
 
 void AddRetentionFlags(config::FlagSet* flags, CompactFlags* f) {
-  flags->PromDuration("retention.resolution-raw",
-                      "How long to retain raw samples in bucket. 0d keeps them for ever.", "0d",
-                      &f->raw_ns);
-  flags->PromDuration("retention.resolution-5m",
-                      "How long to retain samples of resolution 1 (5 minutes). 0d is for ever.",
-                      "0d", &f->five_minutes_ns);
-  flags->PromDuration("retention.resolution-1h",
-                      "How long to retain samples of resolution 2 (1 hour). 0d is for ever.", "0d",
-                      &f->one_hour_ns);
+  f->retention.Add(flags);
   flags->Bool("retention.force",
               "Lets expired blocks go although the downsampled blocks that should hold their data "
               "are not there.",
@@ -106,27 +98,12 @@ void AddLoopFlags(config::FlagSet* flags, CompactFlags* f) {
                     "How often the metrics of work to be done are worked out. Only with --wait; 0s "
                     "is not at all.",
                     "5m", &f->progress_interval_ns);
-  flags->Enum(
-      "block-discovery-strategy",
-      "Accepted for both values: blocks are always found by one recursive listing, which "
-      "tells of each of them what there is, so that nothing is asked for those that did not "
-      "change.",
-      {"concurrent", "recursive"}, "concurrent", &f->discovery);
-  flags->Int("block-meta-fetch-concurrency",
-             "Number of requests for block metadata at the same time.", 32, &f->meta_concurrency);
-  flags->Time("min-time",
-              "Start of time range limit to compact: an RFC 3339 time or a duration relative to "
-              "now, such as -1d.",
-              "0000-01-01T00:00:00Z", &f->min_time);
-  flags->Time("max-time", "End of time range limit to compact.", "9999-12-31T23:59:59Z",
-              &f->max_time);
-  flags->PathOrContent("selector.relabel-config",
-                       "Relabelling rules in YAML that choose which blocks are worked on, by their "
-                       "external labels and __block_id: keep, drop and hashmod.",
-                       false, true, &f->selector_config);
+  f->meta_fetch.Add(flags);
+  f->time_range.Add(flags, "compact");
+  AddSelectorFlag(flags, &f->selector_config);
 }
 
-void AddWebFlags(config::FlagSet* flags, CompactFlags* f) {
+void AddViewerFlags(config::FlagSet* flags, CompactFlags* f) {
   flags->GoDuration("block-viewer.global.sync-block-interval",
                     "How often the view of the whole bucket is made. Only with --wait.", "1m",
                     &f->viewer_interval_ns);
@@ -137,13 +114,7 @@ void AddWebFlags(config::FlagSet* flags, CompactFlags* f) {
                 "External block label to use as group title in the bucket web UI.", "",
                 &f->web_label);
   flags->Bool("web.disable", "Disable the block viewer and its API.", false, &f->web_disabled);
-  flags->String("web.external-prefix", "Static prefix of links of the block viewer.", "",
-                &f->external_prefix);
-  flags->String("web.prefix-header",
-                "Name of HTTP request header used for dynamic prefixing of links and redirects.",
-                "", &f->prefix_header);
-  flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
-              &f->cors_disabled);
+  AddWebFlags(flags, &f->web);
   flags->Bool("disable-admin-operations", "Disable operations that mark blocks.", false,
               &f->admin_disabled);
   flags->WithoutEffect("web.route-prefix", config::ValueKind::kText,
@@ -152,36 +123,42 @@ void AddWebFlags(config::FlagSet* flags, CompactFlags* f) {
 
 }  // namespace
 
+void RetentionFlags::Add(config::FlagSet* flags) {
+  const auto add = [&](const std::string& resolution, const std::string& samples,
+                       int64_t* target_ns) {
+    flags->PromDuration("retention.resolution-" + resolution,
+                        "How long to retain " + samples + " in bucket. 0d keeps them for ever.",
+                        "0d", target_ns);
+  };
+  add("raw", "raw samples", &raw_ns);
+  add("5m", "samples of resolution 1 (5 minutes)", &five_minutes_ns);
+  add("1h", "samples of resolution 2 (1 hour)", &one_hour_ns);
+}
+
+compaction::Retention RetentionFlags::Get() const {
+  constexpr int64_t kNsInMs = 1'000'000;
+  return {raw_ns / kNsInMs, five_minutes_ns / kNsInMs, one_hour_ns / kNsInMs};
+}
+
 void AddCompactFlags(config::FlagSet* flags, CompactFlags* f) {
   AddHttpFlags(flags, &f->http);
   flags->String("data-dir",
                 "Data directory in which to cache blocks and process compactions: room for the "
                 "largest group's blocks and their result.",
                 "./data", &f->data_dir);
-  flags->PathOrContent("objstore.config", "The object store configuration in YAML.", false, true,
-                       &f->bucket_config, &f->bucket_source);
+  AddBucketFlags(flags, &f->bucket, /*required=*/false);
   AddLoopFlags(flags, f);
   AddRetentionFlags(flags, f);
   AddCompactionFlags(flags, f);
-  AddWebFlags(flags, f);
+  AddViewerFlags(flags, f);
 }
 
 std::vector<std::string> CompactFlags::SplitReplicaLabels() const {
-  std::vector<std::string> names;
-  for (const std::string& list : replica_labels) {
-    for (size_t begin = 0; begin <= list.size();) {
-      const size_t comma = std::min(list.find(',', begin), list.size());
-      if (comma > begin) names.push_back(list.substr(begin, comma - begin));
-      begin = comma + 1;
-    }
-  }
-  return names;
+  return config::SplitCommas(replica_labels);
 }
 
-Status CheckCompactFlags(const CompactFlags& f, int64_t now_ms) {
-  if (f.min_time.ResolveMs(now_ms) > f.max_time.ResolveMs(now_ms)) {
-    return InvalidArgumentError("invalid argument: --min-time can't be greater than --max-time");
-  }
+Status CheckCompactFlags(const CompactFlags& f) {
+  THANOS_RETURN_IF_ERROR(f.time_range.Check());
   if (f.level_max < 0 || f.level_max >= std::ssize(compaction::kRangesMs)) {
     return InvalidArgumentError(
         "--debug.max-compaction-level: level is bigger than default max of "
@@ -197,12 +174,12 @@ Status CheckCompactFlags(const CompactFlags& f, int64_t now_ms) {
   }
   if (f.no_downsampling) return OkStatus();
   // What expires before it is downsampled is lost for the coarser resolutions.
-  if (f.raw_ns != 0 && f.raw_ns < 40 * kHourNs) {
+  if (f.retention.raw_ns != 0 && f.retention.raw_ns < 40 * kHourNs) {
     return InvalidArgumentError(
         "raw resolution must be higher than the minimum block size after which 5m resolution "
         "downsampling will occur (40 hours)");
   }
-  if (f.five_minutes_ns != 0 && f.five_minutes_ns < 240 * kHourNs) {
+  if (f.retention.five_minutes_ns != 0 && f.retention.five_minutes_ns < 240 * kHourNs) {
     return InvalidArgumentError(
         "5m resolution must be higher than the minimum block size after which 1h resolution "
         "downsampling will occur (10 days)");
@@ -221,7 +198,7 @@ compaction::CompactorOptions CompactFlags::Options() const {
   options.group.skip_out_of_order = skip_out_of_order;
   options.group.index_bytes_max = index_bytes_max;
   options.group.hash_files = hash_func == "SHA256";
-  options.retention = {raw_ns / 1'000'000, five_minutes_ns / 1'000'000, one_hour_ns / 1'000'000};
+  options.retention = retention.Get();
   options.delete_delay_ms = delete_delay_ns / 1'000'000;
   options.downsample = !no_downsampling;
   options.retention_forced = retention_forced;

@@ -5,16 +5,13 @@
 #include <mutex>
 #include <thread>
 
-#include "api/blocks_api.h"
-#include "api/blocks_page.h"
 #include "api/landing_page.h"
 #include "base/json_text.h"
 #include "base/time_text.h"
 #include "bucketblocks/fetcher.h"
+#include "cmd/block_viewer.h"
 #include "cmd/compact_flags.h"
 #include "compaction/compactor.h"
-#include "objstore/byte_sources.h"
-#include "objstore/factory.h"
 
 namespace thanos::cmd {
 namespace {
@@ -28,16 +25,13 @@ bucketblocks::FetchOptions FetchOptionsOf(const CompactFlags& flags, relabel::Ru
   options.consistency_delay_ms = flags.consistency_delay_ns / 1'000'000;
   // A block marked for half of the delay is on its way out.
   options.ignore_deletion_marks_delay_ms = flags.delete_delay_ns / 1'000'000 / 2;
-  options.min_ms = [&flags] { return flags.min_time.ResolveMs(base::NowMs()); };
-  options.max_ms = [&flags] { return flags.max_time.ResolveMs(base::NowMs()); };
+  flags.time_range.Limit(&options);
   options.selector = std::move(selector);
   options.labels_hidden_from_selector = flags.replica_labels;
   options.replica_labels = flags.SplitReplicaLabels();
   options.for_writing = true;
   return options;
 }
-
-std::string LabelsText(const block::BlockMeta& meta) { return meta.ExternalLabels().ToString(); }
 
 class CompactRole : public Role {
  public:
@@ -47,7 +41,7 @@ class CompactRole : public Role {
         process_(process),
         bucket_(std::move(bucket)),
         servers_(process, "compact", flags.http, GrpcFlags()),
-        io_("meta", static_cast<size_t>(std::max<int64_t>(flags.meta_concurrency, 1))),
+        io_("meta", flags.meta_fetch.threads()),
         fetcher_(bucket_.get(), FetchOptionsOf(flags, std::move(selector)), &io_, process.logger,
                  process.registry),
         compactor_(flags.Options(), bucket_.get(), &fetcher_, &io_, process.logger,
@@ -85,13 +79,6 @@ class CompactRole : public Role {
   }
 
  private:
-  // What the viewer of the whole bucket saw last.
-  struct Global {
-    bucketblocks::MetaMap metas;
-    int64_t synced_ms = 0;
-    Status error;
-  };
-
   std::unique_ptr<base::PeriodicTask> Every(const char* name, int64_t interval_ns,
                                             std::function<void()> body, bool at_once) {
     if (interval_ns <= 0) return nullptr;
@@ -111,8 +98,8 @@ class CompactRole : public Role {
     progress_ = Every(
         "progress", flags_.progress_interval_ns,
         [this, warn] { warn("progress is not known", compactor_.UpdateProgress(context_)); }, true);
-    if (viewer_fetcher_) {
-      viewer_ = Every("viewer", flags_.viewer_interval_ns, [this] { SyncGlobal(); }, true);
+    if (bucket_view_) {
+      viewer_ = Every("viewer", flags_.viewer_interval_ns, [this] { LookAtBucket(); }, true);
     }
   }
 
@@ -147,29 +134,22 @@ class CompactRole : public Role {
     }
   }
 
-  void SyncGlobal() {
-    const CallContext limited = context_.WithTimeout(
-        std::chrono::nanoseconds(std::max<int64_t>(flags_.viewer_timeout_ns, 1)));
-    auto fetched = viewer_fetcher_->Fetch(limited);
-    const Status status = fetched.ok() ? fetched->incomplete : fetched.status();
-    std::lock_guard lock(global_mutex_);
-    global_.error = status;
-    if (!status.ok()) return;
-    global_.metas = std::move(fetched->metas);
-    global_.synced_ms = base::NowMs();
+  // What failed is on the pages.
+  void LookAtBucket() {
+    (void)bucket_view_->Refresh(context_.WithTimeout(
+        std::chrono::nanoseconds(std::max<int64_t>(flags_.viewer_timeout_ns, 1))));
   }
 
   void AddWeb() {
     bucketblocks::FetchOptions options;
-    options.drop_duplicates = false;
     options.metric_prefix = "thanos_bucket_ui";
-    viewer_fetcher_ = std::make_unique<MetaFetcher>(bucket_.get(), std::move(options), &io_,
-                                                    process_.logger, process_.registry);
-    routes_ = std::make_unique<api::ApiRoutes>(&servers_.http(), "", !flags_.cors_disabled);
+    bucket_view_ = std::make_unique<BucketView>(bucket_.get(), std::move(options), &io_,
+                                                process_.logger, process_.registry);
+    routes_ = std::make_unique<api::ApiRoutes>(&servers_.http(), "", !flags_.web.cors_disabled);
     api::AddStatusApi(routes_.get(), process_.flag_values);
     api::AddBlocksApi(
         routes_.get(), flags_.web_label, [this] { return LoadedView(); },
-        [this] { return GlobalView(); });
+        [this] { return bucket_view_->Show(); });
     api::BlockMarkFunction mark;
     if (!flags_.admin_disabled) {
       mark = [this](const CallContext& context, const api::BlockMarkRequest& request) {
@@ -181,19 +161,19 @@ class CompactRole : public Role {
                     [this](const CallContext&, const net::HttpRequest&) {
                       return api::Success(FailedGroupsJson(), {});
                     });
-    const auto page = [this](const char* path, const char* title,
-                             std::vector<api::BlockRow> (CompactRole::*rows)()) {
-      api::AddBlocksPage(&servers_.http(), {.path = path,
-                                            .title = title,
-                                            .remarks = [this] { return Remarks(); },
-                                            .rows = [this, rows] { return (this->*rows)(); }});
-    };
-    page("/blocks", "Blocks of the bucket", &CompactRole::GlobalRows);
-    page("/loaded", "Blocks that are worked on", &CompactRole::LoadedRows);
+    api::AddBlocksPage(&servers_.http(),
+                       {.path = "/blocks",
+                        .title = "Blocks of the bucket",
+                        .remarks = [this] { return bucket_view_->Remarks(); },
+                        .rows = [this] { return bucket_view_->Rows(flags_.web_label); }});
+    api::AddBlocksPage(&servers_.http(), {.path = "/loaded",
+                                          .title = "Blocks that are worked on",
+                                          .remarks = [this] { return Remarks(); },
+                                          .rows = [this] { return LoadedRows(); }});
     api::AddLandingPage(&servers_.http(),
                         {.role = "compact",
-                         .external_prefix = NormalisePrefix(flags_.external_prefix),
-                         .prefix_header = flags_.prefix_header,
+                         .external_prefix = NormalisePrefix(flags_.web.external_prefix),
+                         .prefix_header = flags_.web.prefix_header,
                          .links = {{"/blocks", "Blocks of the bucket"},
                                    {"/loaded", "Blocks that are worked on"},
                                    {"/api/v1/compact/halted", "Groups that failed"},
@@ -203,48 +183,9 @@ class CompactRole : public Role {
   }
 
   api::BlocksView LoadedView() {
-    api::BlocksView out;
-    if (const auto view = compactor_.view()) {
-      for (const auto& [ulid, meta] : view->blocks.metas) {
-        out.metas.push_back(block::WriteMeta(*meta));
-      }
-      out.refreshed_ms = view->synced_ms;
-    }
-    const Status error = compactor_.sync_error();
-    if (!error.ok()) out.error = error.ToString();
-    return out;
-  }
-
-  api::BlocksView GlobalView() {
-    std::lock_guard lock(global_mutex_);
-    api::BlocksView out;
-    for (const auto& [ulid, meta] : global_.metas) out.metas.push_back(block::WriteMeta(*meta));
-    out.refreshed_ms = global_.synced_ms;
-    if (!global_.error.ok()) out.error = global_.error.ToString();
-    return out;
-  }
-
-  api::BlockRow RowOf(const block::BlockMeta& meta) const {
-    api::BlockRow row;
-    row.labels = LabelsText(meta);
-    const auto label = meta.thanos.labels.find(flags_.web_label);
-    row.group = label != meta.thanos.labels.end() ? label->second : row.labels;
-    row.ulid = meta.ulid.ToString();
-    row.source = meta.thanos.source;
-    row.min_ms = meta.min_ms;
-    row.max_ms = meta.max_ms;
-    row.resolution_ms = meta.thanos.resolution_ms;
-    row.level = meta.compaction.level;
-    row.series = meta.stats.series;
-    row.samples = meta.stats.samples;
-    return row;
-  }
-
-  std::vector<api::BlockRow> GlobalRows() {
-    std::lock_guard lock(global_mutex_);
-    std::vector<api::BlockRow> rows;
-    for (const auto& [ulid, meta] : global_.metas) rows.push_back(RowOf(*meta));
-    return rows;
+    const auto view = compactor_.view();
+    return ShowBlocks(view ? view->blocks.metas : bucketblocks::MetaMap(),
+                      view ? view->synced_ms : 0, compactor_.sync_error());
   }
 
   std::vector<api::BlockRow> LoadedRows() {
@@ -259,7 +200,7 @@ class CompactRole : public Role {
       *out += what + (mark->second.details.empty() ? "" : ": " + mark->second.details);
     };
     for (const auto& [ulid, meta] : view->blocks.metas) {
-      api::BlockRow row = RowOf(*meta);
+      api::BlockRow row = MakeRow(*meta, flags_.web_label);
       note(view->blocks.deletion_marks, ulid, "marked for deletion", &row.note);
       note(view->blocks.no_compact_marks, ulid, "not to be compacted", &row.note);
       note(view->blocks.no_downsample_marks, ulid, "not to be downsampled", &row.note);
@@ -307,18 +248,11 @@ class CompactRole : public Role {
   }
 
   Status MarkBlock(const CallContext& context, const api::BlockMarkRequest& request) {
-    auto ulid = base::Ulid::Parse(request.id);
-    if (!ulid.ok()) {
-      return InvalidArgumentError("ULID " + request.id +
-                                  " is not valid: " + std::string(ulid.status().message()));
-    }
-    const std::string meta = ulid->ToString() + "/" + std::string(block::kMetaFile);
-    THANOS_ASSIGN_OR_RETURN(const bool exists, objstore::Exists(context, *bucket_, meta));
-    if (!exists) return NotFoundError("block " + ulid->ToString() + " is not in the bucket");
+    THANOS_ASSIGN_OR_RETURN(const base::Ulid ulid, BlockToMark(context, *bucket_, request.id));
     if (request.deletion) {
-      return compactor_.marker().Put(MarkKind::kDeletion, *ulid, "", request.detail);
+      return compactor_.marker().Put(MarkKind::kDeletion, ulid, "", request.detail);
     }
-    return compactor_.marker().Put(MarkKind::kNoCompact, *ulid, bucketblocks::kManualReason,
+    return compactor_.marker().Put(MarkKind::kNoCompact, ulid, bucketblocks::kManualReason,
                                    request.detail);
   }
 
@@ -329,10 +263,8 @@ class CompactRole : public Role {
   base::Executor io_;
   MetaFetcher fetcher_;
   compaction::Compactor compactor_;
-  CallContext context_;                          // Of all work; cancelled by Stop.
-  std::unique_ptr<MetaFetcher> viewer_fetcher_;  // Null without the viewer.
-  std::mutex global_mutex_;
-  Global global_;  // Guarded by global_mutex_.
+  CallContext context_;                      // Of all work; cancelled by Stop.
+  std::unique_ptr<BucketView> bucket_view_;  // Null without the viewer.
   std::unique_ptr<api::ApiRoutes> routes_;
   std::thread once_;
   std::unique_ptr<base::PeriodicTask> loop_, reminder_, cleanup_, progress_, viewer_;
@@ -346,14 +278,11 @@ class CompactCommand : public Command {
   }
   void AddFlags(config::FlagSet* flags) override { AddCompactFlags(flags, &flags_); }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
-    THANOS_RETURN_IF_ERROR(CheckCompactFlags(flags_, base::NowMs()));
-    auto bucket =
-        objstore::MakeBucket(flags_.bucket_config, process.registry, {"compact", process.logger});
-    if (!bucket.ok()) return bucket.status().WithContext(flags_.bucket_source);
-    auto selector = relabel::Rules::Parse(flags_.selector_config, relabel::SelectorOptions());
-    if (!selector.ok()) return selector.status().WithContext("selector.relabel-config");
+    THANOS_RETURN_IF_ERROR(CheckCompactFlags(flags_));
+    THANOS_ASSIGN_OR_RETURN(auto bucket, OpenBucket(flags_.bucket, "compact", process));
+    THANOS_ASSIGN_OR_RETURN(auto selector, ParseSelector(flags_.selector_config));
     return std::unique_ptr<Role>(
-        std::make_unique<CompactRole>(flags_, process, std::move(*bucket), std::move(*selector)));
+        std::make_unique<CompactRole>(flags_, process, std::move(bucket), std::move(selector)));
   }
 
  private:

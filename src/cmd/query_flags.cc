@@ -181,16 +181,8 @@ void AddFederationFlags(config::FlagSet* flags, QueryFlags* f) {
 }
 
 void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
-  flags->String("web.route-prefix",
-                "Prefix for API and UI endpoints. Defaults to the path of web.external-prefix.", "",
-                &f->route_prefix);
-  flags->String("web.external-prefix", "Static prefix of links and redirects.", "",
-                &f->external_prefix);
-  flags->String("web.prefix-header",
-                "Name of HTTP request header used for dynamic prefixing of links and redirects.",
-                "", &f->prefix_header);
-  flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
-              &f->disable_cors);
+  AddRoutePrefixFlag(flags, &f->web);
+  AddWebFlags(flags, &f->web);
   flags->PathOrContent("selector.relabel-config",
                        "YAML with relabeling rules (keep, drop, hashmod) that choose the TSDBs "
                        "behind the endpoints by their external labels.",
@@ -273,19 +265,6 @@ Result<Labels> ParseSelectorLabels(const std::vector<std::string>& texts) {
   return Labels::Of(std::move(labels));
 }
 
-std::vector<std::string> SplitCommas(const std::vector<std::string>& texts) {
-  std::vector<std::string> out;
-  for (const std::string& text : texts) {
-    size_t at = 0;
-    while (at <= text.size()) {
-      const size_t comma = std::min(text.find(',', at), text.size());
-      if (comma > at) out.push_back(text.substr(at, comma - at));
-      at = comma + 1;
-    }
-  }
-  return out;
-}
-
 Result<std::vector<double>> ParseBounds(std::string_view flag,
                                         const std::vector<std::string>& texts,
                                         std::vector<double> fallback) {
@@ -338,7 +317,7 @@ Status CheckQueryFlags(const QueryFlags& flags) {
       return InvalidArgumentError("--enable-feature: unknown feature " + feature);
     }
   }
-  for (const std::string& label : SplitCommas(flags.connection_labels)) {
+  for (const std::string& label : config::SplitCommas(flags.connection_labels)) {
     if (label != "external_labels" && label != "store_type" && label != "ip_port") {
       return InvalidArgumentError("--query.conn-metric.label: " + label +
                                   " is none of external_labels, store_type, ip_port");

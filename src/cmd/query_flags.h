@@ -18,8 +18,7 @@ struct QueryFlags {
   HttpFlags http;
   GrpcFlags grpc;
   ClientTlsFlags client_tls;
-  std::string route_prefix, external_prefix, prefix_header;
-  bool disable_cors = false;
+  WebFlags web;
   int64_t timeout_ns = 0, lookback_ns = 0, metadata_range_ns = 0, instant_resolution_ns = 0;
   int64_t evaluation_interval_ns = 0, default_step_ns = 0, response_timeout_ns = 0;
   int64_t dns_interval_ns = 0, unhealthy_timeout_ns = 0, info_timeout_ns = 0;
@@ -47,8 +46,6 @@ void AddQueryFlags(config::FlagSet* flags, QueryFlags* values);
 
 /// `name="value"` texts of --selector-label, the value a quoted string of Go.
 Result<Labels> ParseSelectorLabels(const std::vector<std::string>& texts);
-/// "a,b" and "c" to a, b, c.
-std::vector<std::string> SplitCommas(const std::vector<std::string>& texts);
 /// Ascending numbers of a flag that may be repeated; `fallback` when it was not given.
 Result<std::vector<double>> ParseBounds(std::string_view flag,
                                         const std::vector<std::string>& texts,

@@ -6,6 +6,7 @@
 #include "api/queries_api.h"
 #include "api/query_api.h"
 #include "base/executor.h"
+#include "cmd/bucket_flags.h"
 #include "cmd/query_flags.h"
 #include "cmd/servers.h"
 #include "fanout/endpoint_set.h"
@@ -99,7 +100,7 @@ class QueryRole : public Role {
     options.connect = [this](const std::string& address, const fanout::ClientSettings& settings) {
       return Connect(address, settings);
     };
-    if (const auto labels = SplitCommas(flags_.connection_labels); !labels.empty()) {
+    if (const auto labels = config::SplitCommas(flags_.connection_labels); !labels.empty()) {
       options.connection_labels = labels;
     }
     options.info_timeout = std::chrono::nanoseconds(flags_.info_timeout_ns);
@@ -167,7 +168,7 @@ class QueryRole : public Role {
     options.engine.parser = ParserFlags();
     if (flags_.mode == "distributed" && parts_.tsdb_selector.empty()) {
       options.distributed = query::DistributedOptions{
-          [this] { return endpoints_->All(); }, SplitCommas(flags_.partition_labels),
+          [this] { return endpoints_->All(); }, config::SplitCommas(flags_.partition_labels),
           parts_.selector_labels, std::chrono::nanoseconds(flags_.response_timeout_ns)};
     }
     options.engine.default_subquery_step_ms = flags_.evaluation_interval_ns / 1000000;
@@ -180,11 +181,10 @@ class QueryRole : public Role {
   }
 
   void AddRoutes() {
-    const std::string prefix =
-        NormalisePrefix(flags_.route_prefix.empty() ? flags_.external_prefix : flags_.route_prefix);
-    routes_ = std::make_unique<api::ApiRoutes>(&servers_.http(), prefix, !flags_.disable_cors);
+    const std::string prefix = flags_.web.ServedAt();
+    routes_ = std::make_unique<api::ApiRoutes>(&servers_.http(), prefix, !flags_.web.cors_disabled);
     api::QueryApiOptions options;
-    options.replica_labels = SplitCommas(flags_.replica_labels);
+    options.replica_labels = config::SplitCommas(flags_.replica_labels);
     options.dedup = DedupFlag();
     options.partial_response = flags_.partial_response;
     options.auto_downsampling = flags_.auto_downsampling;
@@ -204,8 +204,8 @@ class QueryRole : public Role {
     api::AddLandingPage(&servers_.http(),
                         {.role = "query",
                          .route_prefix = prefix,
-                         .external_prefix = NormalisePrefix(flags_.external_prefix),
-                         .prefix_header = flags_.prefix_header,
+                         .external_prefix = NormalisePrefix(flags_.web.external_prefix),
+                         .prefix_header = flags_.web.prefix_header,
                          .page = "/graph",
                          .links = {{"/api/v1/stores", "Endpoints"},
                                    {"/api/v1/rules", "Rules"},
@@ -229,7 +229,7 @@ class QueryRole : public Role {
 
   void AddFederationRoutes() {
     api::FederationApiOptions options;
-    options.replica_labels = SplitCommas(flags_.replica_labels);
+    options.replica_labels = config::SplitCommas(flags_.replica_labels);
     options.tenant = TenantFlags();
     options.rules_partial = flags_.rules_partial;
     options.targets_partial = flags_.targets_partial;
@@ -244,7 +244,7 @@ class QueryRole : public Role {
 
   std::shared_ptr<rpc::QueryService> MakeQueryService() {
     query::QueryServiceOptions options;
-    options.replica_labels = SplitCommas(flags_.replica_labels);
+    options.replica_labels = config::SplitCommas(flags_.replica_labels);
     options.dedup = DedupFlag();
     options.counter_always_adjusted = flags_.counter_always_adjusted;
     options.default_resolution_ms = flags_.instant_resolution_ns / 1000000;
@@ -335,9 +335,8 @@ class QueryCommand : public Command {
         return status.WithContext("endpoint " + spec.address);
       }
     }
-    auto selector = relabel::Rules::Parse(flags_.tsdb_selector, relabel::SelectorOptions());
-    if (!selector.ok()) return selector.status().WithContext("selector.relabel-config");
-    parts.tsdb_selector = fanout::TsdbSelector(*std::move(selector));
+    THANOS_ASSIGN_OR_RETURN(auto selector, ParseSelector(flags_.tsdb_selector));
+    parts.tsdb_selector = fanout::TsdbSelector(std::move(selector));
     if (!parts.tsdb_selector.empty() && flags_.mode == "distributed") {
       process.logger.Warn(
           "with --selector.relabel-config every query is evaluated here, distributed mode or not: "

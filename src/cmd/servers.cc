@@ -252,4 +252,24 @@ std::string NormalisePrefix(std::string_view prefix) {
   return prefix.empty() ? "" : "/" + std::string(prefix);
 }
 
+std::string WebFlags::ServedAt() const {
+  return NormalisePrefix(route_prefix.empty() ? external_prefix : route_prefix);
+}
+
+void AddWebFlags(config::FlagSet* flags, WebFlags* values) {
+  flags->String("web.external-prefix", "Static prefix of links and redirects.", "",
+                &values->external_prefix);
+  flags->String("web.prefix-header",
+                "Name of HTTP request header used for dynamic prefixing of links and redirects.",
+                "", &values->prefix_header);
+  flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
+              &values->cors_disabled);
+}
+
+void AddRoutePrefixFlag(config::FlagSet* flags, WebFlags* values) {
+  flags->String("web.route-prefix",
+                "Prefix for API and UI endpoints. Defaults to the path of web.external-prefix.", "",
+                &values->route_prefix);
+}
+
 }  // namespace thanos::cmd

@@ -79,4 +79,16 @@ class Servers {
 /// "/prefix" without a final slash, "" for the root.
 std::string NormalisePrefix(std::string_view prefix);
 
+/// Where the pages and the API of a role are found.
+struct WebFlags {
+  std::string route_prefix, external_prefix, prefix_header;
+  bool cors_disabled = false;
+  /// Without a --web.route-prefix: below the external prefix. Normalised.
+  std::string ServedAt() const;
+};
+/// --web.external-prefix, --web.prefix-header, --web.disable-cors.
+void AddWebFlags(config::FlagSet* flags, WebFlags* values);
+/// --web.route-prefix, for the roles that have it.
+void AddRoutePrefixFlag(config::FlagSet* flags, WebFlags* values);
+
 }  // namespace thanos::cmd

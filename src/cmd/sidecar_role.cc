@@ -5,12 +5,12 @@
 #include "base/executor.h"
 #include "base/time_text.h"
 #include "bucketblocks/shipper.h"
+#include "cmd/bucket_flags.h"
 #include "cmd/servers.h"
 #include "fanout/limited_source.h"
 #include "fanout/store_server.h"
 #include "net/http_client.h"
 #include "net/http_client_config.h"
-#include "objstore/factory.h"
 #include "promclient/client.h"
 #include "promclient/prometheus_source.h"
 #include "sidecar/federation.h"
@@ -26,7 +26,8 @@ constexpr std::chrono::seconds kShipInterval{30};
 struct SidecarFlags {
   HttpFlags http;
   GrpcFlags grpc;
-  std::string url, tsdb_path, bucket_config, bucket_source, state_file, hash_function;
+  BucketFlags bucket;
+  std::string url, tsdb_path, state_file, hash_function;
   int64_t ready_timeout_ns = 0, interval_ns = 0, timeout_ns = 0;
   uint64_t series_max = 0, samples_max = 0, memory_budget = 0;
   bool upload_compacted = false, ignore_unequal = false, allow_out_of_order = false;
@@ -68,9 +69,8 @@ void AddPrometheusFlags(config::FlagSet* flags, SidecarFlags* f) {
 
 void AddShipperFlags(config::FlagSet* flags, SidecarFlags* f) {
   flags->String("tsdb.path", "Data directory of TSDB.", "./data", &f->tsdb_path);
-  flags->PathOrContent("objstore.config",
-                       "The object store configuration in YAML; without it nothing is shipped.",
-                       false, true, &f->bucket_config, &f->bucket_source);
+  // Without it nothing is shipped.
+  AddBucketFlags(flags, &f->bucket, /*required=*/false);
   flags->Bool("shipper.upload-compacted",
               "If true shipper will try to upload compacted blocks as well.", false,
               &f->upload_compacted);
@@ -277,11 +277,8 @@ class SidecarCommand : public Command {
                                   " is not an http or https URL");
     }
     std::unique_ptr<Bucket> bucket;
-    if (!flags_.bucket_config.empty()) {
-      auto made =
-          objstore::MakeBucket(flags_.bucket_config, process.registry, {"sidecar", process.logger});
-      if (!made.ok()) return made.status().WithContext(flags_.bucket_source);
-      bucket = std::move(*made);
+    if (!flags_.bucket.config.empty()) {
+      THANOS_ASSIGN_OR_RETURN(bucket, OpenBucket(flags_.bucket, "sidecar", process));
     } else {
       process.logger.Info("no supported bucket was configured, uploads will be disabled");
     }

@@ -15,10 +15,10 @@
 #include "bucketstore/gateway.h"
 #include "bucketstore/index_cache.h"
 #include "cache/cache_config.h"
+#include "cmd/bucket_flags.h"
 #include "cmd/servers.h"
 #include "fanout/store_server.h"
 #include "objstore/caching_bucket.h"
-#include "objstore/factory.h"
 
 namespace thanos::cmd {
 namespace {
@@ -26,40 +26,35 @@ namespace {
 struct StoreFlags {
   HttpFlags http;
   GrpcFlags grpc;
-  std::string data_dir, bucket_config, bucket_source, discovery, header_download;
+  BucketFlags bucket;
+  MetaFetchFlags meta_fetch;
+  TimeRangeFlags time_range;
+  std::string data_dir, header_download;
   std::string caching_bucket_config, index_cache_config, selector_config, web_label;
-  std::string external_prefix, prefix_header;
-  bool cache_header = true, lazy_reader = false, web_disabled = false, cors_disabled = false;
+  WebFlags web;
+  bool cache_header = true, lazy_reader = false, web_disabled = false;
   uint64_t chunk_pool_bytes = 0, series_max = 0, samples_max = 0, downloaded_bytes_max = 0;
   uint64_t old_series_max = 0, old_samples_max = 0;
   uint64_t index_cache_bytes = 0, memory_budget = 0, estimated_series_bytes = 0,
            estimated_chunk_bytes = 0;
-  int64_t sync_interval_ns = 0, sync_concurrency = 0, fetch_concurrency = 0;
+  int64_t sync_interval_ns = 0, sync_concurrency = 0;
   int64_t concurrency_max = 0, batch_series = 0, sampling = 0;
   int64_t header_idle_ns = 0, consistency_delay_ns = 0, ignore_marks_ns = 0;
-  config::TimeOrDuration min_time, max_time;
 };
 
 void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
   flags->String("data-dir", "Local data directory used for caching purposes (index-header, meta).",
                 "./data", &f->data_dir);
   flags->Bool("cache-index-header", "Cache TSDB index-headers on disk.", true, &f->cache_header);
-  flags->PathOrContent("objstore.config", "The object store configuration in YAML.", true, true,
-                       &f->bucket_config, &f->bucket_source);
+  AddBucketFlags(flags, &f->bucket);
   flags->GoDuration("sync-block-duration", "Repeat interval for syncing the blocks.", "15m",
                     &f->sync_interval_ns);
   flags->Int("block-sync-concurrency",
              "Number of goroutines to use when constructing "
              "index-headers from object storage.",
              20, &f->sync_concurrency);
-  flags->Int("block-meta-fetch-concurrency",
-             "Number of requests for block metadata at the same time.", 32, &f->fetch_concurrency);
-  flags->Time("min-time",
-              "Start of time range limit to serve: an RFC 3339 time or a duration relative to now, "
-              "such as -1d.",
-              "0000-01-01T00:00:00Z", &f->min_time);
-  flags->Time("max-time", "End of time range limit to serve.", "9999-12-31T23:59:59Z",
-              &f->max_time);
+  f->meta_fetch.Add(flags);
+  f->time_range.Add(flags, "serve");
   flags->PromDuration("consistency-delay", "Minimum age of all blocks before they are being read.",
                       "0s", &f->consistency_delay_ns);
   flags->PromDuration("ignore-deletion-marks-delay",
@@ -69,10 +64,7 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
   flags->Enum("store.index-header-lazy-download-strategy",
               "Whether index-headers are made when a block is found or when it is first asked.",
               {"eager", "lazy"}, "eager", &f->header_download);
-  flags->PathOrContent("selector.relabel-config",
-                       "Relabelling rules in YAML that choose which blocks are served, by their "
-                       "external labels and __block_id: keep, drop and hashmod.",
-                       false, true, &f->selector_config);
+  AddSelectorFlag(flags, &f->selector_config);
   flags->Bytes("index-cache-size",
                "Size of the in-memory index cache, where --index-cache.config names no other.",
                "250MB", &f->index_cache_bytes);
@@ -90,11 +82,6 @@ void AddStoreFlags(config::FlagSet* flags, StoreFlags* f) {
                    "How long an index-header stays open unused, with the lazy reader.", "5m",
                    &f->header_idle_ns)
       .Hidden();
-  flags->Enum(
-      "block-discovery-strategy",
-      "Accepted for both values: blocks are always found by one recursive listing, which tells of "
-      "each of them what there is, so that nothing is asked for those that did not change.",
-      {"concurrent", "recursive"}, "concurrent", &f->discovery);
   flags
       ->Int("store.index-header-posting-offsets-in-mem-sampling",
             "One in so many posting offsets is kept in memory.", 32, &f->sampling)
@@ -145,12 +132,7 @@ void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {
                 "External block label to use as group title in the bucket web UI.", "",
                 &f->web_label);
   flags->Bool("web.disable", "Disable the web API.", false, &f->web_disabled);
-  flags->String("web.external-prefix", "Static prefix of the web API.", "", &f->external_prefix);
-  flags->String("web.prefix-header",
-                "Name of HTTP request header used for dynamic prefixing of links and redirects.",
-                "", &f->prefix_header);
-  flags->Bool("web.disable-cors", "Whether to disable CORS headers to be set by Thanos.", false,
-              &f->cors_disabled);
+  AddWebFlags(flags, &f->web);
   using config::ValueKind;
   flags->WithoutEffect("chunk-pool-size", ValueKind::kBytes,
                        "Memory of chunks is charged to --store.memory-budget.", "2GB");
@@ -179,20 +161,18 @@ class StoreRole : public Role {
         bucket_(std::move(bucket)),
         index_cache_(std::move(index_cache)),
         servers_(process, "store", flags.http, flags.grpc),
-        fetch_io_("meta", static_cast<size_t>(std::max<int64_t>(flags.fetch_concurrency, 1))),
+        fetch_io_("meta", flags.meta_fetch.threads()),
         sync_io_("sync", static_cast<size_t>(std::max<int64_t>(flags.sync_concurrency, 1))),
         read_io_("read", 32) {
     const std::string directory = flags.cache_header ? flags.data_dir : "";
+    bucketblocks::FetchOptions fetch{
+        .cache_dir = directory,
+        .consistency_delay_ms = flags.consistency_delay_ns / 1000000,
+        .ignore_deletion_marks_delay_ms = flags.ignore_marks_ns / 1000000,
+        .selector = std::move(selector)};
+    flags.time_range.Limit(&fetch);
     fetcher_ = std::make_unique<bucketblocks::MetaFetcher>(
-        bucket_.get(),
-        bucketblocks::FetchOptions{
-            .cache_dir = directory,
-            .consistency_delay_ms = flags.consistency_delay_ns / 1000000,
-            .ignore_deletion_marks_delay_ms = flags.ignore_marks_ns / 1000000,
-            .min_ms = [this] { return MinMs(); },
-            .max_ms = [this] { return MaxMs(); },
-            .selector = std::move(selector)},
-        &fetch_io_, process.logger, process.registry);
+        bucket_.get(), std::move(fetch), &fetch_io_, process.logger, process.registry);
     blocks_ = std::make_unique<bucketstore::BlockSet>(
         bucket_.get(),
         bucketstore::BlockSetOptions{
@@ -203,14 +183,14 @@ class StoreRole : public Role {
         process.logger, process.registry);
     MakeSource();
     if (!flags.web_disabled) {
-      routes_ = std::make_unique<api::ApiRoutes>(
-          &servers_.http(), NormalisePrefix(flags.external_prefix), !flags.cors_disabled);
+      routes_ = std::make_unique<api::ApiRoutes>(&servers_.http(), flags.web.ServedAt(),
+                                                 !flags.web.cors_disabled);
       api::AddStatusApi(routes_.get(), process.flag_values);
       api::AddBlocksApi(routes_.get(), flags.web_label, [this] { return ShowBlocks(); });
       api::AddLandingPage(&servers_.http(),
                           {.role = "store",
-                           .route_prefix = NormalisePrefix(flags.external_prefix),
-                           .prefix_header = flags.prefix_header,
+                           .route_prefix = flags.web.ServedAt(),
+                           .prefix_header = flags.web.prefix_header,
                            .links = {{"/api/v1/status/flags", "Flags"},
                                      {"/api/v1/status/runtimeinfo", "Runtime information"},
                                      {"/metrics", "Metrics"}}});
@@ -232,13 +212,10 @@ class StoreRole : public Role {
   }
 
  private:
-  int64_t MinMs() const { return flags_.min_time.ResolveMs(base::NowMs()); }
-  int64_t MaxMs() const { return flags_.max_time.ResolveMs(base::NowMs()); }
-
   void MakeSource() {
     bucketstore::BucketStoreOptions options;
-    options.min_ms = [this] { return MinMs(); };
-    options.max_ms = [this] { return MaxMs(); };
+    options.min_ms = [this] { return flags_.time_range.MinMs(); };
+    options.max_ms = [this] { return flags_.time_range.MaxMs(); };
     options.index_cache = index_cache_.get();
     options.refresh = [this](const CallContext& context) { return SyncAfterLoss(context); };
     options.limits = {LowerLimit(flags_.series_max, flags_.old_series_max),
@@ -394,30 +371,25 @@ class StoreCommand : public Command {
     AddStoreOtherFlags(flags, &flags_);
   }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
-    const int64_t now_ms = base::NowMs();
-    if (flags_.min_time.ResolveMs(now_ms) > flags_.max_time.ResolveMs(now_ms)) {
-      return InvalidArgumentError("invalid argument: --min-time can't be greater than --max-time");
-    }
+    THANOS_RETURN_IF_ERROR(flags_.time_range.Check());
     if (flags_.concurrency_max < 0) {
       return InvalidArgumentError("max concurrency value cannot be lower than 0 (got " +
                                   std::to_string(flags_.concurrency_max) + ")");
     }
-    auto bucket =
-        objstore::MakeBucket(flags_.bucket_config, process.registry, {"store", process.logger});
-    if (!bucket.ok()) return bucket.status().WithContext(flags_.bucket_source);
+    auto bucket = OpenBucket(flags_.bucket, "store", process);
+    if (!bucket.ok()) return bucket.status();
     if (!flags_.caching_bucket_config.empty()) {
       bucket = objstore::WithConfiguredCache(std::move(*bucket), flags_.caching_bucket_config,
                                              process.registry);
       if (!bucket.ok()) return bucket.status().WithContext("create caching bucket");
     }
-    auto selector = relabel::Rules::Parse(flags_.selector_config, relabel::SelectorOptions());
-    if (!selector.ok()) return selector.status().WithContext("selector.relabel-config");
+    THANOS_ASSIGN_OR_RETURN(auto selector, ParseSelector(flags_.selector_config));
     auto index_cache = bucketstore::MakeIndexCache(flags_.index_cache_config,
                                                    flags_.index_cache_bytes, process.registry);
     if (!index_cache.ok()) return index_cache.status().WithContext("create index cache");
     TellWhatHasNoEffect(process.logger);
     return std::unique_ptr<Role>(std::make_unique<StoreRole>(
-        flags_, process, std::move(*bucket), std::move(*index_cache), std::move(*selector)));
+        flags_, process, std::move(*bucket), std::move(*index_cache), std::move(selector)));
   }
 
  private:

@@ -1,16 +1,14 @@
 #include "cmd/tool_command.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <thread>
 
 #include "base/executor.h"
-#include "objstore/factory.h"
 
 namespace thanos::cmd {
 namespace {
-
-constexpr size_t kMetaThreads = 32;
 
 class ToolRole : public Role {
  public:
@@ -46,42 +44,69 @@ Result<std::unique_ptr<Role>> ToolCommand::MakeRole(const Process& process) {
       process, [this, &process](const CallContext& context) { return Run(context, process); }));
 }
 
-void AddBucketFlags(config::FlagSet* flags, BucketFlags* values) {
-  flags->PathOrContent("objstore.config", "The object store configuration in YAML.", true, true,
-                       &values->config, &values->source);
+Status LoopRole::Start() {
+  THANOS_RETURN_IF_ERROR(servers_.StartHttp());
+  servers_.SetReady(true);
+  loop_ = std::make_unique<base::PeriodicTask>(
+      component_, interval_, [this] { Turn(); }, /*run_at_once=*/true);
+  return OkStatus();
 }
 
-Result<std::unique_ptr<Bucket>> OpenBucket(const BucketFlags& values, const Process& process) {
-  auto bucket = objstore::MakeBucket(values.config, process.registry, {"bucket", process.logger});
-  if (!bucket.ok()) return bucket.status().WithContext(values.source);
-  return bucket;
-}
-
-void AddSelectorFlag(config::FlagSet* flags, std::string* text) {
-  flags->PathOrContent("selector.relabel-config",
-                       "Relabelling rules in YAML that choose blocks, by their external labels "
-                       "and __block_id: keep, drop and hashmod.",
-                       false, true, text);
-}
-
-Result<relabel::Rules> ParseSelector(const std::string& text) {
-  auto rules = relabel::Rules::Parse(text, relabel::SelectorOptions());
-  if (!rules.ok()) return rules.status().WithContext("selector.relabel-config");
-  return rules;
+void LoopRole::Stop() {
+  context_.Cancel();
+  loop_.reset();
+  servers_.Stop();
 }
 
 Result<bucketblocks::FetchResult> FetchView(const CallContext& context, Bucket& bucket,
                                             bucketblocks::FetchOptions options,
-                                            const std::string& selector, const Process& process) {
+                                            const std::string& selector, const Process& process,
+                                            size_t threads) {
   THANOS_ASSIGN_OR_RETURN(options.selector, ParseSelector(selector));
   options.for_writing = true;
   options.metric_prefix = "thanos_bucket_";
-  base::Executor io("meta", kMetaThreads);
+  base::Executor io("meta", threads);
   bucketblocks::MetaFetcher fetcher(&bucket, std::move(options), &io, process.logger,
                                     process.registry);
   auto view = fetcher.Fetch(context);
   if (view.ok() && !view->incomplete.ok()) return view->incomplete;
   return view;
+}
+
+void SyncFlags::Add(config::FlagSet* flags) {
+  AddBucketFlags(flags, &bucket);
+  flags->GoDuration("delete-delay",
+                    "Time before a block marked for deletion is deleted from bucket.", "48h",
+                    &delete_delay_ns);
+  flags->GoDuration("consistency-delay",
+                    "Minimum age of fresh (non-compacted) blocks before they are processed.", "30m",
+                    &consistency_delay_ns);
+  flags->Int("block-sync-concurrency", "Number of requests to the bucket at the same time.", 20,
+             &concurrency);
+  AddSelectorFlag(flags, &selector);
+}
+
+size_t SyncFlags::threads() const { return static_cast<size_t>(std::max<int64_t>(concurrency, 1)); }
+
+Result<bucketblocks::FetchResult> SyncFlags::Fetch(const CallContext& context, Bucket& bucket,
+                                                   const Process& process) const {
+  bucketblocks::FetchOptions options;
+  options.consistency_delay_ms = consistency_delay_ms();
+  // A block marked for half of the delay is on its way out.
+  options.ignore_deletion_marks_delay_ms = delete_delay_ms() / 2;
+  return FetchView(context, bucket, std::move(options), selector, process, threads());
+}
+
+Result<std::vector<base::Ulid>> ParseIds(const std::vector<std::string>& texts) {
+  std::vector<base::Ulid> ids;
+  for (const std::string& text : texts) {
+    auto ulid = base::Ulid::Parse(text);
+    if (!ulid.ok()) {
+      return InvalidArgumentError("--id: \"" + text + "\" is not a valid block ULID");
+    }
+    ids.push_back(*ulid);
+  }
+  return ids;
 }
 
 Status PrintOut(std::string_view text) {

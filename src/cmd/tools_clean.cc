@@ -1,6 +1,7 @@
 // thanos tools bucket cleanup, retention: parts of a compactor's iteration, once.
 #include "base/executor.h"
 #include "base/time_text.h"
+#include "cmd/compact_flags.h"
 #include "cmd/tool_command.h"
 #include "compaction/cleaner.h"
 #include "compaction/group_compactor.h"
@@ -9,36 +10,6 @@
 
 namespace thanos::cmd {
 namespace {
-
-constexpr int64_t kNsInMs = 1'000'000;
-
-// What both sync by.
-struct SyncFlags {
-  BucketFlags bucket;
-  std::string selector;
-  int64_t delete_delay_ns = 0, consistency_delay_ns = 0, concurrency = 0;
-
-  void Add(config::FlagSet* flags) {
-    AddBucketFlags(flags, &bucket);
-    flags->GoDuration("delete-delay",
-                      "Time before a block marked for deletion is deleted from bucket.", "48h",
-                      &delete_delay_ns);
-    flags->GoDuration(
-        "consistency-delay",
-        "Minimum age of fresh (non-compacted) blocks before they are being processed.", "30m",
-        &consistency_delay_ns);
-    flags->Int("block-sync-concurrency", "Number of requests for block metadata at the same time.",
-               20, &concurrency);
-    AddSelectorFlag(flags, &selector);
-  }
-  size_t threads() const { return static_cast<size_t>(std::max<int64_t>(concurrency, 1)); }
-  bucketblocks::FetchOptions FetchOptions() const {
-    bucketblocks::FetchOptions options;
-    options.consistency_delay_ms = consistency_delay_ns / kNsInMs;
-    options.ignore_deletion_marks_delay_ms = delete_delay_ns / kNsInMs / 2;
-    return options;
-  }
-};
 
 class BucketCleanupCommand : public ToolCommand {
  public:
@@ -50,13 +21,12 @@ class BucketCleanupCommand : public ToolCommand {
 
  protected:
   Status Run(const CallContext& context, const Process& process) override {
-    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(sync_.bucket, process));
-    THANOS_ASSIGN_OR_RETURN(const auto view, FetchView(context, *bucket, sync_.FetchOptions(),
-                                                       sync_.selector, process));
+    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(sync_.bucket, "bucket", process));
+    THANOS_ASSIGN_OR_RETURN(const auto view, sync_.Fetch(context, *bucket, process));
     const compaction::CompactionMetrics metrics(process.registry);
     base::Executor io("cleanup", sync_.threads());
-    const compaction::Cleaner cleaner(bucket.get(), sync_.delete_delay_ns / kNsInMs, &io,
-                                      process.logger, &metrics);
+    const compaction::Cleaner cleaner(bucket.get(), sync_.delete_delay_ms(), &io, process.logger,
+                                      &metrics);
     const Status partial = cleaner.DeletePartial(context, view);
     std::vector<base::Ulid> deleted;
     const Status marked = cleaner.DeleteMarked(context, view, &deleted);
@@ -76,26 +46,16 @@ class BucketRetentionCommand : public ToolCommand {
   }
   void AddFlags(config::FlagSet* flags) override {
     sync_.Add(flags);
-    const auto add = [&](const std::string& resolution, int64_t* target_ns) {
-      flags->PromDuration("retention.resolution-" + resolution,
-                          "How long to retain blocks of resolution " + resolution +
-                              ". Setting this to 0d keeps them forever.",
-                          "0d", target_ns);
-    };
-    add("raw", &raw_ns_);
-    add("5m", &five_minutes_ns_);
-    add("1h", &one_hour_ns_);
+    retention_.Add(flags);
   }
 
  protected:
   Status Run(const CallContext& context, const Process& process) override {
-    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(sync_.bucket, process));
-    THANOS_ASSIGN_OR_RETURN(const auto view, FetchView(context, *bucket, sync_.FetchOptions(),
-                                                       sync_.selector, process));
+    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(sync_.bucket, "bucket", process));
+    THANOS_ASSIGN_OR_RETURN(const auto view, sync_.Fetch(context, *bucket, process));
     const compaction::CompactionMetrics metrics(process.registry);
     const compaction::Marker marker(bucket.get(), process.logger, &metrics);
-    const compaction::Retention retention{raw_ns_ / kNsInMs, five_minutes_ns_ / kNsInMs,
-                                          one_hour_ns_ / kNsInMs};
+    const compaction::Retention retention = retention_.Get();
     const auto found = compaction::FindExpired(view.metas, retention, base::NowMs(), false, {});
     for (const auto& meta : found.expired) {
       THANOS_RETURN_IF_ERROR(context.Check());
@@ -110,7 +70,7 @@ class BucketRetentionCommand : public ToolCommand {
 
  private:
   SyncFlags sync_;
-  int64_t raw_ns_ = 0, five_minutes_ns_ = 0, one_hour_ns_ = 0;
+  RetentionFlags retention_;
 };
 
 }  // namespace

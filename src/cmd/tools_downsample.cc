@@ -13,8 +13,6 @@
 namespace thanos::cmd {
 namespace {
 
-constexpr size_t kMetaThreads = 32;
-
 struct DownsampleFlags {
   HttpFlags http;
   BucketFlags bucket;
@@ -25,74 +23,56 @@ struct DownsampleFlags {
 
 size_t AtLeastOne(int64_t count) { return static_cast<size_t>(std::max<int64_t>(count, 1)); }
 
-class DownsampleRole : public Role {
+class DownsampleRole : public LoopRole {
  public:
   DownsampleRole(const DownsampleFlags& flags, const Process& process,
                  std::unique_ptr<Bucket> bucket)
-      : flags_(flags),
-        process_(process),
+      : LoopRole(process, "downsample", flags.http,
+                 std::chrono::nanoseconds(flags.wait_interval_ns)),
         bucket_(std::move(bucket)),
-        servers_(process, "downsample", flags.http, {}),
-        context_(CallContext().WithCancel().WithBudget(servers_.budgets().Show(
+        limited_(context_.WithBudget(servers_.budgets().Show(
             Budget::Make("downsampling series", flags.memory_budget, "downsample.memory-budget")))),
         io_("meta", kMetaThreads),
-        files_("files", AtLeastOne(flags.file_concurrency)),
+        files_(base::MakeHelpers("files", AtLeastOne(flags.file_concurrency))),
         metrics_(process.registry),
         fetcher_(bucket_.get(), {.for_writing = true}, &io_, process.logger, process.registry),
         // A directory of its own: it is removed when it is not needed any more.
         downsampler_({.work_dir = flags.data_dir + "/downsample",
                       .concurrency = AtLeastOne(flags.concurrency),
                       .hash_files = flags.hash_function == "SHA256",
-                      .files = &files_},
+                      .files = files_.get()},
                      bucket_.get(), &metrics_, process.logger) {}
 
-  Status Start() override {
-    THANOS_RETURN_IF_ERROR(servers_.StartHttp());
-    servers_.SetReady(true);
-    loop_ = std::make_unique<base::PeriodicTask>(
-        "downsample", std::chrono::nanoseconds(std::max<int64_t>(flags_.wait_interval_ns, 1)),
-        [this] {
-          if (const Status status = RunOnce(); !status.ok()) process_.end(status);
-        },
-        /*run_at_once=*/true);
-    return OkStatus();
-  }
-
-  void Stop() override {
-    context_.Cancel();
-    loop_.reset();
-    servers_.Stop();
-  }
-
  private:
+  void Turn() override {
+    if (const Status status = RunOnce(); !status.ok()) process_.end(status);
+  }
+
   // Twice: what the first pass made to 5 minutes may be due to become 1 hour.
   Status RunOnce() {
     for (const char* pass : {"first", "second"}) {
       THANOS_RETURN_IF_ERROR(context_.Check());
       process_.logger.Info("start pass of downsampling", {{"pass", pass}});
-      auto view = fetcher_.Fetch(context_);
+      auto view = fetcher_.Fetch(limited_);
       if (view.ok() && !view->incomplete.ok()) view = view->incomplete;
       if (!view.ok()) {
         return view.status().WithContext(std::string("sync before ") + pass + " pass");
       }
       bool retriable = true;
-      const Status status = downsampler_.RunPass(context_, *view, &retriable);
+      const Status status = downsampler_.RunPass(limited_, *view, &retriable);
       if (!status.ok()) return status.WithContext("downsampling failed");
     }
     downsampler_.Clean();
     return OkStatus();
   }
 
-  const DownsampleFlags& flags_;
-  const Process& process_;
   std::unique_ptr<Bucket> bucket_;
-  Servers servers_;
-  const CallContext context_;
-  base::Executor io_, files_;
+  const CallContext limited_;  // By the memory that series may take.
+  base::Executor io_;
+  const std::unique_ptr<base::Executor> files_;
   const compaction::CompactionMetrics metrics_;
   bucketblocks::MetaFetcher fetcher_;
   compaction::BlockDownsampler downsampler_;
-  std::unique_ptr<base::PeriodicTask> loop_;
 };
 
 class BucketDownsampleCommand : public Command {
@@ -122,7 +102,7 @@ class BucketDownsampleCommand : public Command {
                 {"SHA256", ""}, "", &flags_.hash_function);
   }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
-    THANOS_ASSIGN_OR_RETURN(auto bucket, OpenBucket(flags_.bucket, process));
+    THANOS_ASSIGN_OR_RETURN(auto bucket, OpenBucket(flags_.bucket, "bucket", process));
     return std::unique_ptr<Role>(
         std::make_unique<DownsampleRole>(flags_, process, std::move(bucket)));
   }

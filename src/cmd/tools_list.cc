@@ -33,24 +33,18 @@ class BucketLsCommand : public ToolCommand {
                  "", &output_)
         .Short('o');
     flags->Bool("exclude-delete", "Exclude blocks marked for deletion.", false, &exclude_deleted_);
-    flags->Time("min-time",
-                "Start of time range limit to list blocks: an RFC 3339 time or a duration relative "
-                "to now, such as -1d.",
-                "0000-01-01T00:00:00Z", &min_time_);
-    flags->Time("max-time", "End of time range limit to list blocks.", "9999-12-31T23:59:59Z",
-                &max_time_);
+    time_range_.Add(flags, "list blocks");
     AddSelectorFlag(flags, &selector_);
     AddTimeoutFlag(flags, &timeout_ns_);
   }
 
  protected:
   Status Run(const CallContext& context, const Process& process) override {
-    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, process));
+    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, "bucket", process));
     bucketblocks::FetchOptions options;
     options.drop_duplicates = false;
     if (exclude_deleted_) options.ignore_deletion_marks_delay_ms = 0;
-    options.min_ms = [this] { return min_time_.ResolveMs(base::NowMs()); };
-    options.max_ms = [this] { return max_time_.ResolveMs(base::NowMs()); };
+    time_range_.Limit(&options);
     THANOS_ASSIGN_OR_RETURN(const auto view,
                             FetchView(WithTimeout(context, timeout_ns_, process), *bucket,
                                       std::move(options), selector_, process));
@@ -65,7 +59,7 @@ class BucketLsCommand : public ToolCommand {
   BucketFlags bucket_;
   std::string output_, selector_;
   bool exclude_deleted_ = false;
-  config::TimeOrDuration min_time_, max_time_;
+  TimeRangeFlags time_range_;
   int64_t timeout_ns_ = 0;
 };
 
@@ -99,7 +93,7 @@ class BucketInspectCommand : public ToolCommand {
   }
 
   Status Run(const CallContext& context, const Process& process) override {
-    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, process));
+    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, "bucket", process));
     bucketblocks::FetchOptions options;
     options.drop_duplicates = false;
     THANOS_ASSIGN_OR_RETURN(const auto view, FetchView(WithTimeout(context, timeout_ns_, process),

@@ -33,13 +33,7 @@ class BucketMarkCommand : public ToolCommand {
 
  protected:
   Status Check() override {
-    for (const std::string& text : ids_) {
-      auto ulid = base::Ulid::Parse(text);
-      if (!ulid.ok()) {
-        return InvalidArgumentError("--id: \"" + text + "\" is not a valid block ULID");
-      }
-      ulids_.push_back(*ulid);
-    }
+    THANOS_ASSIGN_OR_RETURN(ulids_, ParseIds(ids_));
     if (!remove_ && details_.empty()) {
       return InvalidArgumentError("required flag --details or --remove not provided");
     }
@@ -47,7 +41,7 @@ class BucketMarkCommand : public ToolCommand {
   }
 
   Status Run(const CallContext& context, const Process& process) override {
-    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, process));
+    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, "bucket", process));
     const CallContext limited = context.WithTimeout(kMarkTimeout);
     for (const base::Ulid& ulid : ulids_) {
       THANOS_RETURN_IF_ERROR(Mark(limited, *bucket, ulid, process.logger));
@@ -117,7 +111,7 @@ class BucketUploadCommand : public ToolCommand {
   }
 
   Status Run(const CallContext& context, const Process& process) override {
-    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, process));
+    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, "bucket", process));
     bucketblocks::ShipperOptions options;
     options.directory = path_;
     options.source = "bucket.upload";

@@ -16,7 +16,6 @@
 namespace thanos::cmd {
 namespace {
 
-constexpr size_t kMetaThreads = 32;
 constexpr std::chrono::minutes kInterval{1};
 
 struct ReplicateFlags {
@@ -27,7 +26,7 @@ struct ReplicateFlags {
   int64_t level_min = 0, level_max = 0;
   std::string matcher;
   bool single_run = false, ignore_marked = false;
-  config::TimeOrDuration min_time, max_time;
+  TimeRangeFlags time_range;
 };
 
 Result<tools::ReplicateFilter> MakeFilter(const ReplicateFlags& flags) {
@@ -56,25 +55,19 @@ Result<tools::ReplicateFilter> MakeFilter(const ReplicateFlags& flags) {
     }
     for (int64_t i = flags.level_min; i <= flags.level_max; ++i) filter.levels.insert(i);
   }
-  for (const std::string& text : flags.ids) {
-    auto ulid = base::Ulid::Parse(text);
-    if (!ulid.ok()) {
-      return InvalidArgumentError("--id: \"" + text + "\" is not a valid block ULID");
-    }
-    filter.ids.insert(*ulid);
-  }
+  THANOS_ASSIGN_OR_RETURN(const auto ids, ParseIds(flags.ids));
+  filter.ids.insert(ids.begin(), ids.end());
   return filter;
 }
 
-class ReplicateRole : public Role {
+class ReplicateRole : public LoopRole {
  public:
   ReplicateRole(const ReplicateFlags& flags, const Process& process, std::unique_ptr<Bucket> from,
                 std::unique_ptr<Bucket> to, tools::ReplicateFilter filter)
-      : flags_(flags),
-        process_(process),
+      : LoopRole(process, "replicate", flags.http, kInterval),
+        flags_(flags),
         from_(std::move(from)),
         to_(std::move(to)),
-        servers_(process, "replicate", flags.http, {}),
         once_(flags.single_run || !filter.ids.empty()),
         io_("meta", kMetaThreads),
         fetcher_(from_.get(), FetchOptions(!filter.ids.empty()), &io_, process.logger,
@@ -88,20 +81,6 @@ class ReplicateRole : public Role {
             "The duration of replication runs split by success and error.",
             {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10})) {}
 
-  Status Start() override {
-    THANOS_RETURN_IF_ERROR(servers_.StartHttp());
-    servers_.SetReady(true);
-    loop_ = std::make_unique<base::PeriodicTask>(
-        "replicate", kInterval, [this] { Turn(); }, /*run_at_once=*/true);
-    return OkStatus();
-  }
-
-  void Stop() override {
-    context_.Cancel();
-    loop_.reset();
-    servers_.Stop();
-  }
-
  private:
   bucketblocks::FetchOptions FetchOptions(bool by_id) const {
     bucketblocks::FetchOptions options;
@@ -109,8 +88,7 @@ class ReplicateRole : public Role {
     options.for_writing = true;
     options.metric_prefix = "";
     if (by_id) return options;
-    options.min_ms = [this] { return flags_.min_time.ResolveMs(base::NowMs()); };
-    options.max_ms = [this] { return flags_.max_time.ResolveMs(base::NowMs()); };
+    flags_.time_range.Limit(&options);
     if (flags_.ignore_marked) options.ignore_deletion_marks_delay_ms = 0;
     return options;
   }
@@ -124,7 +102,7 @@ class ReplicateRole : public Role {
     return replicator_.Run(context_, view.metas);
   }
 
-  void Turn() {
+  void Turn() override {
     const auto start = std::chrono::steady_clock::now();
     const Status status = RunOnce();
     if (once_) return process_.end(status);
@@ -136,17 +114,13 @@ class ReplicateRole : public Role {
   }
 
   const ReplicateFlags& flags_;
-  const Process& process_;
-  const CallContext context_ = CallContext().WithCancel();
   std::unique_ptr<Bucket> from_, to_;
-  Servers servers_;
   const bool once_;
   base::Executor io_;
   bucketblocks::MetaFetcher fetcher_;
   tools::Replicator replicator_;
   const metrics::CounterFamily runs_;
   const metrics::HistogramFamily seconds_;
-  std::unique_ptr<base::PeriodicTask> loop_;
 };
 
 class BucketReplicateCommand : public Command {
@@ -178,10 +152,7 @@ class BucketReplicateCommand : public Command {
                   "", &flags_.matcher);
     flags->Bool("single-run", "Run replication only one time, then exit.", false,
                 &flags_.single_run);
-    flags->Time("min-time", "Start of time range limit to replicate.", "0000-01-01T00:00:00Z",
-                &flags_.min_time);
-    flags->Time("max-time", "End of time range limit to replicate.", "9999-12-31T23:59:59Z",
-                &flags_.max_time);
+    flags_.time_range.Add(flags, "replicate");
     flags->Strings("id",
                    "Block to be replicated to the destination bucket, once and whatever the "
                    "other filters say.",
@@ -191,8 +162,8 @@ class BucketReplicateCommand : public Command {
   }
   Result<std::unique_ptr<Role>> MakeRole(const Process& process) override {
     THANOS_ASSIGN_OR_RETURN(auto filter, MakeFilter(flags_));
-    THANOS_ASSIGN_OR_RETURN(auto from, OpenBucket(flags_.from, process));
-    THANOS_ASSIGN_OR_RETURN(auto to, OpenBucket(flags_.to, process));
+    THANOS_ASSIGN_OR_RETURN(auto from, OpenBucket(flags_.from, "bucket", process));
+    THANOS_ASSIGN_OR_RETURN(auto to, OpenBucket(flags_.to, "bucket", process));
     return std::unique_ptr<Role>(std::make_unique<ReplicateRole>(flags_, process, std::move(from),
                                                                  std::move(to), std::move(filter)));
   }

@@ -19,13 +19,6 @@ namespace {
 
 constexpr std::string_view kChangeLog = "change.log";
 
-bool MatchesAll(const model::Matchers& matchers, LabelsView labels) {
-  for (const model::Matcher& matcher : matchers) {
-    if (!matcher.Matches(labels)) return false;
-  }
-  return true;
-}
-
 // What the rules do to series, told in a log.
 class Editor {
  public:
@@ -43,7 +36,7 @@ class Editor {
       change.labels = *std::move(relabelled);
     }
     for (const tools::Deletion& deletion : rules_->deletions) {
-      if (!MatchesAll(deletion.matchers, change.labels)) continue;
+      if (!model::AllMatch(deletion.matchers, change.labels)) continue;
       if (deletion.intervals.empty()) return Dropped(change.labels);
       for (const block::Interval& interval : deletion.intervals) {
         block::AddInterval(interval, &change.deleted);
@@ -120,18 +113,12 @@ class BucketRewriteCommand : public ToolCommand {
     if (rules_.relabel.empty() && rules_.deletions.empty()) {
       return InvalidArgumentError("rewrite configuration should be provided");
     }
-    for (const std::string& text : ids_) {
-      auto ulid = base::Ulid::Parse(text);
-      if (!ulid.ok()) {
-        return InvalidArgumentError("id is not a valid block ULID, got: " + text);
-      }
-      ulids_.push_back(*ulid);
-    }
+    THANOS_ASSIGN_OR_RETURN(ulids_, ParseIds(ids_));
     return OkStatus();
   }
 
   Status Run(const CallContext& context, const Process& process) override {
-    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, process));
+    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, "bucket", process));
     std::error_code error;
     fs::remove_all(work_dir_, error);
     if (!error) fs::create_directories(work_dir_, error);

@@ -62,19 +62,16 @@ class BucketVerifyCommand : public ToolCommand {
           "repair is specified, so backup client is required: "
           "--objstore-backup.config");
     }
-    for (const std::string& text : ids_) {
-      auto ulid = base::Ulid::Parse(text);
-      if (!ulid.ok()) return InvalidArgumentError("invalid ULID found in --id flag: " + text);
-      ulids_.insert(*ulid);
-    }
+    THANOS_ASSIGN_OR_RETURN(const auto ids, ParseIds(ids_));
+    ulids_.insert(ids.begin(), ids.end());
     return OkStatus();
   }
 
   Status Run(const CallContext& context, const Process& process) override {
-    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, process));
+    THANOS_ASSIGN_OR_RETURN(const auto bucket, OpenBucket(bucket_, "bucket", process));
     std::unique_ptr<Bucket> backup;
     if (repair_) {
-      THANOS_ASSIGN_OR_RETURN(backup, OpenBucket(backup_, process));
+      THANOS_ASSIGN_OR_RETURN(backup, OpenBucket(backup_, "bucket", process));
     }
     const std::string work_dir = std::filesystem::temp_directory_path().string() +
                                  "/thanos-verify-" + std::to_string(getpid());
