@@ -9,16 +9,13 @@ and 99th percentile of the modest one's, and the quotient; the aim is 2.
 """
 import argparse
 import http.client
-import json
 import multiprocessing
-import shutil
 import sys
-import tempfile
 import time
 import urllib.parse
-from pathlib import Path
 
-from measure_warm_queries import Stack, folder
+from measure_warm_queries import Stack, folder, last_time
+from roles import Stand
 
 MODEST = ("sum by (namespace) (process_resident_memory_bytes)", 1, 60)
 GREEDY = ("sum(rate(http_requests_total[5m]))", 24, 300)
@@ -34,8 +31,8 @@ def ask(connection, tenant, query, end):
         raise RuntimeError(f"{answer.status}: {body[:200]}")
 
 
-def hammer(port, end):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+def hammer(address, end):
+    connection = http.client.HTTPConnection(address, timeout=120)
     while True:
         try:
             ask(connection, "greedy", GREEDY, end)
@@ -44,8 +41,8 @@ def hammer(port, end):
             time.sleep(0.05)
 
 
-def latencies(port, end, count):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+def latencies(address, end, count):
+    connection = http.client.HTTPConnection(address, timeout=120)
     out = []
     for _ in range(count):
         begin = time.monotonic()
@@ -62,23 +59,20 @@ def main():
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--queries", type=int, default=200)
     options = parser.parse_args()
-    metas = [json.loads(meta.read_text()) for meta in Path(options.blocks).glob("*/meta.json")]
-    end = max(meta["maxTime"] for meta in metas) // 60000 * 60
-    directory = tempfile.mkdtemp(prefix="tenants-")
-    stack, greedy = Stack(options.binary, options.binary, folder(options.blocks), f"{directory}/stack"), []
-    try:
-        latencies(stack.query, end, 10)
-        idle = latencies(stack.query, end, options.queries)
-        greedy = [multiprocessing.Process(target=hammer, args=(stack.query, end), daemon=True) for _ in range(options.clients)]
-        for process in greedy:
-            process.start()
-        time.sleep(2)
-        busy = latencies(stack.query, end, options.queries)
-    finally:
-        for process in greedy:
-            process.kill()
-        stack.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+    end, greedy = last_time(options.blocks), []
+    with Stand(options.binary) as stand:
+        address = Stack(stand, folder(options.blocks)).query.http
+        try:
+            latencies(address, end, 10)
+            idle = latencies(address, end, options.queries)
+            greedy = [multiprocessing.Process(target=hammer, args=(address, end), daemon=True) for _ in range(options.clients)]
+            for process in greedy:
+                process.start()
+            time.sleep(2)
+            busy = latencies(address, end, options.queries)
+        finally:
+            for process in greedy:
+                process.kill()
     print(f"alone: median {idle[0]:.1f} ms, p99 {idle[1]:.1f} ms; beside {options.clients} clients: median {busy[0]:.1f} ms, "
           f"p99 {busy[1]:.1f} ms, {busy[1] / idle[1]:.1f} times")
     return 0

@@ -147,23 +147,23 @@ class Stand:
         self.running.append(fake)
         return fake
 
-    def needs(self, role):
+    def needs(self, role, bucket=None):
         if role == "store":
-            return [f"--objstore.config-file={self.write('bucket.yml', self.bucket_config())}",
+            return [f"--objstore.config-file={self.write('bucket.yml', bucket or self.bucket_config())}",
                     f"--data-dir={self.path('data')}"]
         if role == "sidecar":
             return [f"--prometheus.url={self.fake_prometheus().url}",
                     f"--tsdb.path={self.path('tsdb')}"]
         return []
 
-    def run(self, argv, http="", grpc=""):
+    def run(self, argv, http="", grpc="", binary=None):
         self.count += 1
-        role = Role([self.binary, *argv], http, grpc, self.directory / f"{self.count}.log")
+        role = Role([binary or self.binary, *argv], http, grpc, self.directory / f"{self.count}.log")
         self.running.append(role)
         return role
 
-    def start(self, role, *flags, http="", grpc=""):
+    def start(self, role, *flags, http="", grpc="", bucket=None, binary=None):
         http = http or f"127.0.0.1:{free_port()}"
         grpc = grpc or f"127.0.0.1:{free_port()}"
         return self.run([role, f"--http-address={http}", f"--grpc-address={grpc}",
-                         *self.needs(role), *flags], http, grpc)
+                         *self.needs(role, bucket), *flags], http, grpc, binary)
