@@ -19,8 +19,7 @@ Result<std::string> TenantOfCertificate(const std::string& field, const net::Pee
 
 }  // namespace
 
-Result<CallContext> WithTenant(const TenantOptions& options, const CallContext& context,
-                               const net::HttpRequest& request) {
+Result<std::string> TenantOf(const TenantOptions& options, const net::HttpRequest& request) {
   std::string tenant(request.headers.Get(options.header));
   if (tenant.empty()) tenant = std::string(request.headers.Get("THANOS-TENANT"));
   if (tenant.empty()) tenant = options.default_tenant;
@@ -31,6 +30,12 @@ Result<CallContext> WithTenant(const TenantOptions& options, const CallContext& 
   if (tenant.find('/') != std::string::npos || tenant == "." || tenant == "..") {
     return InvalidArgumentError("Tenant name not valid");
   }
+  return tenant;
+}
+
+Result<CallContext> WithTenant(const TenantOptions& options, const CallContext& context,
+                               const net::HttpRequest& request) {
+  THANOS_ASSIGN_OR_RETURN(std::string tenant, TenantOf(options, request));
   return context.WithTenant(std::move(tenant));
 }
 

@@ -20,8 +20,11 @@ struct TenantOptions {
   std::string label = "tenant_id";
 };
 
-/// The request's context with the tenant of its header or certificate. kInvalidArgument for a name
-/// that could be a path of several parts, and when the certificate lacks what is asked of it.
+/// The tenant of the request's header or certificate. kInvalidArgument for a name that could be a
+/// path of several parts, and when the certificate lacks what is asked of it.
+Result<std::string> TenantOf(const TenantOptions& options, const net::HttpRequest& request);
+
+/// The request's context with that tenant.
 Result<CallContext> WithTenant(const TenantOptions& options, const CallContext& context,
                                const net::HttpRequest& request);
 

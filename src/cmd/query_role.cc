@@ -5,6 +5,7 @@
 #include "api/landing_page.h"
 #include "api/queries_api.h"
 #include "api/query_api.h"
+#include "base/cpu_shares.h"
 #include "base/executor.h"
 #include "cmd/bucket_flags.h"
 #include "cmd/query_flags.h"
@@ -47,10 +48,23 @@ Status CheckConnection(const fanout::ClientSettings& settings) {
   return OkStatus();
 }
 
+api::TenantOptions TenantOf(const QueryFlags& flags) {
+  return {.header = flags.tenant_header,
+          .default_tenant = flags.default_tenant,
+          .certificate_field = flags.tenant_certificate_field,
+          .enforce = flags.enforce_tenancy,
+          .label = flags.tenant_label};
+}
+
 HttpFlags HttpOf(const QueryFlags& flags) {
   HttpFlags http = flags.http;
   http.tenant_header = flags.tenant_header;
   http.default_tenant = flags.default_tenant;
+  // A request whose tenant is wrong is refused soon, whatever waits before it.
+  http.flow = [tenants = TenantOf(flags)](const net::HttpRequest& request) {
+    const Result<std::string> tenant = api::TenantOf(tenants, request);
+    return tenant.ok() ? *tenant : std::string();
+  };
   return http;
 }
 
@@ -71,6 +85,7 @@ class QueryRole : public Role {
         parts_(std::move(parts)),
         servers_(process, "query", HttpOf(flags), flags.grpc),
         endpoint_tls_(process.logger),
+        cpu_shares_(base::UsableCpus()),
         cpu_("cpu", base::UsableCpus()) {
     MakeEndpoints();
     MakeFederation();
@@ -165,6 +180,7 @@ class QueryRole : public Role {
       options.engine_queries_max = static_cast<double>(options.concurrent_max);
     }
     options.engine.executor = &cpu_;
+    options.engine.cpu_shares = &cpu_shares_;
     options.engine.parser = ParserFlags();
     if (flags_.mode == "distributed" && parts_.tsdb_selector.empty()) {
       options.distributed = query::DistributedOptions{
@@ -192,14 +208,14 @@ class QueryRole : public Role {
     options.default_step_ms = std::max<int64_t>(flags_.default_step_ns / 1000000, 1);
     options.metadata_range_ms = flags_.metadata_range_ns / 1000000;
     options.default_engine = flags_.mode == "distributed" ? "thanos" : flags_.engine;
-    options.tenant = TenantFlags();
+    options.tenant = TenantOf(flags_);
     options.telemetry = parts_.telemetry;
     options.counter_always_adjusted = flags_.counter_always_adjusted;
     api::AddQueryApi(
         routes_.get(), std::move(options), driver_.get(), [this] { return endpoints_->All(); },
         process_.registry);
     AddFederationRoutes();
-    api::AddQueriesApi(routes_.get(), TenantFlags(), parts_.log.get());
+    api::AddQueriesApi(routes_.get(), TenantOf(flags_), parts_.log.get());
     api::AddStatusApi(routes_.get(), process_.flag_values);
     api::AddLandingPage(&servers_.http(),
                         {.role = "query",
@@ -217,20 +233,10 @@ class QueryRole : public Role {
                                    {"/metrics", "Metrics"}}});
   }
 
-  api::TenantOptions TenantFlags() const {
-    api::TenantOptions options;
-    options.header = flags_.tenant_header;
-    options.default_tenant = flags_.default_tenant;
-    options.certificate_field = flags_.tenant_certificate_field;
-    options.enforce = flags_.enforce_tenancy;
-    options.label = flags_.tenant_label;
-    return options;
-  }
-
   void AddFederationRoutes() {
     api::FederationApiOptions options;
     options.replica_labels = config::SplitCommas(flags_.replica_labels);
-    options.tenant = TenantFlags();
+    options.tenant = TenantOf(flags_);
     options.rules_partial = flags_.rules_partial;
     options.targets_partial = flags_.targets_partial;
     options.metadata_partial = flags_.metadata_partial;
@@ -300,6 +306,7 @@ class QueryRole : public Role {
   const RoleParts parts_;
   Servers servers_;
   EndpointTls endpoint_tls_;
+  base::CpuShares cpu_shares_;  // Tasks of the pool may hold shares.
   base::Executor cpu_;
   std::shared_ptr<rpc::CallObserver> call_metrics_;
   std::unique_ptr<fanout::EndpointSet> endpoints_;

@@ -23,6 +23,7 @@ net::HttpServerOptions MakeHttpOptions(const Process& process, const HttpFlags& 
   options.logger = process.logger;
   options.tenant_header = flags.tenant_header;
   options.default_tenant = flags.default_tenant;
+  options.flow = flags.flow;
   options.observer =
       api::MakeHttpMetrics(process.registry, !flags.tenant_header.empty(), flags.default_tenant);
   if (process.tracing) options.interceptors.push_back(process.tracing->http());

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,6 +28,7 @@ struct HttpFlags {
   std::string request_log_config;  // Of both servers.
   bool profiling = false;
   std::string tenant_header, default_tenant;  // For metrics; set by roles that have tenants.
+  std::function<std::string(const net::HttpRequest&)> flow;  // See HttpServerOptions.
   int64_t grace_ns = 0;
 };
 void AddHttpFlags(config::FlagSet* flags, HttpFlags* values);

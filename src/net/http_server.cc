@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "base/executor.h"
+#include "base/fair_executor.h"
 #include "base/time_text.h"
 #include "base/ulid.h"
 #include "codec/compression.h"
@@ -258,7 +259,8 @@ struct HttpServer::Impl {
   Router::Route not_found;
   std::unique_ptr<Acceptor> acceptor;
   std::unique_ptr<HttpEngine> engine;
-  std::unique_ptr<base::Executor> handlers, urgent;
+  std::unique_ptr<base::FairExecutor> handlers;
+  std::unique_ptr<base::Executor> urgent;
   std::unique_ptr<WebGuard> guard;            // Null without a web configuration.
   std::unique_ptr<base::Executor> passwords;  // One thread: bcrypt takes a core while it lasts.
   std::atomic<bool> stopping{false};
@@ -302,9 +304,11 @@ void HttpServer::Impl::Dispatch(std::shared_ptr<Exchange> exchange) {
   const Router::Route* route = match->route;
   if (route == nullptr && match->allowed.empty() && not_found.handler) route = &not_found;
   const bool is_urgent = route != nullptr && route->options.urgent;
-  base::Executor& pool = is_urgent ? *urgent : *handlers;
-  const bool taken =
-      pool.TrySubmit([this, exchange, route, match] { Serve(*exchange, route, *match); });
+  auto serve = [this, exchange, route, match] { Serve(*exchange, route, *match); };
+  const bool taken = is_urgent
+                         ? urgent->TrySubmit(std::move(serve))
+                         : handlers->TrySubmit(options.flow ? options.flow(request) : std::string(),
+                                               std::move(serve));
   if (!taken) {
     HttpResponse busy = ErrorPage(503, "too many requests are waiting\n");
     SendWhole(*exchange, std::move(busy), false);
@@ -468,8 +472,8 @@ Status HttpServer::Start() {
   THANOS_ASSIGN_OR_RETURN(impl_->acceptor,
                           Acceptor::Listen(impl_->options.address, impl_->options.logger));
   Impl* impl = impl_.get();
-  impl->handlers = std::make_unique<base::Executor>("http", impl->options.handler_threads,
-                                                    impl->options.waiting_requests_max);
+  impl->handlers = std::make_unique<base::FairExecutor>("http", impl->options.handler_threads,
+                                                        impl->options.waiting_requests_max);
   impl->urgent = std::make_unique<base::Executor>("http-urgent", 1);
   EngineHooks hooks;
   hooks.body_bytes_max = [impl](std::string_view method, std::string_view target) {

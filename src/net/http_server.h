@@ -139,6 +139,9 @@ struct HttpServerOptions {
   std::string web_config_file;
   /// Which tenant a request is counted for: this header, or the default. "" counts none.
   std::string tenant_header, default_tenant;
+  /// Requests of the same flow wait for each other; different flows take turns, see
+  /// base::FairQueue. Null: all are of one. Called on I/O threads; must not block.
+  std::function<std::string(const HttpRequest&)> flow;
   size_t io_threads = 1;
   size_t handler_threads = 32;
   size_t waiting_requests_max = 1024;  // More are answered 503 at once.

@@ -29,8 +29,9 @@
 #include "thanos/status.h"
 
 namespace thanos::base {
+class CpuShares;
 class Executor;
-}
+}  // namespace thanos::base
 
 namespace thanos::promql {
 
@@ -38,6 +39,8 @@ namespace thanos::promql {
 struct EngineOptions {
   /// Where selectors decode and compute; not owned. Null: on the calling thread.
   base::Executor* executor = nullptr;
+  /// Whose turn it is to compute when many queries want to; not owned. Null: everybody's.
+  base::CpuShares* cpu_shares = nullptr;
   int64_t lookback_ms = 300000;
   int64_t default_subquery_step_ms = 60000;
   uint64_t samples_max = 50000000;  // Points that one query may hold at a time; 0 is no limit.

@@ -14,7 +14,10 @@ QueryState::QueryState(const CallContext& call_context, SeriesSource* series_sou
       options(engine_options),
       params(query_params),
       lookback_ms(query_params.lookback_ms > 0 ? query_params.lookback_ms
-                                               : engine_options.lookback_ms) {}
+                                               : engine_options.lookback_ms),
+      cpu_share_(engine_options.cpu_shares != nullptr
+                     ? engine_options.cpu_shares->Join(call_context.tenant())
+                     : nullptr) {}
 
 Status QueryState::Check() const {
   if (!context.cancelled() && context.deadline() == SteadyTime::max()) return OkStatus();

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cpu_shares.h"
 #include "promql/ast.h"
 #include "promql/classic_buckets.h"
 #include "promql/engine.h"
@@ -41,6 +42,11 @@ class QueryState {
                         const MonotonicityFixes& fixes);
   void AddWarnings(Warnings warnings, bool partial);
 
+  /// To be held while a batch is computed, and not while anything is waited for.
+  Result<base::CpuShares::Turn> TakeTurn() const {
+    return base::CpuShares::Turn::Take(context, cpu_share_);
+  }
+
   /// Points that a batch holds.
   Status Hold(uint64_t points);
   void LetGo(uint64_t points) { held_.fetch_sub(points, std::memory_order_relaxed); }
@@ -59,6 +65,7 @@ class QueryState {
   std::atomic<uint64_t> selects{0};
 
  private:
+  const std::shared_ptr<base::CpuShares::Share> cpu_share_;  // Null without shares.
   std::atomic<uint64_t> held_{0};
   std::atomic<uint64_t> peak_{0};
   std::atomic<uint64_t> series_{0};

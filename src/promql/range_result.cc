@@ -124,6 +124,7 @@ Status ReadAll(const ScanSpec& spec, QueryState& state, RangeSamples* samples) {
     THANOS_RETURN_IF_ERROR(state.Check());
     THANOS_ASSIGN_OR_RETURN(const SeriesBatchRef batch, cursor->Next());
     if (batch == nullptr) break;
+    THANOS_ASSIGN_OR_RETURN(const auto turn, state.TakeTurn());
     THANOS_RETURN_IF_ERROR(state.CountSeries(batch->series().size()));
     for (const SeriesView& series : batch->series()) {
       THANOS_RETURN_IF_ERROR(reader.Read(series, spec.read, &columns));

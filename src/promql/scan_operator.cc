@@ -103,6 +103,7 @@ class ScanCore {
 
   // Runs on any thread. Labels are copied, so that the chunks go away with the input.
   Result<RowBatchRef> Process(const SeriesBatch& input) {
+    THANOS_ASSIGN_OR_RETURN(const auto turn, state_->TakeTurn());
     if (!measured.load(std::memory_order_relaxed)) return ProcessNow(input);
     const auto before = std::chrono::steady_clock::now();
     Result<RowBatchRef> output = ProcessNow(input);
@@ -241,6 +242,7 @@ class ScanOperator final : public Operator {
     while (true) {
       THANOS_ASSIGN_OR_RETURN(const SeriesBatchRef input, Pull());
       if (input == nullptr) break;
+      THANOS_ASSIGN_OR_RETURN(const auto turn, state_->TakeTurn());
       for (const SeriesView& series : input->series()) {
         std::fill(bits.begin(), bits.end(), 0);
         THANOS_RETURN_IF_ERROR(core_->ReadSeries(series, worker.get(), values.data(), bits.data()));

@@ -12,7 +12,8 @@ FairGate::FairGate(size_t max, metrics::Registry* registry, const std::string& p
       total_(registry->AddCounter(prefix + "_total", "Total number of queries.")),
       wait_seconds_(registry->AddHistogram(
           prefix + "_duration_seconds", "How many seconds it took for queries to wait at the gate.",
-          {0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120})) {
+          {0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120})),
+      queue_(max_) {
   registry->AddGauge(prefix + "_max", "Maximum number of concurrent queries.")
       .Set(static_cast<double>(max_));
 }
@@ -27,20 +28,16 @@ Result<FairGate::Pass> FairGate::Enter(const CallContext& context) {
     waiter.changed.notify_all();
   });
   std::unique_lock lock(mutex_);
-  if (inside_ < max_ && queues_.empty()) {
-    ++inside_;
-    waiter.admitted = true;
+  queue_.Push(tenant, &waiter);
+  AdmitNext();
+  const auto done = [&] { return waiter.admitted || context.cancelled(); };
+  if (context.deadline() == SteadyTime::max()) {
+    waiter.changed.wait(lock, done);
   } else {
-    queues_[tenant].push_back(&waiter);
-    const auto done = [&] { return waiter.admitted || context.cancelled(); };
-    if (context.deadline() == SteadyTime::max()) {
-      waiter.changed.wait(lock, done);
-    } else {
-      waiter.changed.wait_until(lock, context.deadline(), done);
-    }
+    waiter.changed.wait_until(lock, context.deadline(), done);
   }
   if (!waiter.admitted) {
-    Forget(tenant, &waiter);
+    queue_.Remove(tenant, &waiter);
     lock.unlock();
     Status why = context.Check();
     return why.ok() ? DeadlineExceededError("context deadline exceeded") : why;
@@ -50,42 +47,26 @@ Result<FairGate::Pass> FairGate::Enter(const CallContext& context) {
   total_.Add();
   wait_seconds_.Observe(
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  return Pass(this);
+  return Pass(this, tenant);
 }
 
 size_t FairGate::waiting() const {
   std::lock_guard lock(mutex_);
-  size_t count = 0;
-  for (const auto& [tenant, queue] : queues_) count += queue.size();
-  return count;
+  return queue_.waiting();
 }
 
-void FairGate::Leave() {
+void FairGate::Leave(const std::string& tenant) {
   in_flight_.Add(-1);
   std::lock_guard lock(mutex_);
-  --inside_;
+  queue_.Leave(tenant, std::chrono::steady_clock::now());
   AdmitNext();
 }
 
-// The tenant behind the one that was let in last, in the order of their names.
 void FairGate::AdmitNext() {
-  if (queues_.empty() || inside_ >= max_) return;
-  auto turn = queues_.upper_bound(last_);
-  if (turn == queues_.end()) turn = queues_.begin();
-  last_ = turn->first;
-  Waiter* const next = turn->second.front();
-  turn->second.pop_front();
-  if (turn->second.empty()) queues_.erase(turn);
-  ++inside_;
-  next->admitted = true;
-  next->changed.notify_all();
-}
-
-void FairGate::Forget(const std::string& tenant, Waiter* waiter) {
-  const auto at = queues_.find(tenant);
-  if (at == queues_.end()) return;
-  std::erase(at->second, waiter);
-  if (at->second.empty()) queues_.erase(at);
+  while (const auto next = queue_.Next(std::chrono::steady_clock::now())) {
+    next->second->admitted = true;
+    next->second->changed.notify_all();
+  }
 }
 
 }  // namespace thanos::query

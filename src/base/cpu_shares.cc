@@ -1,0 +1,168 @@
+#include "base/cpu_shares.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace thanos::base {
+namespace {
+
+// How long a tenant that does not compute is left its part.
+constexpr std::chrono::milliseconds kLeft{10};
+
+}  // namespace
+
+class CpuShares::Share {
+ public:
+  Share(CpuShares* owner, std::map<std::string, Tenant>::iterator tenant, uint64_t used_ns)
+      : owner_(owner), tenant_(tenant), used_ns_(used_ns) {}
+  ~Share() { owner_->Part(this); }
+
+ private:
+  friend CpuShares;
+  CpuShares* const owner_;
+  const std::map<std::string, Tenant>::iterator tenant_;
+  uint64_t used_ns_;  // Guarded by the owner's mutex.
+};
+
+CpuShares::CpuShares(size_t places) : places_(std::max<size_t>(places, 1)) {}
+
+CpuShares::~CpuShares() = default;
+
+std::shared_ptr<CpuShares::Share> CpuShares::Join(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  const auto [tenant, added] = tenants_.try_emplace(name);
+  tenant->second.last = std::chrono::steady_clock::now();
+  if (added && tenants_.size() > 1) {
+    uint64_t least_ns = UINT64_MAX;
+    for (auto at = tenants_.begin(); at != tenants_.end(); ++at) {
+      if (at != tenant) least_ns = std::min(least_ns, at->second.used_ns);
+    }
+    tenant->second.used_ns = least_ns;
+  }
+  uint64_t least_ns = tenant->second.shares.empty() ? 0 : UINT64_MAX;
+  for (const Share* other : tenant->second.shares) {
+    least_ns = std::min(least_ns, other->used_ns_);
+  }
+  auto share = std::make_shared<Share>(this, tenant, least_ns);
+  tenant->second.shares.insert(share.get());
+  return share;
+}
+
+void CpuShares::Part(Share* share) {
+  std::lock_guard lock(mutex_);
+  share->tenant_->second.shares.erase(share);
+  if (share->tenant_->second.shares.empty()) tenants_.erase(share->tenant_);
+}
+
+// A tenant with no place has one whenever one is free; more only beside the parts of the others
+// that want to compute, or did just now.
+bool CpuShares::MayEnter(const Tenant& tenant, Time now) const {
+  if (inside_ >= places_) return false;
+  if (tenant.inside == 0 || tenants_.size() == 1) return true;
+  size_t present = 0;
+  for (const auto& [name, other] : tenants_) {
+    present += &other == &tenant || other.inside + other.waiting > 0 || now - other.last <= kLeft;
+  }
+  return tenant.inside < std::max<size_t>(1, places_ / present);
+}
+
+void CpuShares::Enter(Share* share) {
+  ++inside_;
+  ++share->tenant_->second.inside;
+}
+
+void CpuShares::AdmitWaiting(Time now) {
+  while (inside_ < places_) {
+    auto best = waiting_.end();
+    const auto had = [](const Waiter* waiter) {
+      return std::tuple(waiter->share->tenant_->second.used_ns, waiter->share->used_ns_);
+    };
+    for (auto at = waiting_.begin(); at != waiting_.end(); ++at) {
+      if (!MayEnter((*at)->share->tenant_->second, now)) continue;
+      if (best == waiting_.end() || had(*at) < had(*best)) best = at;
+    }
+    if (best == waiting_.end()) return;
+    Waiter* const next = *best;
+    waiting_.erase(best);
+    --next->share->tenant_->second.waiting;
+    Enter(next->share);
+    next->admitted = true;
+    next->changed.notify_one();
+  }
+}
+
+Status CpuShares::Wait(const CallContext& context, Share* share) {
+  Waiter waiter{.share = share};
+  const auto registration = context.OnCancel([&] {
+    std::lock_guard lock(mutex_);
+    waiter.changed.notify_all();
+  });
+  std::unique_lock lock(mutex_);
+  waiting_.push_back(&waiter);
+  ++share->tenant_->second.waiting;
+  AdmitWaiting(std::chrono::steady_clock::now());
+  const auto done = [&] { return waiter.admitted || context.cancelled(); };
+  if (context.deadline() == SteadyTime::max()) {
+    waiter.changed.wait(lock, done);
+  } else {
+    waiter.changed.wait_until(lock, context.deadline(), done);
+  }
+  if (waiter.admitted) return OkStatus();
+  waiting_.remove(&waiter);
+  --share->tenant_->second.waiting;
+  lock.unlock();
+  Status why = context.Check();
+  return why.ok() ? DeadlineExceededError("context deadline exceeded") : why;
+}
+
+size_t CpuShares::waiting() const {
+  std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
+Result<CpuShares::Turn> CpuShares::Turn::Take(const CallContext& context,
+                                              const std::shared_ptr<Share>& share) {
+  if (share == nullptr) return Turn();
+  CpuShares& owner = *share->owner_;
+  const Time now = std::chrono::steady_clock::now();
+  {
+    std::lock_guard lock(owner.mutex_);
+    if (owner.waiting_.empty() && owner.MayEnter(share->tenant_->second, now)) {
+      owner.Enter(share.get());
+      return Turn(share, now);
+    }
+  }
+  THANOS_RETURN_IF_ERROR(owner.Wait(context, share.get()));
+  return Turn(share, std::chrono::steady_clock::now());
+}
+
+CpuShares::Turn::Turn(Turn&& other) noexcept
+    : share_(std::move(other.share_)), since_(other.since_) {}
+
+CpuShares::Turn& CpuShares::Turn::operator=(Turn&& other) noexcept {
+  std::swap(share_, other.share_);
+  std::swap(since_, other.since_);
+  return *this;
+}
+
+void CpuShares::Turn::Give() {
+  if (share_ == nullptr) return;
+  const Time now = std::chrono::steady_clock::now();
+  const auto used =
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now - since_).count());
+  {
+    CpuShares& owner = *share_->owner_;
+    std::lock_guard lock(owner.mutex_);
+    Tenant& tenant = share_->tenant_->second;
+    share_->used_ns_ += used;
+    tenant.used_ns += used;
+    tenant.last = now;
+    --tenant.inside;
+    --owner.inside_;
+    owner.AdmitWaiting(now);
+  }
+  share_.reset();
+}
+
+}  // namespace thanos::base
