@@ -149,8 +149,8 @@ CpuShares::Turn& CpuShares::Turn::operator=(Turn&& other) noexcept {
 void CpuShares::Turn::Give() {
   if (share_ == nullptr) return;
   const Time now = std::chrono::steady_clock::now();
-  const auto used =
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now - since_).count());
+  const auto used = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(now - since_).count());
   {
     CpuShares& owner = *share_->owner_;
     std::lock_guard lock(owner.mutex_);

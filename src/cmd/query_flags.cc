@@ -216,6 +216,10 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
                  "Features to enable: promql-experimental-functions. promql-at-modifier, "
                  "promql-negative-offset and query-pushdown are always on, or gone.",
                  &f->features);
+  flags->Bool("query.enable-x-functions",
+              "Enable xrate, xincrease and xdelta, which also look at the last sample before the "
+              "window.",
+              false, &f->x_functions);
   flags->WithoutEffect("query.max-concurrent-select", false,
                        "A query opens its selects one after the other here.");
   flags->WithoutEffect("grpc.proxy-strategy", false,
@@ -226,9 +230,6 @@ void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
   flags->WithoutEffect("store.sd-dns-resolver", false,
                        "The system's resolver is used, hosts file included.");
   flags->NotBuilt("inject-test-addresses", false);
-  for (const char* name : {"query.enable-x-functions"}) {
-    flags->NotBuilt(name, true);
-  }
 }
 
 }  // namespace

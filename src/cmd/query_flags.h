@@ -23,6 +23,7 @@ struct QueryFlags {
   int64_t evaluation_interval_ns = 0, default_step_ns = 0, response_timeout_ns = 0;
   int64_t dns_interval_ns = 0, unhealthy_timeout_ns = 0, info_timeout_ns = 0;
   int64_t concurrent_max = 20;
+  bool x_functions = false;
   bool dynamic_lookback = true, auto_downsampling = false, partial_response = true;
   bool counter_always_adjusted = false;
   bool rules_partial = true, targets_partial = true, metadata_partial = true;

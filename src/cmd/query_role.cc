@@ -140,6 +140,7 @@ class QueryRole : public Role {
 
   promql::ParserOptions ParserFlags() const {
     promql::ParserOptions options;
+    options.x_functions = flags_.x_functions;
     for (const std::string& feature : flags_.features) {
       options.experimental_functions |= feature == "promql-experimental-functions";
     }

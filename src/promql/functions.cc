@@ -120,6 +120,9 @@ constexpr FunctionSignature kFunctions[] = {
     {Id::kTsOfMaxOverTime, "ts_of_max_over_time", kM, 0, V, true},
     {Id::kTsOfMinOverTime, "ts_of_min_over_time", kM, 0, V, true},
     {Id::kVector, "vector", kS},
+    {Id::kXdelta, "xdelta", kM, 0, V, false, true},
+    {Id::kXincrease, "xincrease", kM, 0, V, false, true},
+    {Id::kXrate, "xrate", kM, 0, V, false, true},
     {Id::kYear, "year", kV, 1},
 };
 

@@ -75,6 +75,10 @@ enum class FunctionId : uint8_t {
   kTsOfMaxOverTime,
   kTsOfMinOverTime,
   kDoubleExponentialSmoothing,
+  // Over windows and the sample before them.
+  kXdelta,
+  kXincrease,
+  kXrate,
   // Whole vectors, labels, scalars.
   kAbsent,
   kHistogramQuantile,
@@ -114,6 +118,7 @@ struct FunctionSignature {
   int variadic = 0;
   ValueType result = ValueType::kVector;
   bool experimental = false;
+  bool extended = false;  // One of the x functions of Thanos' engine.
 };
 
 /// Null when there is none. Names are case-sensitive.

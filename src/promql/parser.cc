@@ -313,7 +313,7 @@ ExprPtr Parser::ParseCall(const Token& name) {
   node->args = ParseArguments();
   if (failed_) return nullptr;
   node->function = FindFunction(name.text);
-  if (node->function == nullptr) {
+  if (node->function == nullptr || (node->function->extended && !options_.x_functions)) {
     Record(name.begin, "unknown function with name " + GoQuoted(name.text));
     failed_ = true;  // The tree cannot go on without; the first error is told already.
     return nullptr;

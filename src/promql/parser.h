@@ -18,6 +18,7 @@ struct ParserOptions {
   bool duration_expressions = true;
   bool extended_range_selectors = false;  // anchored, smoothed.
   bool fill_modifiers = false;
+  bool x_functions = false;  // xrate(), xincrease(), xdelta().
 };
 
 /// Levels that a query's tree may have; a chain of operators has as many as it has operands.

@@ -94,6 +94,15 @@ Status CheckExtension(Extension extension, const FunctionSignature& function) {
       std::string(name));
 }
 
+// xrate() and its kin count from the last sample before the window, if it is at most this old.
+constexpr int64_t kLookBeforeMs = 3'600'000;
+
+void LookBefore(WindowFunction::Spec* function) {
+  function->looks_before = true;
+  function->inner_range_ms = function->window.range_ms;
+  function->window.range_ms += kLookBeforeMs;
+}
+
 void SetParams(WithParameters::Columns params, WindowFunction::Spec* spec) {
   if (!params.empty()) spec->param = std::move(params[0]);
   if (params.size() > 1) spec->second_param = std::move(params[1]);
@@ -123,6 +132,7 @@ OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matri
       return std::make_unique<Refusal>(grid, std::move(status));
     }
     Extend(extension, &function);
+    if (call.function->extended) LookBefore(&function);
     ScanSpec spec = Scan(*matrix.selector, std::move(function), matrix.window_ms, HintOf(call));
     spec.drop_metadata = drops && !delayed();
     spec.mark_drop = drops && delayed();
@@ -131,6 +141,10 @@ OperatorPtr Planner::WindowCall(const Call& call, const Grid& grid, size_t matri
       SetParams(std::move(params), &mine.function);
       return MakeScan(std::move(mine), state);
     };
+  } else if (call.function->extended) {
+    return std::make_unique<Refusal>(
+        grid, FailedPreconditionError(std::string(call.function->name) +
+                                      "() takes a range selector, not a subquery"));
   } else {
     const Subquery& subquery = As<Subquery>(arg);
     function.window = {grid, subquery.window_ms, subquery.time.offset_ms, subquery.time.at_ms};

@@ -112,7 +112,13 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
   if (spec_.id == FunctionId::kDoubleExponentialSmoothing) {
     THANOS_RETURN_IF_ERROR(CheckSmoothing());
   }
-  if (extended) {
+  if (spec_.looks_before) {
+    if (histograms) {
+      return FailedPreconditionError("native histograms are not supported in " +
+                                     std::string(spec_.name) + "()");
+    }
+    EvaluateX(t, v, scratch, out, present);
+  } else if (extended) {
     if (!histograms) EvaluateExtended(t, v, scratch, out, present);
   } else if (!v.empty() && !starts.empty()) {
     EvaluateWithStartTimes(t, v, starts, labels, scratch, out, present);

@@ -65,6 +65,8 @@ class WindowFunction {
     Extension extension = Extension::kNone;
     int64_t inner_range_ms = 0;
     int64_t window_past_end_ms = 0;
+    // xrate() and its kin: `window` is longer by the time that is looked at before it.
+    bool looks_before = false;
     bool explicit_hints = false;  // Of histograms: resets are found while reading.
   };
   WindowFunction(Spec spec, std::shared_ptr<QueryState> state)
@@ -123,6 +125,10 @@ class WindowFunction {
   double ExtendedPairs(const MixedWindow& window, int64_t start_ms) const;
   std::optional<double> ExtendedStep(std::span<const int64_t> t, std::span<const double> v,
                                      int64_t end_ms) const;
+  void EvaluateX(std::span<const int64_t> t, std::span<const double> v, WindowScratch* scratch,
+                 double* out, uint64_t* present) const;
+  double XStep(std::span<const int64_t> t, std::span<const double> v, int64_t end_ms,
+               bool appears) const;
   void EvaluateFloats(std::span<const int64_t> t, std::span<const double> v, WindowScratch* scratch,
                       double* out, uint64_t* present) const;
   void EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,

@@ -199,6 +199,7 @@ class Runner {
     options.parser.experimental_functions = true;
     options.parser.extended_range_selectors = true;
     options.parser.fill_modifiers = true;
+    options.parser.x_functions = true;
     return options;
   }
 

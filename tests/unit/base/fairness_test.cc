@@ -123,7 +123,8 @@ TEST(FairExecutor, AFullHouseOfOneFlowDelaysAnotherByOneTask) {
 
 TEST(CpuShares, WhoHadLeastGoesOn) {
   CpuShares cpus(1);
-  const auto greedy = cpus.Join("greedy"), second = cpus.Join("greedy"), modest = cpus.Join("modest");
+  const auto greedy = cpus.Join("greedy"), second = cpus.Join("greedy"),
+             modest = cpus.Join("modest");
   std::vector<std::string> order;
   std::vector<std::thread> threads;
   {
@@ -165,7 +166,8 @@ TEST(CpuShares, ATenantThatDoesNotComputeLeavesItsPlaceToOthers) {
   const auto one = cpus.Join("greedy"), two = cpus.Join("greedy"), idle = cpus.Join("idle");
   auto first = Turn::Take(CallContext(), one);
   ASSERT_TRUE(first.ok());
-  EXPECT_TRUE(Eventually([&] { return Turn::Take(CallContext().WithTimeout(milliseconds(1)), two).ok(); }));
+  EXPECT_TRUE(
+      Eventually([&] { return Turn::Take(CallContext().WithTimeout(milliseconds(1)), two).ok(); }));
 }
 
 TEST(CpuShares, NewcomersDoNotPayForThePastNorSaveUp) {
