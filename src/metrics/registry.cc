@@ -1,6 +1,7 @@
 #include "metrics/registry.h"
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 
 #include <prometheus/collectable.h>
@@ -9,6 +10,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
+#include <prometheus/summary.h>
 
 #include "base/number_text.h"
 
@@ -31,6 +33,10 @@ void Histogram::Observe(double value) const {
 
 void Histogram::ObserveCounts(const std::vector<double>& counts, double sum) const {
   if (histogram_) histogram_->ObserveMultiple(counts, sum);
+}
+
+void Summary::Observe(double value) const {
+  if (summary_) summary_->Observe(value);
 }
 
 Counter CounterFamily::With(const LabelPairs& labels) const {
@@ -97,6 +103,17 @@ Histogram Registry::AddHistogram(std::string_view name, std::string_view help,
   return AddHistogramFamily(name, help, std::move(bounds)).With(labels);
 }
 
+Summary Registry::AddSummary(std::string_view name, std::string_view help,
+                             const LabelPairs& labels) {
+  auto& family = prometheus::BuildSummary()
+                     .Name(std::string(name))
+                     .Help(std::string(help))
+                     .Register(impl_->registry);
+  return Summary(
+      &family.Add(labels, prometheus::Summary::Quantiles{{0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}},
+                  std::chrono::minutes(10)));
+}
+
 void Registry::AddCallback(std::string_view name, std::string_view help, bool is_counter,
                            std::function<std::vector<Sample>()> collect) {
   std::lock_guard lock(impl_->mutex);
@@ -160,27 +177,59 @@ class Writer {
   std::string* out_;
 };
 
+std::string_view TypeName(prometheus::MetricType type) {
+  switch (type) {
+    case prometheus::MetricType::Counter:
+      return "counter";
+    case prometheus::MetricType::Histogram:
+      return "histogram";
+    case prometheus::MetricType::Summary:
+      return "summary";
+    default:
+      return "gauge";
+  }
+}
+
+using TextLabels = std::vector<std::pair<std::string, std::string>>;
+
+void WriteHistogram(const std::string& name, const TextLabels& labels,
+                    const prometheus::ClientMetric::Histogram& histogram, Writer* writer) {
+  for (const auto& bucket : histogram.bucket) {
+    writer->Line(name + "_bucket", labels, static_cast<double>(bucket.cumulative_count), "le",
+                 base::FormatFloatG(bucket.upper_bound));
+  }
+  writer->Line(name + "_sum", labels, histogram.sample_sum);
+  writer->Line(name + "_count", labels, static_cast<double>(histogram.sample_count));
+}
+
+void WriteSummary(const std::string& name, const TextLabels& labels,
+                  const prometheus::ClientMetric::Summary& summary, Writer* writer) {
+  for (const auto& quantile : summary.quantile) {
+    writer->Line(name, labels, quantile.value, "quantile", base::FormatFloatG(quantile.quantile));
+  }
+  writer->Line(name + "_sum", labels, summary.sample_sum);
+  writer->Line(name + "_count", labels, static_cast<double>(summary.sample_count));
+}
+
 void WriteFamily(const prometheus::MetricFamily& family, Writer* writer) {
   using prometheus::MetricType;
-  const bool histogram = family.type == MetricType::Histogram;
-  writer->Header(
-      family.name, family.help,
-      histogram ? "histogram" : (family.type == MetricType::Counter ? "counter" : "gauge"));
+  writer->Header(family.name, family.help, TypeName(family.type));
   for (const prometheus::ClientMetric& metric : family.metric) {
-    std::vector<std::pair<std::string, std::string>> labels;
+    TextLabels labels;
     for (const auto& label : metric.label) labels.emplace_back(label.name, label.value);
-    if (!histogram) {
-      writer->Line(family.name, labels,
-                   family.type == MetricType::Counter ? metric.counter.value : metric.gauge.value);
-      continue;
+    switch (family.type) {
+      case MetricType::Histogram:
+        WriteHistogram(family.name, labels, metric.histogram, writer);
+        break;
+      case MetricType::Summary:
+        WriteSummary(family.name, labels, metric.summary, writer);
+        break;
+      case MetricType::Counter:
+        writer->Line(family.name, labels, metric.counter.value);
+        break;
+      default:
+        writer->Line(family.name, labels, metric.gauge.value);
     }
-    for (const auto& bucket : metric.histogram.bucket) {
-      writer->Line(family.name + "_bucket", labels, static_cast<double>(bucket.cumulative_count),
-                   "le", base::FormatFloatG(bucket.upper_bound));
-    }
-    writer->Line(family.name + "_sum", labels, metric.histogram.sample_sum);
-    writer->Line(family.name + "_count", labels,
-                 static_cast<double>(metric.histogram.sample_count));
   }
 }
 

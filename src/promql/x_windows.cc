@@ -1,5 +1,5 @@
-// xrate(), xincrease() and xdelta() of Thanos' engine: a window and the last sample before it, so that
-// windows side by side count every increase once.
+// xrate(), xincrease() and xdelta() of Thanos' engine: a window and the last sample before it, so
+// that windows side by side count every increase once.
 #include <algorithm>
 
 #include "promql/window_function.h"
@@ -42,15 +42,14 @@ void WindowFunction::EvaluateX(std::span<const int64_t> t, std::span<const doubl
 
 // The samples of a window, at least one; the first may lie before it. `appears`: there is none
 // before them. The rules, and integers where they are used, are those of the reference.
-double WindowFunction::XStep(std::span<const int64_t> t, std::span<const double> v,
-                             int64_t end_ms, bool appears) const {
+double WindowFunction::XStep(std::span<const int64_t> t, std::span<const double> v, int64_t end_ms,
+                             bool appears) const {
   const int64_t start_ms = end_ms - spec_.inner_range_ms;
   const double range_seconds = static_cast<double>(spec_.inner_range_ms / 1000);
   const bool counter = spec_.id != FunctionId::kXdelta;
   if (spec_.id == FunctionId::kXincrease) {
     // A counter that appears in the window did so from zero.
-    const bool constant =
-        std::adjacent_find(v.begin(), v.end(), std::not_equal_to<>()) == v.end();
+    const bool constant = std::adjacent_find(v.begin(), v.end(), std::not_equal_to<>()) == v.end();
     if (constant && appears) return v.front();
     return v.back() - v.front() + LostAtResets(v);
   }

@@ -83,7 +83,9 @@ EngineMetrics::EngineMetrics(metrics::Registry* registry, double concurrent_max,
   const auto slice = [&](const char* name) {
     LabelPairs labels = kPrometheus;
     labels["slice"] = name;
-    return seconds.With(labels);
+    return Slice{
+        seconds.With(labels),
+        registry->AddSummary("prometheus_engine_query_duration_seconds", "Query timings", labels)};
   };
   queue_ = slice("queue_time");
   prepare_ = slice("prepare_time");

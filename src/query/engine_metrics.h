@@ -24,9 +24,18 @@ class EngineMetrics {
              double prepare_seconds, double run_seconds) const;
 
  private:
+  // A part of a query's time, as both forms that Prometheus has.
+  struct Slice {
+    metrics::Histogram histogram;
+    metrics::Summary summary;
+    void Observe(double seconds) const {
+      histogram.Observe(seconds);
+      summary.Observe(seconds);
+    }
+  };
   metrics::Gauge prometheus_queries_, thanos_queries_;
   metrics::Counter samples_, thanos_total_;
-  metrics::Histogram queue_, prepare_, run_;
+  Slice queue_, prepare_, run_;
 };
 
 /// thanos_query_concurrent_selects_gate_*: how many selects there were and how many are open.

@@ -23,6 +23,17 @@ TEST(Registry, WritesTextInOrderOfNames) {
             "z_gauge 2.5\n");
 }
 
+TEST(Registry, WritesSummariesWithTheirQuantiles) {
+  Registry registry;
+  const Summary summary = registry.AddSummary("s", "S.", {{"slice", "a"}});
+  EXPECT_THAT(registry.Render(Format::kText), HasSubstr("s{slice=\"a\",quantile=\"0.5\"} NaN\n"));
+  for (int i = 1; i <= 100; ++i) summary.Observe(i);
+  const std::string text = registry.Render(Format::kText);
+  EXPECT_THAT(text, HasSubstr("# TYPE s summary\ns{slice=\"a\",quantile=\"0.5\"} "));
+  EXPECT_THAT(text, HasSubstr("s{slice=\"a\",quantile=\"0.99\"} 9"));
+  EXPECT_THAT(text, HasSubstr("s_sum{slice=\"a\"} 5050\ns_count{slice=\"a\"} 100\n"));
+}
+
 TEST(Registry, WritesHistogramsWithCumulativeBuckets) {
   Registry registry;
   const Histogram histogram = registry.AddHistogram("h", "H.", {0.1, 1});
