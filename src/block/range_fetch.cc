@@ -34,6 +34,30 @@ std::vector<Piece> JoinRanges(std::span<const ByteSpan> ranges, uint64_t size,
   return pieces;
 }
 
+Result<base::PinnedBytes> ReadTimed(const CallContext& context, base::RangeReader& reader,
+                                    const ByteSpan& span, ReadPace* pace) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto bytes = reader.Read(context, span.begin, span.end - span.begin);
+  if (pace != nullptr && bytes.ok()) {
+    pace->Observe(std::chrono::steady_clock::now() - begin, bytes->size());
+  }
+  return bytes;
+}
+
+Result<base::PinnedBytes> ReadPiece(const CallContext& context, base::RangeReader& reader,
+                                    const ByteSpan& span, const FetchOptions& options) {
+  const bool quick = options.pace != nullptr && options.pace->IsQuick();
+  if (options.flights == nullptr || quick) return ReadTimed(context, reader, span, options.pace);
+  THANOS_ASSIGN_OR_RETURN(
+      auto flight,
+      options.flights->Board(context, reader.name() + ":" + std::to_string(span.begin) + ":" +
+                                          std::to_string(span.end)));
+  if (const auto shared = flight.Result<base::PinnedBytes>()) return *shared;
+  THANOS_ASSIGN_OR_RETURN(base::PinnedBytes bytes, ReadTimed(context, reader, span, options.pace));
+  flight.Land(std::make_shared<const base::PinnedBytes>(bytes));
+  return bytes;
+}
+
 }  // namespace
 
 void ReadPace::Observe(std::chrono::nanoseconds spent, uint64_t bytes) {
@@ -68,12 +92,8 @@ Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::
     const Piece& piece = pieces[index];
     THANOS_RETURN_IF_ERROR(context.Check());
     if (piece.span.begin == piece.span.end) return OkStatus();
-    const auto begin = std::chrono::steady_clock::now();
-    THANOS_ASSIGN_OR_RETURN(
-        const base::PinnedBytes bytes,
-        reader.Read(context, piece.span.begin, piece.span.end - piece.span.begin));
-    if (options.pace != nullptr)
-      options.pace->Observe(std::chrono::steady_clock::now() - begin, bytes.size());
+    THANOS_ASSIGN_OR_RETURN(const base::PinnedBytes bytes,
+                            ReadPiece(context, reader, piece.span, options));
     for (size_t i = piece.first; i < piece.first + piece.count; ++i) {
       const uint64_t from = std::min(ranges[i].begin, size) - piece.span.begin;
       const uint64_t to = std::min(ranges[i].end, size) - piece.span.begin;

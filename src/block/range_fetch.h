@@ -11,6 +11,7 @@
 
 #include "base/executor.h"
 #include "base/pinned_bytes.h"
+#include "base/single_flight.h"
 #include "thanos/call_context.h"
 #include "thanos/status.h"
 
@@ -45,6 +46,8 @@ struct FetchOptions {
   /// Asked before anything is read, with the bytes of all pieces: limits refuse here.
   std::function<Status(uint64_t bytes)> admit;
   ReadPace* pace = nullptr;  // Told of each read; may be null.
+  /// Where reads take time, a piece that several calls want at once is read once. Null: by each.
+  base::SingleFlight* flights = nullptr;
 };
 
 struct FetchedRange {

@@ -35,10 +35,11 @@ struct BlockReadOptions {
   /// Entries fetched at once: the first time, then growing to the most.
   uint32_t batch_first = 256;
   uint32_t batch_max = 4096;
-  base::Executor* executor = nullptr;  // For parallel fetches; null: one by one.
-  ReadLimiter* limiter = nullptr;      // Null: no limits.
-  IndexCache* index_cache = nullptr;   // Null: the index is read each time.
-  ReadPace* pace = nullptr;            // Of the storage; null: as if far away.
+  base::Executor* executor = nullptr;     // For parallel fetches; null: one by one.
+  ReadLimiter* limiter = nullptr;         // Null: no limits.
+  IndexCache* index_cache = nullptr;      // Null: the index is read each time.
+  ReadPace* pace = nullptr;               // Of the storage; null: as if far away.
+  base::SingleFlight* flights = nullptr;  // See FetchOptions.
 
   ReadStats* stats() const { return limiter == nullptr ? nullptr : &limiter->stats(); }
   Status ReserveBytes(uint64_t bytes) const {
@@ -50,6 +51,7 @@ struct BlockReadOptions {
     fetch.gap_bytes_max = gap_bytes_max;
     fetch.executor = executor;
     fetch.pace = pace;
+    fetch.flights = flights;
     if (limiter != nullptr) {
       fetch.admit = [this_limiter = limiter, kind](uint64_t bytes) {
         (this_limiter->stats().*kind).fetched_bytes.fetch_add(bytes, std::memory_order_relaxed);

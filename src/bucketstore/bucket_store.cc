@@ -288,6 +288,7 @@ block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) co
   options.read.executor = executor_;
   options.read.index_cache = options_.index_cache;
   options.read.pace = &pace_;
+  options.read.flights = &flights_;
   options.transcode = options_.transcode;
   options.copy_chunks = true;  // Gaps of half a megabyte must not stay alive with a batch.
   options.fill_series = kFillSeries;

@@ -106,7 +106,8 @@ class BucketStore : public SeriesSource {
   BlockSet* const blocks_;
   const BucketStoreOptions options_;
   base::Executor* const executor_;
-  mutable block::ReadPace pace_;  // Of the bucket.
+  mutable block::ReadPace pace_;        // Of the bucket.
+  mutable base::SingleFlight flights_;  // Of its reads.
   const StoreMetrics metrics_;
 };
 

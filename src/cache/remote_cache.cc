@@ -114,6 +114,19 @@ class Server {
   Clock::time_point rest_until_{};             // Guarded by mutex_.
 };
 
+// A value, charged to the call that asked for it for as long as anybody holds it. Nothing when the
+// budget refuses: a miss, and whoever reads the object instead is told so.
+base::PinnedBytes Charged(const CallContext& context, std::string value) {
+  struct Held {
+    std::string value;
+    BudgetLease lease;
+  };
+  auto lease = BudgetLease::Take(context.budget(), value.size());
+  if (!lease.ok()) return {};
+  auto held = std::make_shared<const Held>(Held{std::move(value), std::move(*lease)});
+  return {codec::AsBytes(held->value), held};
+}
+
 using ServerRef = std::shared_ptr<Server>;
 using Servers = std::vector<ServerRef>;
 
@@ -268,7 +281,8 @@ class RemoteCache : public Cache {
     const auto take = [&](std::string_view name, std::string value) -> Status {
       const auto places = wanted.find(name);
       if (places == wanted.end()) return DataLossError("a value that nobody asked for");
-      const base::PinnedBytes bytes = base::PinnedBytes::Of(std::move(value));
+      const base::PinnedBytes bytes = Charged(context, std::move(value));
+      if (bytes.owner() == nullptr) return OkStatus();
       for (const size_t i : places->second) (*out)[i] = bytes;
       hits_.Add(static_cast<double>(places->second.size()));
       return OkStatus();

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/single_flight.h"
 #include "codec/byte_reader.h"
 #include "objstore/byte_sources.h"
 #include "objstore/subranges.h"
@@ -300,21 +301,41 @@ class CachingBucket : public Bucket {
       get_range_.hits.Add();
       return OkStatus();
     }
-    int64_t read_bytes = 0;
     for (const Subrange& run : JoinMissing(missing, options_.subrange_requests_max)) {
       THANOS_RETURN_IF_ERROR(context.Check());
-      THANOS_RETURN_IF_ERROR(ReadRun(context, name, run, pieces, keys, held));
-      read_bytes += run.end - run.begin;
+      THANOS_RETURN_IF_ERROR(FetchRun(context, name, run, pieces, keys, held));
+      missing_bytes -= run.end - run.begin;
     }
-    bucket_bytes_.Add(static_cast<double>(read_bytes));
-    refetched_bytes_.Add(static_cast<double>(read_bytes - missing_bytes));
+    refetched_bytes_.Add(static_cast<double>(-missing_bytes));
     return OkStatus();
   }
 
-  // One request; its pieces are kept and handed out.
-  Status ReadRun(const CallContext& context, std::string_view name, const Subrange& run,
-                 const std::vector<Subrange>& pieces, const std::vector<std::string>& keys,
-                 std::vector<base::PinnedBytes>* held) {
+  // One request, or that of another call for the same; its pieces are kept and handed out.
+  Status FetchRun(const CallContext& context, std::string_view name, const Subrange& run,
+                  const std::vector<Subrange>& pieces, const std::vector<std::string>& keys,
+                  std::vector<base::PinnedBytes>* held) {
+    THANOS_ASSIGN_OR_RETURN(auto flight, flights_.Board(context, PieceKey(name, run)));
+    const auto shared = flight.Result<base::PinnedBytes>();
+    base::PinnedBytes bytes;
+    if (shared != nullptr) {
+      bytes = *shared;
+    } else {
+      THANOS_ASSIGN_OR_RETURN(bytes, ReadRun(context, name, run));
+      flight.Land(std::make_shared<const base::PinnedBytes>(bytes));
+    }
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      if (pieces[i].begin < run.begin || pieces[i].end > run.end || (*held)[i].owner()) continue;
+      (*held)[i] = bytes.Slice(static_cast<size_t>(pieces[i].begin - run.begin),
+                               static_cast<size_t>(pieces[i].end - pieces[i].begin));
+      if (shared == nullptr) {
+        Store(keys[i], codec::AsText((*held)[i].bytes()), options_.subrange_ttl_ms);
+      }
+    }
+    return OkStatus();
+  }
+
+  Result<base::PinnedBytes> ReadRun(const CallContext& context, std::string_view name,
+                                    const Subrange& run) {
     const int64_t length = run.end - run.begin;
     THANOS_ASSIGN_OR_RETURN(const auto source, inner_->Open(context, name, {run.begin, length}));
     THANOS_ASSIGN_OR_RETURN(std::string text, ReadAll(*source, name, static_cast<size_t>(length)));
@@ -323,19 +344,14 @@ class CachingBucket : public Bucket {
                            " gave " + std::to_string(text.size()) + " of " +
                            std::to_string(length) + " bytes");
     }
-    const base::PinnedBytes bytes = base::PinnedBytes::Of(std::move(text));
-    for (size_t i = 0; i < pieces.size(); ++i) {
-      if (pieces[i].begin < run.begin || pieces[i].end > run.end || (*held)[i].owner()) continue;
-      (*held)[i] = bytes.Slice(static_cast<size_t>(pieces[i].begin - run.begin),
-                               static_cast<size_t>(pieces[i].end - pieces[i].begin));
-      Store(keys[i], codec::AsText((*held)[i].bytes()), options_.subrange_ttl_ms);
-    }
-    return OkStatus();
+    bucket_bytes_.Add(static_cast<double>(length));
+    return base::PinnedBytes::Of(std::move(text));
   }
 
   const std::unique_ptr<Bucket> inner_;
   const std::unique_ptr<cache::Cache> cache_;
   const CachingOptions options_;
+  base::SingleFlight flights_;  // Of reads of chunks.
   Operation attributes_, get_range_, exists_, get_, iter_;
   metrics::Counter requested_bytes_, cached_bytes_, bucket_bytes_, refetched_bytes_;
 };

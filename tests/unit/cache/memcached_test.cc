@@ -49,6 +49,23 @@ TEST(MemcachedTest, ASlowServerCostsItsTimeoutAndIsThenLeftAlone) {
   EXPECT_EQ(server.gets, 3);
 }
 
+TEST(MemcachedTest, ValuesAreChargedToTheCallForAsLongAsTheyAreHeld) {
+  FakeServer server;
+  const auto cache =
+      MakeMemcached({.addresses = {server.address()}, .timeout_ms = 5000}, "t", nullptr);
+  Put(*cache, "small", std::string(100, 'x'));
+  Put(*cache, "large", std::string(1000, 'x'));
+  ASSERT_TRUE(WaitFor([&] { return server.sets == 2; }));
+  const auto budget = Budget::Make("call", 500);
+  const std::vector<std::string_view> keys = {"large", "small"};
+  auto found = cache->Fetch(CallContext().WithBudget(budget), keys);
+  EXPECT_FALSE(found[0].owner()) << "what the budget refuses is a miss";
+  EXPECT_TRUE(found[1].owner());
+  EXPECT_EQ(budget->used_bytes(), 100u);
+  found.clear();
+  EXPECT_EQ(budget->used_bytes(), 0u);
+}
+
 TEST(MemcachedTest, ADeadServerIsAMiss) {
   std::string address;
   {

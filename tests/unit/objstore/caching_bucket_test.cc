@@ -1,6 +1,8 @@
 #include "objstore/caching_bucket.h"
 
+#include <future>
 #include <random>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -57,6 +59,33 @@ TEST_F(CachingBucketTest, RangesOfChunksAreThoseOfTheObjectWhateverIsKept) {
     THANOS_ASSERT_OK(Read(kChunks, 0, 1234));
     EXPECT_EQ(inner_->opens(), 0u) << "all is kept by now";
   }
+}
+
+TEST_F(CachingBucketTest, WhatManyWantAtTheSameTimeIsReadOnce) {
+  Make({.subrange_bytes = 100});
+  const std::string content(1000, 'x');
+  inner_->Put(kChunks, content);
+  THANOS_ASSERT_OK(bucket_->Attributes(CallContext(), kChunks));
+  inner_->ResetCounts();
+  std::promise<void> go;
+  std::shared_future<void> gone = go.get_future().share();
+  inner_->before_open = [gone](const CallContext&, std::string_view) {
+    gone.wait();
+    return OkStatus();
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      const auto got = Read(kChunks, 0, 1000);
+      ASSERT_TRUE(got.ok());
+      EXPECT_EQ(*got, content);
+    });
+  }
+  // Those who come late find it kept, or read it again if they looked just before it was.
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  go.set_value();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LT(inner_->opens(), 4u);
 }
 
 TEST_F(CachingBucketTest, MissingPiecesComeInFewRequests) {
