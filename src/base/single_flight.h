@@ -31,8 +31,8 @@ class SingleFlight {
     Flight& operator=(Flight&& other) noexcept;
     ~Flight() { Land(nullptr); }
 
-    /// What the flight brought that this one waited for. Null when there was none, or it failed: the
-    /// caller works for itself then. The key tells what T is.
+    /// What the flight brought that this one waited for. Null when there was none, or it failed:
+    /// the caller works for itself then. The key tells what T is.
     template <typename T>
     std::shared_ptr<const T> Result() const {
       return std::static_pointer_cast<const T>(result_);
@@ -56,7 +56,7 @@ class SingleFlight {
 
  private:
   mutable std::mutex mutex_;
-  size_t waiting_ = 0;  // Guarded by mutex_.
+  size_t waiting_ = 0;                                    // Guarded by mutex_.
   std::map<std::string, std::shared_ptr<State>> flying_;  // Guarded by mutex_, as the states are.
 };
 

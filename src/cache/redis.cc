@@ -115,14 +115,30 @@ struct RedisYaml {
   int64_t dial_ns = 5'000'000'000, read_ns = 3'000'000'000, write_ns = 3'000'000'000;
   int64_t get_concurrency = 100, set_concurrency = 100, set_batch = 100;
   bool tls = false;
+  net::TlsClientOptions tls_options;
   std::string cache_size = "0";
 };
+
+Status ReadTls(const config::YamlNode& node, net::TlsClientOptions* tls) {
+  std::string min_version;
+  config::YamlMap map(node, "tls_config");
+  map.Text("ca_file", &tls->ca.file)
+      .Text("cert_file", &tls->cert.file)
+      .Text("key_file", &tls->key.file)
+      .Text("server_name", &tls->server_name)
+      .Bool("insecure_skip_verify", &tls->skip_verify)
+      .Text("min_version", &min_version)
+      .AllowUnknown();
+  THANOS_RETURN_IF_ERROR(map.Finish());
+  if (min_version.empty()) return OkStatus();
+  THANOS_ASSIGN_OR_RETURN(tls->min_version, net::ParseTlsVersion(min_version));
+  return OkStatus();
+}
 
 Status CheckBuilt(const RedisYaml& yaml) {
   const auto not_built = [](const char* what) {
     return UnimplementedError(std::string("redis: ") + what + " is not built yet");
   };
-  if (yaml.tls) return not_built("tls_enabled");
   if (!yaml.master.empty()) return not_built("master_name (sentinels)");
   if (yaml.addr.find(',') != std::string::npos) return not_built("addr of several servers");
   if (yaml.cache_size != "0" && yaml.cache_size != "0B") {
@@ -164,6 +180,8 @@ Result<RedisOptions> ReadRedisConfig(const config::YamlNode& node) {
       .Int("max_set_multi_concurrency", &yaml.set_concurrency)
       .Int("set_multi_batch_size", &yaml.set_batch)
       .Bool("tls_enabled", &yaml.tls)
+      .Node("tls_config",
+            [&yaml](const config::YamlNode& tls) { return ReadTls(tls, &yaml.tls_options); })
       .Text("cache_size", &yaml.cache_size)
       .Text("master_name", &yaml.master)
       .Int("max_async_buffer_size", &out.remote.async_buffer_max)
@@ -182,6 +200,9 @@ Result<RedisOptions> ReadRedisConfig(const config::YamlNode& node) {
     return InvalidArgumentError("redis: " + yaml.addr + ": missing port in address");
   }
   out.remote.addresses = {yaml.addr};
+  if (yaml.tls) {
+    THANOS_ASSIGN_OR_RETURN(out.remote.tls, net::TlsFollower::Client(yaml.tls_options, {}));
+  }
   // One deadline for a whole call: its connection, the request, the answer.
   out.remote.timeout_ms = std::max<int64_t>(std::max(yaml.read_ns, yaml.write_ns) / 1'000'000, 1);
   return out;

@@ -15,7 +15,7 @@ struct RedisOptions {
   int64_t database = 0;
 };
 
-/// `config` of type REDIS. kUnimplemented for TLS, clusters, sentinels and client-side caching.
+/// `config` of type REDIS. kUnimplemented for clusters, sentinels and client-side caching.
 Result<RedisOptions> ReadRedisConfig(const config::YamlNode& node);
 
 std::unique_ptr<Protocol> MakeRedisProtocol(RedisOptions options);

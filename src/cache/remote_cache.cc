@@ -82,8 +82,9 @@ class Server {
         return stream;
       }
     }
+    const auto tls = options_.tls ? options_.tls->Current() : nullptr;
     THANOS_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream,
-                            Stream::Connect(context, *resolver_, address_));
+                            Stream::Connect(context, *resolver_, address_, tls.get()));
     THANOS_RETURN_IF_ERROR(protocol_->Greet(context, *stream));
     return stream;
   }

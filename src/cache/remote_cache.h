@@ -13,6 +13,7 @@
 #include "cache/cache.h"
 #include "cache/stream.h"
 #include "metrics/registry.h"
+#include "net/tls_follower.h"
 #include "thanos/call_context.h"
 #include "thanos/status.h"
 
@@ -39,14 +40,15 @@ class Protocol {
 };
 
 struct RemoteCacheOptions {
-  std::vector<std::string> addresses;  // host:port, or to be looked up: dns+, dnssrv+, ….
-  int64_t lookup_ms = 10000;           // Such addresses are looked up anew this often.
-  int64_t timeout_ms = 500;            // Of one call, all its servers together.
-  int64_t idle_connections_max = 100;  // A server.
-  int64_t async_concurrency = 20;      // Threads that store.
-  int64_t async_buffer_max = 10000;    // Items that wait to be stored; one more is dropped.
-  int64_t batch_max = 0;               // Keys of one request; 0: all.
-  int64_t item_bytes_max = 1 << 20;    // 0: no limit.
+  std::shared_ptr<net::TlsFollower> tls;  // Null: without TLS.
+  std::vector<std::string> addresses;     // host:port, or to be looked up: dns+, dnssrv+, ….
+  int64_t lookup_ms = 10000;              // Such addresses are looked up anew this often.
+  int64_t timeout_ms = 500;               // Of one call, all its servers together.
+  int64_t idle_connections_max = 100;     // A server.
+  int64_t async_concurrency = 20;         // Threads that store.
+  int64_t async_buffer_max = 10000;       // Items that wait to be stored; one more is dropped.
+  int64_t batch_max = 0;                  // Keys of one request; 0: all.
+  int64_t item_bytes_max = 1 << 20;       // 0: no limit.
   /// A server that fails so often in a row is left alone for a while.
   int64_t failures_max = 5;
   int64_t rest_ms = 5000;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -46,14 +47,19 @@ Result<std::unique_ptr<addrinfo, AddressesFree>> Numeric(const std::string& addr
 Stream::~Stream() { close(fd_); }
 
 Result<std::unique_ptr<Stream>> Stream::Connect(const CallContext& context, net::Resolver& resolver,
-                                                const std::string& address) {
-  if (Numeric(address).ok()) return ConnectTo(context, address);
-  THANOS_ASSIGN_OR_RETURN(const auto found, resolver.Resolve(context, "dns+" + address));
+                                                const std::string& address,
+                                                const net::TlsContext* tls) {
+  std::vector<std::string> found = {address};
+  if (!Numeric(address).ok()) {
+    THANOS_ASSIGN_OR_RETURN(found, resolver.Resolve(context, "dns+" + address));
+  }
+  THANOS_ASSIGN_OR_RETURN(const net::HostPort parts, net::SplitHostPort(address));
   Status last = UnavailableError(address + ": no such host");
   for (const std::string& numeric : found) {
     auto stream = ConnectTo(context, numeric);
-    if (stream.ok()) return stream;
     last = stream.status();
+    if (stream.ok() && tls != nullptr) last = (*stream)->ShakeHands(context, *tls, parts.host);
+    if (last.ok()) return stream;
   }
   return last;
 }
@@ -86,37 +92,84 @@ Status Stream::Wait(const CallContext& context, short events) const {
   }
 }
 
-Status Stream::Write(const CallContext& context, std::string_view bytes) {
-  while (!bytes.empty()) {
+Status Stream::ShakeHands(const CallContext& context, const net::TlsContext& tls,
+                          const std::string& host) {
+  THANOS_ASSIGN_OR_RETURN(ssl_, tls.Connect(fd_, host));
+  while (true) {
+    std::string problem;
+    const net::TlsStep step = net::TlsHandshake(ssl_.get(), &problem);
+    if (step == net::TlsStep::kDone) return OkStatus();
+    if (step == net::TlsStep::kFailed || step == net::TlsStep::kClosed) {
+      return UnavailableError("TLS handshake with " + host + ": " + problem);
+    }
+    THANOS_RETURN_IF_ERROR(WaitFor(context, step));
+  }
+}
+
+Status Stream::WaitFor(const CallContext& context, net::TlsStep step) const {
+  return Wait(context, step == net::TlsStep::kWantWrite ? POLLOUT : POLLIN);
+}
+
+Result<size_t> Stream::Send(const CallContext& context, std::string_view bytes) {
+  while (ssl_ != nullptr) {
+    size_t sent = 0;
+    const net::TlsStep step = net::TlsWrite(ssl_.get(), bytes.data(), bytes.size(), &sent);
+    if (step == net::TlsStep::kDone) return sent;
+    if (step == net::TlsStep::kFailed || step == net::TlsStep::kClosed) {
+      return UnavailableError("TLS: send: " + net::TlsErrorText());
+    }
+    THANOS_RETURN_IF_ERROR(WaitFor(context, step));
+  }
+  while (true) {
     const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent > 0) {
-      bytes.remove_prefix(static_cast<size_t>(sent));
-    } else if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    if (sent > 0) return static_cast<size_t>(sent);
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
       THANOS_RETURN_IF_ERROR(Wait(context, POLLOUT));
     } else if (sent < 0 && errno != EINTR) {
       return Away("send", errno);
     }
   }
+}
+
+Status Stream::Write(const CallContext& context, std::string_view bytes) {
+  while (!bytes.empty()) {
+    THANOS_ASSIGN_OR_RETURN(const size_t sent, Send(context, bytes));
+    bytes.remove_prefix(sent);
+  }
   return OkStatus();
+}
+
+Result<size_t> Stream::Receive(const CallContext& context, char* data, size_t size) {
+  while (ssl_ != nullptr) {
+    size_t got = 0;
+    const net::TlsStep step = net::TlsRead(ssl_.get(), data, size, &got);
+    if (step == net::TlsStep::kDone) return got;
+    if (step == net::TlsStep::kClosed) return size_t{0};
+    if (step == net::TlsStep::kFailed) {
+      return UnavailableError("TLS: receive: " + net::TlsErrorText());
+    }
+    THANOS_RETURN_IF_ERROR(WaitFor(context, step));
+  }
+  while (true) {
+    const ssize_t got = recv(fd_, data, size, 0);
+    if (got >= 0) return static_cast<size_t>(got);
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      THANOS_RETURN_IF_ERROR(Wait(context, POLLIN));
+    } else if (errno != EINTR) {
+      return Away("receive", errno);
+    }
+  }
 }
 
 Status Stream::Fill(const CallContext& context) {
   buffer_.erase(0, at_);
   at_ = 0;
-  while (true) {
-    const size_t held = buffer_.size();
-    buffer_.resize(held + kPieceBytes);
-    const ssize_t got = recv(fd_, buffer_.data() + held, kPieceBytes, 0);
-    const int error = errno;
-    buffer_.resize(held + static_cast<size_t>(std::max<ssize_t>(got, 0)));
-    if (got > 0) return OkStatus();
-    if (got == 0) return UnavailableError("the cache server closed the connection");
-    if (error == EAGAIN || error == EWOULDBLOCK) {
-      THANOS_RETURN_IF_ERROR(Wait(context, POLLIN));
-    } else if (error != EINTR) {
-      return Away("receive", error);
-    }
-  }
+  const size_t held = buffer_.size();
+  buffer_.resize(held + kPieceBytes);
+  const Result<size_t> got = Receive(context, buffer_.data() + held, kPieceBytes);
+  buffer_.resize(held + (got.ok() ? *got : 0));
+  if (!got.ok()) return got.status();
+  return *got > 0 ? OkStatus() : UnavailableError("the cache server closed the connection");
 }
 
 Result<std::string> Stream::ReadLine(const CallContext& context) {

@@ -1,4 +1,5 @@
-// OpenSSL on a non-blocking descriptor: one call, and what is to be waited for. Internal to net.
+// OpenSSL on a non-blocking descriptor: one call, and what is to be waited for. For who has sockets
+// of its own.
 #pragma once
 
 #include <cstddef>

@@ -80,8 +80,7 @@ TEST(FetchRanges, AQuickStorageIsReadByEach) {
   const std::vector<ByteSpan> spans = {{0, 8}};
   const auto held = flights.Board(CallContext(), "object:0:8");  // A flight that never lands.
   const CallContext brief = CallContext().WithTimeout(std::chrono::milliseconds(1));
-  EXPECT_TRUE(
-      FetchRanges(CallContext(), reader, spans, {.pace = &pace, .flights = &flights}).ok());
+  EXPECT_TRUE(FetchRanges(CallContext(), reader, spans, {.pace = &pace, .flights = &flights}).ok());
   EXPECT_FALSE(FetchRanges(brief, reader, spans, {.flights = &flights}).ok());
 }
 

@@ -12,6 +12,7 @@
 
 #include "cache/memcached.h"
 #include "cache/redis.h"
+#include "support/certificates.h"
 #include "support/temporary_directory.h"
 #include "thanos/testing/status_matchers.h"
 #include "unit/cache/fake_server.h"
@@ -53,6 +54,15 @@ class Process {
   pid_t pid_ = 0;
 };
 
+// Stored asynchronously, and not before the server listens.
+bool PutUntilThere(Cache& cache, std::string_view key, const std::string& value) {
+  return WaitFor([&] {
+    cache.Store(key, codec::AsBytes(value), 60000, 0);
+    const auto found = cache.Fetch(CallContext(), std::span(&key, 1));
+    return found[0].owner() != nullptr && codec::AsText(found[0].bytes()) == value;
+  });
+}
+
 struct Kind {
   const char* name;
   const char* program;
@@ -93,15 +103,6 @@ class RealServerTest : public ::testing::TestWithParam<Kind> {
     return MakeMemcached(remote, "t", nullptr);
   }
 
-  // Stored asynchronously, and not before the server listens.
-  static bool PutUntilThere(Cache& cache, std::string_view key, const std::string& value) {
-    return WaitFor([&] {
-      cache.Store(key, codec::AsBytes(value), 60000, 0);
-      const auto found = cache.Fetch(CallContext(), std::span(&key, 1));
-      return found[0].owner() != nullptr && codec::AsText(found[0].bytes()) == value;
-    });
-  }
-
   testing::TemporaryDirectory directory_;
   std::string port_;
   std::unique_ptr<Process> server_;
@@ -115,7 +116,8 @@ TEST_P(RealServerTest, GivesBackWhatWasStored) {
   EXPECT_TRUE(PutUntilThere(*cache, "large", large));
   EXPECT_TRUE(PutUntilThere(*cache, "empty", ""));
   EXPECT_TRUE(PutUntilThere(*cache, long_key, "long"));
-  const std::vector<std::string_view> keys = {"large", "none", "binary", long_key, "empty", "binary"};
+  const std::vector<std::string_view> keys = {"large",  "none",  "binary",
+                                              long_key, "empty", "binary"};
   const auto found = cache->Fetch(CallContext(), keys);
   EXPECT_EQ(codec::AsText(found[0].bytes()), large);
   EXPECT_FALSE(found[1].owner());
@@ -156,8 +158,44 @@ TEST_P(RealServerTest, ItemsExpire) {
   ASSERT_TRUE(PutUntilThere(*cache, "other", "x"));
   const std::string_view key = "brief";
   cache->Store(key, codec::AsBytes("x"), 1000, 0);
-  EXPECT_TRUE(WaitFor([&] { return cache->Fetch(CallContext(), std::span(&key, 1))[0].owner() != nullptr; }));
+  EXPECT_TRUE(WaitFor(
+      [&] { return cache->Fetch(CallContext(), std::span(&key, 1))[0].owner() != nullptr; }));
   EXPECT_TRUE(WaitFor([&] { return !cache->Fetch(CallContext(), std::span(&key, 1))[0].owner(); }));
+}
+
+// Redis over TLS, and who it is.
+TEST(RealRedisTls, TheServerHasToProveWhoItIs) {
+  constexpr char kProgram[] = "/usr/bin/redis-server";
+  if (!std::filesystem::exists(kProgram)) GTEST_SKIP() << kProgram << " is absent: skipped";
+  std::signal(SIGPIPE, SIG_IGN);  // As the program's main() does.
+  const testing::TemporaryDirectory directory;
+  const testing::Authority authority(directory.path()), other(directory.path(), "other");
+  const auto server = authority.Issue("server"), client = authority.Issue("client");
+  const std::string port = std::to_string(FreePort());
+  const Process process({kProgram, "--port", "0", "--tls-port", port, "--bind", "127.0.0.1",
+                         "--tls-cert-file", server.cert, "--tls-key-file", server.key,
+                         "--tls-ca-cert-file", authority.file(), "--dir", directory.path(),
+                         "--save", "", "--logfile", directory.path() + "/log"});
+  const auto connect = [&](const std::string& ca, const std::string& more) {
+    const auto node = config::ParseYaml(
+        "{addr: '127.0.0.1:" + port + "', tls_enabled: true, tls_config: {ca_file: " + ca +
+        ", cert_file: " + client.cert + ", key_file: " + client.key + more + "}}");
+    auto options = ReadRedisConfig(*node);
+    EXPECT_TRUE(options.ok()) << options.status().ToString();
+    options->remote.failures_max = 1000000;
+    return MakeRedis(*options, "t", nullptr);
+  };
+  const auto good = connect(authority.file(), "");
+  const std::string large(900'000, 'x');
+  EXPECT_TRUE(PutUntilThere(*good, "key", large));
+  const std::string_view key = "key";
+  EXPECT_FALSE(connect(other.file(), "")->Fetch(CallContext(), std::span(&key, 1))[0].owner());
+  EXPECT_FALSE(connect(authority.file(), ", server_name: elsewhere")
+                   ->Fetch(CallContext(), std::span(&key, 1))[0]
+                   .owner());
+  EXPECT_TRUE(connect(other.file(), ", insecure_skip_verify: true")
+                  ->Fetch(CallContext(), std::span(&key, 1))[0]
+                  .owner());
 }
 
 INSTANTIATE_TEST_SUITE_P(Debian, RealServerTest,

@@ -78,8 +78,8 @@ TEST(RedisTest, WhatIsNotBuiltIsRefusedByName) {
   EXPECT_THAT(Read("addr: a:1\n"), IsOk());
   EXPECT_THAT(Read("{}"), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(Read("addr: a"), StatusIs(StatusCode::kInvalidArgument));
-  for (const char* yaml : {"addr: a:1,b:1", "{addr: 'a:1', tls_enabled: true}",
-                           "{addr: 'a:1', master_name: m}", "{addr: 'a:1', cache_size: 1MB}"}) {
+  for (const char* yaml :
+       {"addr: a:1,b:1", "{addr: 'a:1', master_name: m}", "{addr: 'a:1', cache_size: 1MB}"}) {
     EXPECT_THAT(Read(yaml), StatusIs(StatusCode::kUnimplemented)) << yaml;
   }
 }
