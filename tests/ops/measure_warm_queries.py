@@ -39,8 +39,8 @@ BYTES = "thanos_objstore_bucket_operation_fetched_bytes_total"
 class Stack:
     """A store of `binary` on the blocks of `bucket`, and our querier over it."""
 
-    def __init__(self, stand, bucket, binary=None):
-        self.store = stand.start("store", bucket=bucket, binary=binary)
+    def __init__(self, stand, bucket, binary=None, *flags):
+        self.store = stand.start("store", *flags, bucket=bucket, binary=binary)
         self.query = stand.start("query", f"--endpoint={self.store.grpc}")
         deadline = time.monotonic() + 120
         while '"store"' not in self.stores():

@@ -147,10 +147,11 @@ class Stand:
         self.running.append(fake)
         return fake
 
-    def needs(self, role, bucket=None):
+    def needs(self, role, flags, bucket=None):
         if role == "store":
+            own_data = any(flag.startswith("--data-dir=") for flag in flags)
             return [f"--objstore.config-file={self.write('bucket.yml', bucket or self.bucket_config())}",
-                    f"--data-dir={self.path('data')}"]
+                    *([] if own_data else [f"--data-dir={self.path('data')}"])]
         if role == "sidecar":
             return [f"--prometheus.url={self.fake_prometheus().url}",
                     f"--tsdb.path={self.path('tsdb')}"]
@@ -166,4 +167,4 @@ class Stand:
         http = http or f"127.0.0.1:{free_port()}"
         grpc = grpc or f"127.0.0.1:{free_port()}"
         return self.run([role, f"--http-address={http}", f"--grpc-address={grpc}",
-                         *self.needs(role, bucket), *flags], http, grpc, binary)
+                         *self.needs(role, flags, bucket), *flags], http, grpc, binary)
