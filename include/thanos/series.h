@@ -114,6 +114,7 @@ struct LabelsResult {
   std::vector<std::string> values;  // Sorted, unique.
   Warnings warnings;
   bool partial = false;
+  std::string hints;  // For the peer that asked, as the wire has them; see SelectEnd.
 };
 
 /// One TSDB behind a source: its external labels and time range.

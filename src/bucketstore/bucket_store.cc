@@ -15,6 +15,7 @@
 #include "block/block_source.h"
 #include "series/filter.h"
 #include "thanos/trace.h"
+#include "wire/store_messages.h"
 
 namespace thanos::bucketstore {
 namespace {
@@ -409,24 +410,43 @@ Result<std::unique_ptr<SeriesCursor>> BucketStore::SelectBlocks(const CallContex
       context, executor_, in_flight_, std::move(open), std::move(renew), std::move(at_end)));
 }
 
+// The blocks that a call for labels asks.
+struct BucketStore::LabelBlocks {
+  std::vector<block::BlockSelection> selections;
+  std::vector<std::string> ulids;
+  Warnings warnings;
+
+  void Finish(wire::LabelCall call, LabelsResult* out) const {
+    out->partial |= !warnings.empty();
+    out->warnings.insert(out->warnings.begin(), warnings.begin(), warnings.end());
+    out->hints = wire::EncodeLabelResponseHints(call, ulids);
+  }
+};
+
+Result<BucketStore::LabelBlocks> BucketStore::OpenForLabels(const CallContext& context,
+                                                            const LabelsRequest& request,
+                                                            const StoreSelect& more) const {
+  LabelBlocks out;
+  std::vector<Choice> choices =
+      Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers);
+  for (const Choice& choice : choices) out.ulids.push_back(choice.id.ToString());
+  THANOS_RETURN_IF_ERROR(
+      OpenChosen(context, std::move(choices), request.partial, &out.selections, &out.warnings));
+  return out;
+}
+
 Result<LabelsResult> BucketStore::LabelNamesOf(const CallContext& context,
                                                const LabelsRequest& request,
                                                const StoreSelect& more) {
   LabelsRequest clipped = request;
   Clip(&clipped.min_ms, &clipped.max_ms);
-  std::vector<block::BlockSelection> selections;
-  Warnings warnings;
-  THANOS_RETURN_IF_ERROR(OpenChosen(
-      context,
-      Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
-      request.partial, &selections, &warnings));
+  THANOS_ASSIGN_OR_RETURN(LabelBlocks blocks, OpenForLabels(context, request, more));
   auto limiter =
       std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
   THANOS_ASSIGN_OR_RETURN(LabelsResult out,
-                          block::BlockLabelNames(context, std::move(selections), clipped,
+                          block::BlockLabelNames(context, std::move(blocks.selections), clipped,
                                                  CursorOptions(request.partial), limiter));
-  out.partial |= !warnings.empty();
-  out.warnings.insert(out.warnings.begin(), warnings.begin(), warnings.end());
+  blocks.Finish(wire::LabelCall::kNames, &out);
   return out;
 }
 
@@ -435,19 +455,13 @@ Result<LabelsResult> BucketStore::LabelValuesOf(const CallContext& context, cons
                                                 const StoreSelect& more) {
   LabelsRequest clipped = request;
   Clip(&clipped.min_ms, &clipped.max_ms);
-  std::vector<block::BlockSelection> selections;
-  Warnings warnings;
-  THANOS_RETURN_IF_ERROR(OpenChosen(
-      context,
-      Choose(request.matchers, request.min_ms, request.max_ms, kAnyResolution, more.block_matchers),
-      request.partial, &selections, &warnings));
+  THANOS_ASSIGN_OR_RETURN(LabelBlocks blocks, OpenForLabels(context, request, more));
   auto limiter =
       std::make_shared<CallLimiter>(options_.limits, metrics_.dropped(), context.tenant());
-  THANOS_ASSIGN_OR_RETURN(LabelsResult out,
-                          block::BlockLabelValues(context, std::move(selections), name, clipped,
-                                                  CursorOptions(request.partial), limiter));
-  out.partial |= !warnings.empty();
-  out.warnings.insert(out.warnings.begin(), warnings.begin(), warnings.end());
+  THANOS_ASSIGN_OR_RETURN(
+      LabelsResult out, block::BlockLabelValues(context, std::move(blocks.selections), name,
+                                                clipped, CursorOptions(request.partial), limiter));
+  blocks.Finish(wire::LabelCall::kValues, &out);
   return out;
 }
 

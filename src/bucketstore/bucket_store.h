@@ -87,6 +87,7 @@ class BucketStore : public SeriesSource {
   };
   class Cursor;
   struct InFlight;
+  struct LabelBlocks;
   std::vector<Choice> Choose(std::span<const model::Matcher> matchers, int64_t min_ms,
                              int64_t max_ms, int64_t max_resolution_ms,
                              std::span<const model::Matcher> block_matchers) const;
@@ -101,6 +102,8 @@ class BucketStore : public SeriesSource {
   Status OpenChosen(const CallContext& context, std::vector<Choice> choices,
                     PartialStrategy partial, std::vector<block::BlockSelection>* selections,
                     Warnings* warnings, Status* told = nullptr) const;
+  Result<LabelBlocks> OpenForLabels(const CallContext& context, const LabelsRequest& request,
+                                    const StoreSelect& more) const;
 
   std::shared_ptr<InFlight> in_flight_;
   BlockSet* const blocks_;

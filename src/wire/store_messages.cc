@@ -99,10 +99,9 @@ LabelsResult MakeResult(const Texts& values, const Texts& warnings) {
 }
 
 template <typename Response>
-std::string FinishResponse(const LabelsResult& result, std::string_view hints_any,
-                           Response* proto) {
+std::string FinishResponse(const LabelsResult& result, Response* proto) {
   FillTexts(result.warnings, proto->mutable_warnings());
-  if (!hints_any.empty() && !FillAny(hints_any, proto->mutable_hints()).ok()) {
+  if (!result.hints.empty() && !FillAny(result.hints, proto->mutable_hints()).ok()) {
     proto->clear_hints();
   }
   return proto->SerializeAsString();
@@ -197,16 +196,16 @@ Result<LabelValuesRequest> DecodeLabelValuesRequest(std::string_view bytes) {
   return out;
 }
 
-std::string EncodeLabelNamesResponse(const LabelsResult& result, std::string_view hints_any) {
+std::string EncodeLabelNamesResponse(const LabelsResult& result) {
   pb::LabelNamesResponse proto;
   FillTexts(result.values, proto.mutable_names());
-  return FinishResponse(result, hints_any, &proto);
+  return FinishResponse(result, &proto);
 }
 
-std::string EncodeLabelValuesResponse(const LabelsResult& result, std::string_view hints_any) {
+std::string EncodeLabelValuesResponse(const LabelsResult& result) {
   pb::LabelValuesResponse proto;
   FillTexts(result.values, proto.mutable_values());
-  return FinishResponse(result, hints_any, &proto);
+  return FinishResponse(result, &proto);
 }
 
 Result<LabelsResult> DecodeLabelNamesResponse(std::string_view bytes) {
@@ -315,52 +314,12 @@ std::string EncodeSeriesRequestHints(const SeriesRequestHints& hints) {
 
 namespace {
 
-constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
-
-void FillDuration(int64_t nanoseconds, google::protobuf::Duration* out) {
-  out->set_seconds(nanoseconds / kNanosecondsPerSecond);
-  out->set_nanos(static_cast<int32_t>(nanoseconds % kNanosecondsPerSecond));
-}
-
-void FillStats(const QueryStats& stats, hintspb::QueryStats* out) {
-  out->set_blocks_queried(stats.blocks_queried);
-  out->set_merged_series_count(stats.merged_series_count);
-  out->set_merged_chunks_count(stats.merged_chunks_count);
-  out->set_postings_touched(stats.postings_touched);
-  out->set_postings_touched_size_sum(stats.postings_touched_size_sum);
-  out->set_postings_to_fetch(stats.postings_to_fetch);
-  out->set_postings_fetched(stats.postings_fetched);
-  out->set_postings_fetched_size_sum(stats.postings_fetched_size_sum);
-  out->set_postings_fetch_count(stats.postings_fetch_count);
-  out->set_series_touched(stats.series_touched);
-  out->set_series_touched_size_sum(stats.series_touched_size_sum);
-  out->set_series_fetched(stats.series_fetched);
-  out->set_series_fetched_size_sum(stats.series_fetched_size_sum);
-  out->set_series_fetch_count(stats.series_fetch_count);
-  out->set_chunks_touched(stats.chunks_touched);
-  out->set_chunks_touched_size_sum(stats.chunks_touched_size_sum);
-  out->set_chunks_fetched(stats.chunks_fetched);
-  out->set_chunks_fetched_size_sum(stats.chunks_fetched_size_sum);
-  out->set_chunks_fetch_count(stats.chunks_fetch_count);
-  out->set_data_downloaded_size_sum(stats.data_downloaded_size_sum);
-  FillDuration(stats.get_all_nanoseconds, out->mutable_get_all_duration());
-  FillDuration(stats.merge_nanoseconds, out->mutable_merge_duration());
-}
-
 template <typename Hints>
 void FillBlocks(const std::vector<std::string>& blocks, Hints* out) {
   for (const std::string& block : blocks) out->add_queried_blocks()->set_id(block);
 }
 
 }  // namespace
-
-std::string EncodeSeriesResponseHints(const std::vector<std::string>& blocks,
-                                      const QueryStats* stats) {
-  hintspb::SeriesResponseHints proto;
-  FillBlocks(blocks, &proto);
-  if (stats != nullptr) FillStats(*stats, proto.mutable_query_stats());
-  return SerializeAny(proto);
-}
 
 std::string EncodeLabelResponseHints(LabelCall call, const std::vector<std::string>& blocks) {
   if (call == LabelCall::kNames) {

@@ -29,8 +29,8 @@ struct LabelValuesRequest {
 Result<LabelValuesRequest> DecodeLabelValuesRequest(std::string_view bytes);
 
 /// Responses of both label calls. `hints_any` is a serialised Any, "" for none.
-std::string EncodeLabelNamesResponse(const LabelsResult& result, std::string_view hints_any = {});
-std::string EncodeLabelValuesResponse(const LabelsResult& result, std::string_view hints_any = {});
+std::string EncodeLabelNamesResponse(const LabelsResult& result);
+std::string EncodeLabelValuesResponse(const LabelsResult& result);
 /// Values are sorted and made unique where the peer did not.
 Result<LabelsResult> DecodeLabelNamesResponse(std::string_view bytes);
 Result<LabelsResult> DecodeLabelValuesResponse(std::string_view bytes);
@@ -72,21 +72,8 @@ struct SeriesRequestHints {
 Result<SeriesRequestHints> DecodeRequestHints(std::string_view any, std::string_view message);
 std::string EncodeSeriesRequestHints(const SeriesRequestHints& hints);
 
-/// Counters of hintspb.QueryStats in the order of their numbers 1 to 20, then two durations.
-struct QueryStats {
-  int64_t blocks_queried = 0, merged_series_count = 0, merged_chunks_count = 0;
-  int64_t postings_touched = 0, postings_touched_size_sum = 0, postings_to_fetch = 0;
-  int64_t postings_fetched = 0, postings_fetched_size_sum = 0, postings_fetch_count = 0;
-  int64_t series_touched = 0, series_touched_size_sum = 0, series_fetched = 0;
-  int64_t series_fetched_size_sum = 0, series_fetch_count = 0;
-  int64_t chunks_touched = 0, chunks_touched_size_sum = 0, chunks_fetched = 0;
-  int64_t chunks_fetched_size_sum = 0, chunks_fetch_count = 0, data_downloaded_size_sum = 0;
-  int64_t get_all_nanoseconds = 0, merge_nanoseconds = 0;
-};
 enum class LabelCall : uint8_t { kNames, kValues };
-/// Serialised Any of SeriesResponseHints: the ULIDs of the blocks asked, statistics if wanted.
-std::string EncodeSeriesResponseHints(const std::vector<std::string>& blocks,
-                                      const QueryStats* stats);
+/// Serialised Any with the ULIDs of the blocks that were asked. (Of Series Go's store sends none.)
 std::string EncodeLabelResponseHints(LabelCall call, const std::vector<std::string>& blocks);
 
 }  // namespace thanos::wire

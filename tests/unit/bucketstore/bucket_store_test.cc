@@ -14,6 +14,7 @@
 #include "codec/byte_reader.h"
 #include "fakes/memory_bucket.h"
 #include "unit/block/fixture_blocks.h"
+#include "wire/store_messages.h"
 
 namespace thanos::bucketstore {
 namespace {
@@ -407,6 +408,24 @@ TEST_F(BucketStoreTest, LabelCallsAgreeWithTheLocalBlocks) {
       EXPECT_EQ(values.values, wanted.values) << name;
     }
   }
+}
+
+TEST_F(BucketStoreTest, LabelCallsTellWhichBlocksTheyAsked) {
+  Upload("two-replicas");
+  MakeStore();
+  LabelsRequest request;
+  request.min_ms = 0;
+  request.max_ms = INT64_MAX;
+  SelectRequest select = Everything();
+  select.max_resolution_ms = INT64_MAX;
+  std::vector<std::string> ulids;
+  for (const base::Ulid& ulid : store_->BlocksOf(select, {})) ulids.push_back(ulid.ToString());
+  ASSERT_FALSE(ulids.empty());
+  THANOS_ASSERT_OK_AND_ASSIGN(const auto names, store_->LabelNames(CallContext(), request));
+  EXPECT_EQ(names.hints, wire::EncodeLabelResponseHints(wire::LabelCall::kNames, ulids));
+  THANOS_ASSERT_OK_AND_ASSIGN(const auto values,
+                              store_->LabelValues(CallContext(), "__name__", request));
+  EXPECT_EQ(values.hints, wire::EncodeLabelResponseHints(wire::LabelCall::kValues, ulids));
 }
 
 TEST_F(BucketStoreTest, ChunksAreReadWithLittleMoreThanTheirBytes) {
