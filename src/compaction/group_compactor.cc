@@ -21,11 +21,31 @@ using bucketblocks::MarkKind;
 constexpr std::chrono::minutes kMarkPatience{5};
 // The index filter acts when the sum of index sizes comes so near to its limit.
 constexpr double kIndexLimitShare = 0.85;
+// A plan that was made smaller since the disk is nearly full leaves so much of what it needs free.
+constexpr uint64_t kHeadroomDivisor = 10;
 
-int64_t BytesOf(const block::BlockMeta& meta) {
-  int64_t bytes = 0;
-  for (const block::FileMeta& file : meta.thanos.files) bytes += file.size_bytes;
+// The copies of the sources, and a result that is no larger.
+uint64_t NeededBytes(const MetaList& plan) {
+  uint64_t bytes = 0;
+  for (const MetaRef& meta : plan) bytes += 2 * DiskBytesOf(*meta);
   return bytes;
+}
+
+// What an earlier try of another plan left.
+void RemoveOtherCopies(const std::string& directory, const MetaList& plan) {
+  std::vector<fs::path> others;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().native();
+    const bool wanted = std::any_of(plan.begin(), plan.end(), [&](const MetaRef& meta) {
+      return meta->ulid.ToString() == name;
+    });
+    if (!wanted) others.push_back(it->path());
+  }
+  for (const fs::path& path : others) {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
 }
 
 std::string NamesOf(const MetaList& metas) {
@@ -81,6 +101,8 @@ struct GroupCompactor::Job {
   bool retriable = false;
   bool rerun = false;
   bool emptied = false;
+  bool postponed = false;
+  ScratchSpace::Claim claim;
 
   std::string SourceDirectory(size_t i) const { return directory + "/" + plan[i]->ulid.ToString(); }
 };
@@ -91,7 +113,8 @@ GroupCompactor::GroupCompactor(GroupOptions options, Bucket* bucket, const Marke
       bucket_(bucket),
       marker_(marker),
       metrics_(metrics),
-      logger_(std::move(logger)) {}
+      logger_(std::move(logger)),
+      space_(options_.free_bytes) {}
 
 GroupResult GroupCompactor::Compact(const CallContext& context, const Group& group,
                                     const UlidSet& no_compact) {
@@ -103,18 +126,23 @@ GroupResult GroupCompactor::Compact(const CallContext& context, const Group& gro
   job.retriable = true;
   result.status = plan.status();
   if (plan.ok() && !plan->empty()) {
-    job.plan = *plan;
-    result.plan = *std::move(plan);
+    job.plan = *std::move(plan);
     result.status = Run(context, &job);
+    if (!job.postponed) result.plan = job.plan;
   }
   result.rerun = job.rerun;
+  result.postponed = job.postponed;
   result.emptied = job.emptied;
   // A full disk does not get emptier by trying again.
   result.retriable = job.retriable && result.status.code() != StatusCode::kResourceExhausted &&
                      result.status.code() != StatusCode::kDataLoss;
   std::error_code ignored;
   // Complete copies serve the next try, unless they may be what is wrong.
-  if (result.status.ok() || !result.retriable) fs::remove_all(job.directory, ignored);
+  if ((result.status.ok() && !result.postponed) || !result.retriable) {
+    fs::remove_all(job.directory, ignored);
+  }
+  job.claim = {};
+  if (result.postponed) return result;
   if (result.status.ok()) {
     metrics_->runs_completed.With(resolution).Add();
   } else if (context.Check().ok()) {
@@ -178,28 +206,45 @@ Result<bool> GroupCompactor::ExcludeLargest(const CallContext& context, const Me
   return false;
 }
 
-// Copies of the sources and a result that is no larger must fit.
-Status GroupCompactor::CheckSpace(const CallContext&, const Job& job) const {
+// Makes sure that the disk has room for the plan, if need be by making it smaller.
+Status GroupCompactor::FitToDisk(Job* job) {
   std::error_code error;
-  fs::create_directories(job.directory, error);
-  if (error) return ErrnoError(error.value(), "create " + job.directory);
-  const auto space = fs::space(job.directory, error);
-  if (error) return ErrnoError(error.value(), "ask for free space of " + job.directory);
-  uint64_t sources = 0, there = 0;
-  for (size_t i = 0; i < job.plan.size(); ++i) {
-    sources += static_cast<uint64_t>(BytesOf(*job.plan[i]));
-    std::error_code absent;
-    for (fs::recursive_directory_iterator it(job.SourceDirectory(i), absent), end;
-         !absent && it != end; it.increment(absent)) {
-      std::error_code ignored;
-      if (it->is_regular_file(ignored)) there += it->file_size(ignored);
-    }
+  fs::create_directories(job->directory, error);
+  if (error) return ErrnoError(error.value(), "create " + job->directory);
+  RemoveOtherCopies(job->directory, job->plan);
+  const uint64_t needed = NeededBytes(job->plan);
+  THANOS_ASSIGN_OR_RETURN(auto answer, space_.Ask(job->directory, needed));
+  job->claim = std::move(answer.claim);
+  if (job->claim.held()) return OkStatus();
+  if (!answer.shared) return FitSmaller(needed, answer.room_bytes, job);
+  job->postponed = true;
+  logger_.Info("compaction waits for the disk space of other groups",
+               {{"group", job->group.key}, {"needed_bytes", needed}});
+  return OkStatus();
+}
+
+Status GroupCompactor::FitSmaller(uint64_t needed_bytes, uint64_t room_bytes, Job* job) {
+  for (MetaList& smaller : SmallerPlans(job->plan)) {
+    const uint64_t needed = NeededBytes(smaller);
+    THANOS_ASSIGN_OR_RETURN(auto answer,
+                            space_.Ask(job->directory, needed + needed / kHeadroomDivisor));
+    if (!answer.claim.held()) continue;
+    job->claim = std::move(answer.claim);
+    metrics_->plans_made_smaller.Add();
+    logger_.Warn("the disk has no room for the planned compaction, a smaller one is made",
+                 {{"group", job->group.key},
+                  {"planned", NamesOf(job->plan)},
+                  {"needed_bytes", needed_bytes},
+                  {"room_bytes", room_bytes},
+                  {"blocks", NamesOf(smaller)}});
+    job->plan = std::move(smaller);
+    RemoveOtherCopies(job->directory, job->plan);
+    return OkStatus();
   }
-  const uint64_t needed = 2 * sources - std::min(sources, there);
-  if (needed <= space.available) return OkStatus();
-  return ResourceExhaustedError(job.directory + ": merging " + std::to_string(job.plan.size()) +
-                                " blocks needs about " + std::to_string(needed) + " bytes, " +
-                                std::to_string(space.available) + " are free");
+  return ResourceExhaustedError(job->directory + ": merging " + std::to_string(job->plan.size()) +
+                                " blocks needs about " + std::to_string(needed_bytes) + " bytes, " +
+                                std::to_string(room_bytes) +
+                                " are free, and there is no smaller plan worth its work that fits");
 }
 
 Status GroupCompactor::Fetch(const CallContext& context, Job* job) {
@@ -330,12 +375,16 @@ Status GroupCompactor::MarkSources(const MetaList& sources, const std::string& w
 
 Status GroupCompactor::Run(const CallContext& context, Job* job) {
   const auto start = std::chrono::steady_clock::now();
-  job->overlapping = !FindOverlap(job->plan).empty();
   job->retriable = false;
+  THANOS_RETURN_IF_ERROR(FitToDisk(job));
+  if (job->postponed) {
+    job->retriable = job->rerun = true;
+    return OkStatus();
+  }
+  job->overlapping = !FindOverlap(job->plan).empty();
   logger_.Info("compaction available and planned", {{"group", job->group.key},
                                                     {"labels", job->group.labels.ToString()},
                                                     {"blocks", NamesOf(job->plan)}});
-  THANOS_RETURN_IF_ERROR(CheckSpace(context, *job));
   job->retriable = true;
   THANOS_RETURN_IF_ERROR(Fetch(context, job));
   job->retriable = false;

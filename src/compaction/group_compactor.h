@@ -10,6 +10,7 @@
 #include "compaction/block_merge.h"
 #include "compaction/metrics.h"
 #include "compaction/plan.h"
+#include "compaction/scratch_space.h"
 #include "thanos/bucket.h"
 
 namespace thanos::compaction {
@@ -24,8 +25,9 @@ struct GroupOptions {
   uint64_t index_bytes_max = 0;     // Of the sources together; 0: no limit.
   block::IndexLimits index_limits;  // Of the format: a merge that passes one is not tried again.
   bool hash_files = false;
-  base::Executor* blocks = nullptr;  // For several downloads at once; null: one by one.
-  base::Executor* files = nullptr;   // For several files of a block at once.
+  base::Executor* blocks = nullptr;    // For several downloads at once; null: one by one.
+  base::Executor* files = nullptr;     // For several files of a block at once.
+  ScratchSpace::FreeBytes free_bytes;  // Of the disk under work_dir; null: asks the system.
 };
 
 struct GroupResult {
@@ -35,6 +37,7 @@ struct GroupResult {
   bool rerun = false;      // Something changed: plan again after the next sync.
   MetaList plan;           // What was worked on.
   bool emptied = false;    // No sample of the plan was left: it is marked, and nothing replaces it.
+  bool postponed = false;  // Other groups fill the disk just now: nothing was done, try again.
 };
 
 /// Adds marks as the compactor does: not twice, not to a block that is gone, and to the end even
@@ -67,7 +70,8 @@ class GroupCompactor {
   Result<bool> ExcludeLargest(const CallContext& context, const MetaList& plan,
                               UlidSet* no_compact);
   Result<int64_t> IndexBytes(const CallContext& context, const block::BlockMeta& meta) const;
-  Status CheckSpace(const CallContext& context, const Job& job) const;
+  Status FitToDisk(Job* job);
+  Status FitSmaller(uint64_t needed_bytes, uint64_t room_bytes, Job* job);
   Status Fetch(const CallContext& context, Job* job);
   Status CheckSources(const CallContext& context, Job* job);
   Status MergeAndUpload(const CallContext& context, Job* job);
@@ -81,6 +85,7 @@ class GroupCompactor {
   const Marker* const marker_;
   const CompactionMetrics* const metrics_;
   const base::Logger logger_;
+  ScratchSpace space_;
 };
 
 }  // namespace thanos::compaction

@@ -68,6 +68,9 @@ void CompactionMetrics::AddGroupMetrics(metrics::Registry* registry) {
       add.Counter("series_repaired_total",
                   "Series whose chunks were out of order or overlapped in one block, put "
                   "right in results.");
+  plans_made_smaller =
+      add.Counter("plans_made_smaller_total",
+                  "Compactions of fewer blocks than planned, since the disk had no room for all.");
 }
 
 void CompactionMetrics::AddBlockMetrics(metrics::Registry* registry) {

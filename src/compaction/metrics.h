@@ -25,7 +25,7 @@ struct CompactionMetrics {
   metrics::Gauge todo_compactions, todo_compaction_blocks, todo_downsample_blocks,
       todo_deletion_blocks;
   metrics::GaugeFamily held_back;  // By reason: blocks that retention would let go and keeps.
-  metrics::Counter chunks_outside, series_repaired;
+  metrics::Counter chunks_outside, series_repaired, plans_made_smaller;
   metrics::CounterFamily downsamplings, downsampling_failures;  // By resolution of the source.
   metrics::HistogramFamily downsampling_seconds;
 

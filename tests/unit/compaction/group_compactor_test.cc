@@ -1,6 +1,7 @@
 #include "compaction/group_compactor.h"
 
 #include <filesystem>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -111,16 +112,81 @@ TEST_F(GroupCompactorTest, AFailingDownloadMayPassAndKeepsWhatItHas) {
 
 TEST_F(GroupCompactorTest, ADiskWithoutRoomRefusesBeforeAnythingIsFetched) {
   AddDay();
-  auto huge = std::make_shared<block::BlockMeta>(*blocks_[0]);
-  block::FileMeta& file = huge->thanos.files.emplace_back();
-  file.path = "chunks/000001";
-  file.size_bytes = INT64_MAX / 8;
-  metas_[huge->ulid] = huge;
+  for (const size_t i : {0, 2}) {
+    auto huge = std::make_shared<block::BlockMeta>(*blocks_[i]);
+    block::FileMeta& file = huge->thanos.files.emplace_back();
+    file.path = "chunks/000001";
+    file.size_bytes = INT64_MAX;
+    metas_[huge->ulid] = huge;
+  }
   bucket_.ResetCounts();
   const GroupResult result = Compact();
   EXPECT_THAT(result.status, StatusIs(StatusCode::kResourceExhausted));
   EXPECT_FALSE(result.retriable);
   EXPECT_EQ(bucket_.opens(), 0u);
+}
+
+class ShortDisk : public GroupCompactorTest {
+ protected:
+  // Gives each block the size `kBlock` on paper, and the disk room for so many of them.
+  void AddOnDisk(double blocks_of_room) {
+    AddDay();
+    for (auto& [ulid, meta] : metas_) {
+      auto sized = std::make_shared<block::BlockMeta>(*meta);
+      sized->thanos.files.assign(1, {});
+      sized->thanos.files[0].path = "index";
+      sized->thanos.files[0].size_bytes = kBlock - 4096;
+      for (MetaRef& block : blocks_) {
+        if (block->ulid == ulid) block = sized;
+      }
+      meta = sized;
+    }
+    options_.free_bytes = [=](const std::string&) -> Result<uint64_t> {
+      return static_cast<uint64_t>(blocks_of_room * static_cast<double>(kBlock));
+    };
+  }
+  static constexpr int64_t kBlock = 1 << 20;
+};
+
+TEST_F(ShortDisk, ASmallerPlanIsMadeWhereThePlanDoesNotFit) {
+  AddOnDisk(7.9);  // Four blocks and their result need 8, three with headroom 6.6.
+  const GroupResult result = Compact();
+  THANOS_ASSERT_OK(result.status);
+  EXPECT_TRUE(result.rerun);
+  EXPECT_EQ(result.plan, MetaList(blocks_.begin(), blocks_.begin() + 3));
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(Marked(blocks_[i], bucketblocks::MarkKind::kDeletion), i < 3) << i;
+  }
+  EXPECT_EQ(metrics_.plans_made_smaller.value(), 1);
+}
+
+TEST_F(ShortDisk, WhatFitsIsNotMadeSmaller) {
+  AddOnDisk(8);
+  EXPECT_EQ(Compact().plan.size(), 4u);
+  EXPECT_EQ(metrics_.plans_made_smaller.value(), 0);
+}
+
+TEST_F(ShortDisk, WithoutRoomForMoreThanHalfItIsRefused) {
+  AddOnDisk(6.5);
+  bucket_.ResetCounts();
+  const GroupResult result = Compact();
+  EXPECT_THAT(result.status, StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_FALSE(result.retriable);
+  EXPECT_FALSE(result.rerun);
+  EXPECT_EQ(bucket_.opens(), 0u);
+}
+
+// Copies of an earlier try count as room: they are part of what the plan needs, or they go.
+TEST_F(ShortDisk, CopiesThatAreThereAreCountedOnce) {
+  AddOnDisk(7);
+  const std::string key = MakeGroups(metas_).at(0).key;
+  for (const std::string& name : {blocks_[0]->ulid.ToString(), std::string("other")}) {
+    const std::string directory = options_.work_dir + "/" + key + "/" + name;
+    fs::create_directories(directory);
+    std::ofstream(directory + "/index") << std::string(kBlock, 'x');
+  }
+  EXPECT_EQ(Compact().plan.size(), 4u);
+  EXPECT_EQ(metrics_.plans_made_smaller.value(), 0);
 }
 
 TEST_F(GroupCompactorTest, AMarkIsNotLeftWhereTheBlockIsGone) {
