@@ -19,8 +19,9 @@
 
 namespace thanos::compaction {
 
-/// One thread. In memory: the symbols until they are translated, one piece of the index, one of a
-/// segment; with `sort_series` all series entries, charged to the context's budget.
+/// One thread. In memory: the symbols until they are translated, then their numbers, and with
+/// `sort_series` all series entries, charged to the context's budget; one piece of the index and
+/// one of a segment.
 class BlockInput {
  public:
   /// `sort_series`: the names in its label sets are not in order; they are put right, and its
@@ -68,6 +69,7 @@ class BlockInput {
   bool sort_series_ = false;
   std::vector<SortedSeries> sorted_;
   size_t next_sorted_ = 0;
+  BudgetLease symbols_lease_;  // Of the symbols, then of their numbers.
   BudgetLease sorted_lease_;
 };
 

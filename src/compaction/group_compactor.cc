@@ -24,11 +24,12 @@ constexpr double kIndexLimitShare = 0.85;
 // A plan that was made smaller since the disk is nearly full leaves so much of what it needs free.
 constexpr uint64_t kHeadroomDivisor = 10;
 
-// The copies of the sources, and a result that is no larger.
-uint64_t NeededBytes(const MetaList& plan) {
+// The copies of the sources, a result that is no larger, and as much again for all that is
+// downsampled of it: five values for each window of a handful of samples, and half of that.
+uint64_t NeededBytes(const MetaList& plan, bool downsampled = false) {
   uint64_t bytes = 0;
-  for (const MetaRef& meta : plan) bytes += 2 * DiskBytesOf(*meta);
-  return bytes;
+  for (const MetaRef& meta : plan) bytes += DiskBytesOf(*meta);
+  return (downsampled ? 3 : 2) * bytes;
 }
 
 // What an earlier try of another plan left.
@@ -103,7 +104,11 @@ struct GroupCompactor::Job {
   bool emptied = false;
   bool postponed = false;
   ScratchSpace::Claim claim;
+  std::vector<int64_t> coarser;  // Resolutions that are made of the result at once.
 
+  std::string DirectoryOf(const block::BlockMeta& meta) const {
+    return directory + "/" + meta.ulid.ToString();
+  }
   std::string SourceDirectory(size_t i) const { return directory + "/" + plan[i]->ulid.ToString(); }
 };
 
@@ -117,7 +122,7 @@ GroupCompactor::GroupCompactor(GroupOptions options, Bucket* bucket, const Marke
       space_(options_.free_bytes) {}
 
 GroupResult GroupCompactor::Compact(const CallContext& context, const Group& group,
-                                    const UlidSet& no_compact) {
+                                    const UlidSet& no_compact, const DownsampleOutlook* outlook) {
   const auto resolution = CompactionMetrics::Resolution(group.resolution_ms);
   metrics_->runs_started.With(resolution).Add();
   GroupResult result;
@@ -127,7 +132,7 @@ GroupResult GroupCompactor::Compact(const CallContext& context, const Group& gro
   result.status = plan.status();
   if (plan.ok() && !plan->empty()) {
     job.plan = *std::move(plan);
-    result.status = Run(context, &job);
+    result.status = Run(context, outlook, &job);
     if (!job.postponed) result.plan = job.plan;
   }
   result.rerun = job.rerun;
@@ -206,14 +211,31 @@ Result<bool> GroupCompactor::ExcludeLargest(const CallContext& context, const Me
   return false;
 }
 
+void GroupCompactor::PlanCoarser(const DownsampleOutlook* outlook, Job* job) const {
+  job->coarser.clear();
+  if (outlook == nullptr) return;
+  std::vector<const block::BlockMeta*> sources;
+  for (const MetaRef& meta : job->plan) sources.push_back(meta.get());
+  block::BlockMeta made = ResultMeta(sources, base::Ulid::Make(base::NowMs()));
+  made.thanos.labels = job->plan.front()->thanos.labels;
+  made.thanos.resolution_ms = job->group.resolution_ms;
+  job->coarser = outlook->ResolutionsOf(made, job->plan);
+}
+
 // Makes sure that the disk has room for the plan, if need be by making it smaller.
-Status GroupCompactor::FitToDisk(Job* job) {
+Status GroupCompactor::FitToDisk(const DownsampleOutlook* outlook, Job* job) {
   std::error_code error;
   fs::create_directories(job->directory, error);
   if (error) return ErrnoError(error.value(), "create " + job->directory);
   RemoveOtherCopies(job->directory, job->plan);
-  const uint64_t needed = NeededBytes(job->plan);
+  PlanCoarser(outlook, job);
+  uint64_t needed = NeededBytes(job->plan, !job->coarser.empty());
   THANOS_ASSIGN_OR_RETURN(auto answer, space_.Ask(job->directory, needed));
+  if (!answer.claim.held() && !answer.shared && !job->coarser.empty()) {
+    job->coarser.clear();
+    needed = NeededBytes(job->plan);
+    THANOS_ASSIGN_OR_RETURN(answer, space_.Ask(job->directory, needed));
+  }
   job->claim = std::move(answer.claim);
   if (job->claim.held()) return OkStatus();
   if (!answer.shared) return FitSmaller(needed, answer.room_bytes, job);
@@ -289,53 +311,104 @@ Status GroupCompactor::CheckNoOverlap(const Job& job, const block::BlockMeta& re
   return OkStatus();
 }
 
-Status GroupCompactor::MergeAndUpload(const CallContext& context, Job* job) {
+MergeRequest GroupCompactor::RequestOf(const Job& job) const {
   MergeRequest request;
-  for (size_t i = 0; i < job->plan.size(); ++i) {
-    request.directories.push_back(job->SourceDirectory(i));
+  for (size_t i = 0; i < job.plan.size(); ++i) {
+    request.directories.push_back(job.SourceDirectory(i));
   }
-  request.unsorted_labels = job->unsorted_labels;
-  request.parent = job->directory;
+  request.unsorted_labels = job.unsorted_labels;
+  request.parent = job.directory;
   request.id = base::Ulid::Make(base::NowMs());
   request.rule = OverlapRule::kChain;
-  if (job->overlapping && !options_.vertical) request.rule = OverlapRule::kIdentical;
+  if (job.overlapping && !options_.vertical) request.rule = OverlapRule::kIdentical;
   if (options_.vertical && options_.penalty) request.rule = OverlapRule::kPenalty;
   request.limits = options_.index_limits;
+  for (const Label& label : job.group.labels) {
+    request.thanos.labels[std::string(label.name)] = std::string(label.value);
+  }
+  request.thanos.resolution_ms = job.group.resolution_ms;
+  request.thanos.source = "compactor";
+  request.thanos.extensions_json = CommonExtensions(job.group.metas);
+  for (const int64_t resolution_ms : job.coarser) {
+    request.coarser.push_back({resolution_ms, base::Ulid::Make(base::NowMs())});
+  }
+  request.helpers = options_.merge;
+  return request;
+}
+
+Result<MergedBlock> GroupCompactor::Merge(const CallContext& context, Job* job) {
+  const MergeRequest request = RequestOf(*job);
   auto merged = MergeBlocks(context, request);
-  if (merged.status().code() == StatusCode::kOutOfRange && job->plan.size() > 1) {
-    return ExcludeAfter(context, merged.status(), job);
+  if (merged.status().code() == StatusCode::kResourceExhausted && !job->coarser.empty()) {
+    logger_.Warn("merging again without downsampling, which took too much room",
+                 {{"group", job->group.key}, {"err", merged.status()}});
+    job->coarser.clear();
+    merged = MergeBlocks(context, RequestOf(*job));
   }
-  if (!merged.ok()) {
-    return merged.status().WithContext(request.rule == OverlapRule::kIdentical
-                                           ? "pre compaction overlap check"
-                                           : "compact blocks " + NamesOf(job->plan));
+  if (merged.ok() || merged.status().code() == StatusCode::kOutOfRange) return merged;
+  return merged.status().WithContext(request.rule == OverlapRule::kIdentical
+                                         ? "pre compaction overlap check"
+                                         : "compact blocks " + NamesOf(job->plan));
+}
+
+Status GroupCompactor::MergeAndUpload(const CallContext& context, Job* job) {
+  auto merged = Merge(context, job);
+  if (merged.status().code() == StatusCode::kOutOfRange) {
+    if (job->plan.size() > 1) return ExcludeAfter(context, merged.status(), job);
+    return merged.status().WithContext("compact blocks " + NamesOf(job->plan));
   }
+  THANOS_RETURN_IF_ERROR(merged.status());
   metrics_->chunks_outside.Add(static_cast<double>(merged->counts.chunks_outside));
   metrics_->series_repaired.Add(static_cast<double>(merged->counts.series_repaired));
-  if (!merged->meta) {
-    if (merged->counts.chunks_outside > 0) {
-      return DataLossError("all that is left of " + NamesOf(job->plan) +
-                           " lies behind the end of its block");
-    }
-    job->retriable = true;
-    job->emptied = true;
-    logger_.Info("compacted blocks hold no sample",
-                 {{"group", job->group.key}, {"blocks", NamesOf(job->plan)}});
-    return MarkSources(job->plan, "source of compacted block, of which no sample was left");
-  }
-  block::BlockMeta& meta = *merged->meta;
-  const std::string directory = job->directory + "/" + meta.ulid.ToString();
-  THANOS_RETURN_IF_ERROR(CheckNoOverlap(*job, meta));
-  THANOS_RETURN_IF_ERROR(VerifyBlock(context, directory, meta).WithContext("invalid result block"));
-  for (const Label& label : job->group.labels) {
-    meta.thanos.labels[std::string(label.name)] = std::string(label.value);
-  }
-  meta.thanos.resolution_ms = job->group.resolution_ms;
-  meta.thanos.source = "compactor";
-  meta.thanos.extensions_json = CommonExtensions(job->group.metas);
+  if (!merged->meta) return MarkEmptied(*merged, job);
+  THANOS_RETURN_IF_ERROR(CheckNoOverlap(*job, *merged->meta));
+  THANOS_RETURN_IF_ERROR(Verify(context, *job, &*merged));
   job->retriable = true;
+  THANOS_RETURN_IF_ERROR(Upload(context, job, &*merged));
+  THANOS_RETURN_IF_ERROR(MarkSources(job->plan, "source of compacted block"));
+  UploadCoarser(context, *job, &*merged);
+  return OkStatus();
+}
+
+Status GroupCompactor::MarkEmptied(const MergedBlock& merged, Job* job) {
+  if (merged.counts.chunks_outside > 0) {
+    return DataLossError("all that is left of " + NamesOf(job->plan) +
+                         " lies behind the end of its block");
+  }
+  job->retriable = true;
+  job->emptied = true;
+  logger_.Info("compacted blocks hold no sample",
+               {{"group", job->group.key}, {"blocks", NamesOf(job->plan)}});
+  return MarkSources(job->plan, "source of compacted block, of which no sample was left");
+}
+
+// The result must be sound; what was downsampled of it is let go when it is not.
+Status GroupCompactor::Verify(const CallContext& context, const Job& job,
+                              MergedBlock* merged) const {
+  std::vector<Status> found(merged->coarser.size());
   THANOS_RETURN_IF_ERROR(
-      bucketblocks::UploadBlock(context, *bucket_, directory, &meta,
+      base::ParallelFor(options_.merge, 1 + found.size(), [&](size_t i) -> Status {
+        if (i == 0) {
+          return VerifyBlock(context, job.DirectoryOf(*merged->meta), *merged->meta)
+              .WithContext("invalid result block");
+        }
+        const block::BlockMeta& coarser = merged->coarser[i - 1];
+        found[i - 1] = VerifyBlock(context, job.DirectoryOf(coarser), coarser);
+        return OkStatus();
+      }));
+  for (const Status& status : found) {
+    if (status.ok()) continue;
+    merged->coarser_status = status.WithContext("invalid downsampled block");
+    merged->coarser.clear();
+    break;
+  }
+  return OkStatus();
+}
+
+Status GroupCompactor::Upload(const CallContext& context, Job* job, MergedBlock* merged) {
+  block::BlockMeta& meta = *merged->meta;
+  THANOS_RETURN_IF_ERROR(
+      bucketblocks::UploadBlock(context, *bucket_, job->DirectoryOf(meta), &meta,
                                 {.files = options_.files, .hash_files = options_.hash_files}));
   const auto resolution = CompactionMetrics::Resolution(job->group.resolution_ms);
   metrics_->compactions.With(resolution).Add();
@@ -347,7 +420,36 @@ Status GroupCompactor::MergeAndUpload(const CallContext& context, Job* job) {
                                     {"samples", meta.stats.samples},
                                     {"series_repaired", merged->counts.series_repaired},
                                     {"series_merged", merged->counts.series_merged}});
-  return MarkSources(job->plan, "source of compacted block");
+  return OkStatus();
+}
+
+// The compaction is done: what fails here is made anew from the uploaded block.
+void GroupCompactor::UploadCoarser(const CallContext& context, const Job& job,
+                                   MergedBlock* merged) {
+  Status status = merged->coarser_status;
+  int64_t from_ms = job.group.resolution_ms;
+  base::Ulid from = merged->meta->ulid;
+  for (block::BlockMeta& made : merged->coarser) {
+    if (status.ok()) status = context.Check();
+    if (!status.ok()) break;
+    status =
+        bucketblocks::UploadBlock(context, *bucket_, job.DirectoryOf(made), &made,
+                                  {.files = options_.files, .hash_files = options_.hash_files});
+    if (!status.ok()) break;
+    metrics_->downsamplings.With(CompactionMetrics::Resolution(from_ms)).Add();
+    metrics_->downsampled_at_once.Add();
+    logger_.Info("downsampled block while it was compacted",
+                 {{"from", from.ToString()},
+                  {"to", made.ulid.ToString()},
+                  {"resolution_ms", made.thanos.resolution_ms},
+                  {"series", made.stats.series},
+                  {"samples", made.stats.samples}});
+    from_ms = made.thanos.resolution_ms;
+    from = made.ulid;
+  }
+  if (status.ok() || !context.Check().ok()) return;
+  logger_.Warn("block was not downsampled while it was compacted; that is done later",
+               {{"block", from.ToString()}, {"err", status}});
 }
 
 // The result would not fit the format of an index, which is known only once it is written: the
@@ -373,10 +475,10 @@ Status GroupCompactor::MarkSources(const MetaList& sources, const std::string& w
   return OkStatus();
 }
 
-Status GroupCompactor::Run(const CallContext& context, Job* job) {
+Status GroupCompactor::Run(const CallContext& context, const DownsampleOutlook* outlook, Job* job) {
   const auto start = std::chrono::steady_clock::now();
   job->retriable = false;
-  THANOS_RETURN_IF_ERROR(FitToDisk(job));
+  THANOS_RETURN_IF_ERROR(FitToDisk(outlook, job));
   if (job->postponed) {
     job->retriable = job->rerun = true;
     return OkStatus();

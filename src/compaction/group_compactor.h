@@ -8,6 +8,7 @@
 #include "base/executor.h"
 #include "base/log.h"
 #include "compaction/block_merge.h"
+#include "compaction/downsample_outlook.h"
 #include "compaction/metrics.h"
 #include "compaction/plan.h"
 #include "compaction/scratch_space.h"
@@ -27,6 +28,7 @@ struct GroupOptions {
   bool hash_files = false;
   base::Executor* blocks = nullptr;    // For several downloads at once; null: one by one.
   base::Executor* files = nullptr;     // For several files of a block at once.
+  base::Executor* merge = nullptr;     // Threads that merge; null: that of the group only.
   ScratchSpace::FreeBytes free_bytes;  // Of the disk under work_dir; null: asks the system.
 };
 
@@ -62,7 +64,10 @@ class GroupCompactor {
                  const CompactionMetrics* metrics, base::Logger logger);
 
   /// One plan at most. Sources are marked for deletion once the result is whole in the bucket.
-  GroupResult Compact(const CallContext& context, const Group& group, const UlidSet& no_compact);
+  /// Then come the blocks of coarser resolution that `outlook` says; what fails of them is left to
+  /// the downsampling of whole blocks, as all is when it is null.
+  GroupResult Compact(const CallContext& context, const Group& group, const UlidSet& no_compact,
+                      const DownsampleOutlook* outlook);
 
  private:
   struct Job;
@@ -70,15 +75,22 @@ class GroupCompactor {
   Result<bool> ExcludeLargest(const CallContext& context, const MetaList& plan,
                               UlidSet* no_compact);
   Result<int64_t> IndexBytes(const CallContext& context, const block::BlockMeta& meta) const;
-  Status FitToDisk(Job* job);
+  Status FitToDisk(const DownsampleOutlook* outlook, Job* job);
   Status FitSmaller(uint64_t needed_bytes, uint64_t room_bytes, Job* job);
   Status Fetch(const CallContext& context, Job* job);
   Status CheckSources(const CallContext& context, Job* job);
+  MergeRequest RequestOf(const Job& job) const;
+  Result<MergedBlock> Merge(const CallContext& context, Job* job);
   Status MergeAndUpload(const CallContext& context, Job* job);
+  Status MarkEmptied(const MergedBlock& merged, Job* job);
+  Status Verify(const CallContext& context, const Job& job, MergedBlock* merged) const;
+  Status Upload(const CallContext& context, Job* job, MergedBlock* merged);
+  void UploadCoarser(const CallContext& context, const Job& job, MergedBlock* merged);
+  void PlanCoarser(const DownsampleOutlook* outlook, Job* job) const;
   Status ExcludeAfter(const CallContext& context, const Status& too_large, Job* job);
   Status CheckNoOverlap(const Job& job, const block::BlockMeta& result) const;
   Status MarkSources(const MetaList& sources, const std::string& why);
-  Status Run(const CallContext& context, Job* job);
+  Status Run(const CallContext& context, const DownsampleOutlook* outlook, Job* job);
 
   const GroupOptions options_;
   Bucket* const bucket_;

@@ -126,6 +126,10 @@ void CompactionMetrics::AddDownsamplingMetrics(metrics::Registry* registry) {
   downsampling_seconds = registry->AddHistogramFamily("thanos_compact_downsample_duration_seconds",
                                                       "Duration of downsample runs",
                                                       {60, 300, 900, 1800, 3600, 7200, 14400});
+  downsampled_at_once = registry->AddCounter(
+      "thanos_compact_downsampled_while_compacted_total",
+      "Blocks of coarser resolution made in the pass of the compaction, without reading its result "
+      "again.");
 }
 
 void CompactionMetrics::CountMarks(bucketblocks::MarkKind kind, std::string_view reason,

@@ -28,6 +28,7 @@ struct CompactionMetrics {
   metrics::Counter chunks_outside, series_repaired, plans_made_smaller;
   metrics::CounterFamily downsamplings, downsampling_failures;  // By resolution of the source.
   metrics::HistogramFamily downsampling_seconds;
+  metrics::Counter downsampled_at_once;
 
   void CountMarks(bucketblocks::MarkKind kind, std::string_view reason, int count = 1) const;
   static metrics::LabelPairs Resolution(int64_t resolution_ms) {

@@ -47,7 +47,7 @@ class CompactorCrashTest : public ::testing::Test {
  protected:
   CompactorCrashTest() {
     // Five blocks of 2 h that become one of 8 h and the fresh one; one of 2 d to be downsampled;
-    // two that hold the same.
+    // two that hold the same; two of a day that become one of 2 d and, at once, one of 5 minutes.
     for (int i = 0; i < 5; ++i) {
       Add({.min_ms = kDay0 + i * 2 * kHour,
            .max_ms = kDay0 + (i + 1) * 2 * kHour,
@@ -66,6 +66,14 @@ class CompactorCrashTest : public ::testing::Test {
            .step_ms = 600'000,
            .series = 1,
            .labels = {{"cluster", "twice"}}});
+    }
+    for (int i = 0; i < 3; ++i) {
+      Add({.min_ms = kDay0 + i * 24 * kHour,
+           .max_ms = kDay0 + (i + 1) * 24 * kHour,
+           .step_ms = kHour,
+           .series = 1,
+           .labels = {{"cluster", "at once"}},
+           .level = 2});
     }
   }
 
@@ -91,6 +99,7 @@ class CompactorCrashTest : public ::testing::Test {
     options.delete_delay_ms = delete_delay_ms;
     options.group_concurrency = options.fetch_concurrency = concurrency;
     options.file_concurrency = options.downsample_concurrency = concurrency;
+    options.merge_concurrency = concurrency;
     Compactor compactor(options, &bucket, &fetcher, &io, base::Logger(), &registry);
     return compactor.RunIteration(CallContext());
   }
@@ -171,8 +180,9 @@ class CompactorCrashTest : public ::testing::Test {
     EXPECT_EQ(ObjectsOf(bucket), before) << where;
   }
 
-  const std::multiset<std::string> kFinalShape = {"a 0-8 L2 r0", "a 8-10 L1 r0", "long 0-48 L3 r0",
-                                                  "long 0-48 L3 r300000", "twice 0-2 L2 r0"};
+  const std::multiset<std::string> kFinalShape = {
+      "a 0-8 L2 r0",         "a 8-10 L1 r0",    "at once 0-48 L3 r0",   "at once 0-48 L3 r300000",
+      "at once 48-72 L2 r0", "long 0-48 L3 r0", "long 0-48 L3 r300000", "twice 0-2 L2 r0"};
   testing::TemporaryDirectory directory_;
   Objects first_;
 };
@@ -184,7 +194,7 @@ TEST_P(CrashAtEachPoint, NothingIsLostOrTwice) {
   const int64_t delay = GetParam();
   const auto whole = FreshBucket();
   const testing::SampleSet want = Samples(*whole);
-  ASSERT_EQ(want.size(), 4u);
+  ASSERT_EQ(want.size(), 5u);
   auto counter = std::make_shared<objstore::FaultPlan>();
   {
     auto bucket = objstore::WithFaults(FreshBucket(), counter);

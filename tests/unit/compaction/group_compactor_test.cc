@@ -43,7 +43,7 @@ class GroupCompactorTest : public ::testing::Test {
   GroupResult Compact(const UlidSet& no_compact = {}) {
     const Marker marker(&bucket_, base::Logger(), &metrics_);
     GroupCompactor compactor(options_, &bucket_, &marker, &metrics_, base::Logger());
-    return compactor.Compact(CallContext(), MakeGroups(metas_).at(0), no_compact);
+    return compactor.Compact(CallContext(), MakeGroups(metas_).at(0), no_compact, nullptr);
   }
   bool Marked(const MetaRef& meta, bucketblocks::MarkKind kind) {
     const std::string file(bucketblocks::MarkFile(kind));
