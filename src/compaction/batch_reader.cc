@@ -12,7 +12,7 @@ constexpr uint64_t kBatchBytes = 128 << 10;
 constexpr size_t kBatchSeries = 1024;
 // Where chunks lie in no order each of them pins a piece of its file.
 constexpr uint64_t kBatchPinnedBytes = 2 << 20;
-constexpr uint64_t kInputPinnedBytes = 2 * block::FileWindow::kPieceBytes;
+constexpr uint64_t kPiecesPinned = 2;  // Of each input, where they are large.
 
 }  // namespace
 
@@ -25,7 +25,10 @@ std::strong_ordering BatchReader::Order::operator()(size_t a, size_t b) const {
       });
 }
 
-BatchReader::BatchReader(const Inputs& inputs) : inputs_(inputs), heap_(Order{&inputs}) {}
+BatchReader::BatchReader(const Inputs& inputs) : inputs_(inputs), heap_(Order{&inputs}) {
+  for (const auto& input : inputs) pinned_max_ += kPiecesPinned * input->piece_bytes();
+  pinned_max_ = std::max(pinned_max_, kBatchPinnedBytes);
+}
 
 Status BatchReader::Begin(const CallContext& context) {
   for (size_t i = 0; i < inputs_.size(); ++i) THANOS_RETURN_IF_ERROR(Advance(context, i));
@@ -42,9 +45,8 @@ Result<bool> BatchReader::Fill(const CallContext& context, MergeBatch* batch) {
   THANOS_RETURN_IF_ERROR(context.Check());
   THANOS_ASSIGN_OR_RETURN(batch->lease, BudgetLease::Take(context.budget(), 0));
   pinned_.assign(inputs_.size(), nullptr);
-  const uint64_t pinned_max = std::max(kBatchPinnedBytes, inputs_.size() * kInputPinnedBytes);
   while (!heap_.empty() && batch->chunk_bytes < kBatchBytes && batch->size() < kBatchSeries &&
-         batch->pinned_bytes < pinned_max) {
+         batch->pinned_bytes < pinned_max_) {
     THANOS_RETURN_IF_ERROR(TakeSeries(context, batch));
   }
   return batch->size() > 0;

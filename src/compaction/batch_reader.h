@@ -41,6 +41,7 @@ class BatchReader {
   const Inputs& inputs_;
   InputHeap<Order> heap_;
   std::vector<size_t> equal_;        // Inputs that have the series.
+  uint64_t pinned_max_ = 0;          // Bytes of a batch.
   std::vector<const void*> pinned_;  // By input: what the batch pins of it, the last.
 };
 

@@ -35,10 +35,16 @@ Result<block::Tombstones> ReadTombstones(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<BlockInput>> BlockInput::Open(const CallContext& context,
-                                                     const std::string& directory,
-                                                     bool sort_series) {
-  THANOS_ASSIGN_OR_RETURN(auto segments, block::OpenSegments(context, directory));
-  std::unique_ptr<BlockInput> input(new BlockInput(std::move(segments)));
+                                                     const std::string& directory, bool sort_series,
+                                                     const ChunkSource& source) {
+  block::Block::SegmentOpener segments = source.segments;
+  if (segments == nullptr) {
+    THANOS_ASSIGN_OR_RETURN(segments, block::OpenSegments(context, directory));
+  }
+  std::unique_ptr<BlockInput> input(new BlockInput(std::move(segments), source.piece_bytes));
+  THANOS_ASSIGN_OR_RETURN(
+      input->piece_lease_,
+      BudgetLease::Take(context.budget(), kIndexPieceBytes + source.piece_bytes));
   input->directory_ = directory;
   input->sort_series_ = sort_series;
   const std::string meta_path = directory + "/" + std::string(block::kMetaFile);

@@ -215,11 +215,17 @@ class WorkerPool {
   std::vector<std::unique_ptr<Worker>> idle_;  // Guarded by mutex_.
 };
 
+// kOutOfRange says that the result does not fit its format, never that an input ends too early.
+Status OfInput(const Status& status) {
+  if (status.code() != StatusCode::kOutOfRange) return status;
+  return DataLossError(std::string(status.message()));
+}
+
 // Reads on this thread, merges on this and the helpers, writes in order.
 Status MergeSeries(const CallContext& context, const MergeRequest& request, const Inputs& inputs,
                    Outputs& outputs) {
   BatchReader reader(inputs);
-  THANOS_RETURN_IF_ERROR(reader.Begin(context));
+  THANOS_RETURN_IF_ERROR(OfInput(reader.Begin(context)));
   WorkerPool workers(request);
   const size_t helpers = request.helpers == nullptr ? 0 : request.helpers->threads();
   OrderedStages<MergeBatch> stages(
@@ -229,9 +235,10 @@ Status MergeSeries(const CallContext& context, const MergeRequest& request, cons
   while (true) {
     THANOS_ASSIGN_OR_RETURN(auto batch, stages.Next());
     const auto more = reader.Fill(context, batch.get());
-    // What was read before has its errors first.
-    if (!more.ok()) THANOS_RETURN_IF_ERROR(stages.Finish());
-    THANOS_RETURN_IF_ERROR(more.status());
+    if (!more.ok()) {
+      THANOS_RETURN_IF_ERROR(stages.Finish());  // What was read before has its errors first.
+      return OfInput(more.status());
+    }
     if (!*more) return stages.Finish();
     stages.Push(std::move(batch));
   }
@@ -267,9 +274,10 @@ Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& 
   std::vector<const block::BlockMeta*> metas;
   for (size_t i = 0; i < request.directories.size(); ++i) {
     const bool unsorted = i < request.unsorted_labels.size() && request.unsorted_labels[i];
-    THANOS_ASSIGN_OR_RETURN(auto input,
-                            BlockInput::Open(context, request.directories[i], unsorted));
-    inputs.push_back(std::move(input));
+    const ChunkSource chunks = i < request.chunks.size() ? request.chunks[i] : ChunkSource();
+    auto input = BlockInput::Open(context, request.directories[i], unsorted, chunks);
+    if (!input.ok()) return OfInput(input.status());
+    inputs.push_back(*std::move(input));
     metas.push_back(&inputs.back()->meta());
   }
   THANOS_ASSIGN_OR_RETURN(const auto outputs, Outputs::Create(context, request));

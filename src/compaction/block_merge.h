@@ -10,6 +10,7 @@
 #include "base/ulid.h"
 #include "block/index_writer.h"
 #include "block/meta.h"
+#include "compaction/block_input.h"
 #include "compaction/series_merge.h"
 #include "thanos/call_context.h"
 #include "thanos/status.h"
@@ -25,6 +26,7 @@ struct CoarserBlock {
 struct MergeRequest {
   std::vector<std::string> directories;  // Of the inputs, in order of min time.
   std::vector<bool> unsorted_labels;  // Which of them have label names out of order; empty: none.
+  std::vector<ChunkSource> chunks;    // Of the inputs; empty: all in their directories.
   std::string parent;                 // Where `<id>` is written.
   base::Ulid id;
   OverlapRule rule = OverlapRule::kIdentical;

@@ -23,13 +23,14 @@ constexpr std::chrono::minutes kMarkPatience{5};
 constexpr double kIndexLimitShare = 0.85;
 // A plan that was made smaller since the disk is nearly full leaves so much of what it needs free.
 constexpr uint64_t kHeadroomDivisor = 10;
+// Of a read of chunks that stay in the bucket: each costs a request, and each source holds up to
+// two.
+constexpr uint64_t kRemotePieceBytes = 2 << 20;
 
-// The copies of the sources, a result that is no larger, and as much again for all that is
-// downsampled of it: five values for each window of a handful of samples, and half of that.
-uint64_t NeededBytes(const MetaList& plan, bool downsampled = false) {
-  uint64_t bytes = 0;
-  for (const MetaRef& meta : plan) bytes += DiskBytesOf(*meta);
-  return (downsampled ? 3 : 2) * bytes;
+// Errors that a read of the bucket may give, and a merge of local files does not.
+bool MayBeTheBucket(StatusCode code) {
+  return code == StatusCode::kUnavailable || code == StatusCode::kDeadlineExceeded ||
+         code == StatusCode::kNotFound || code == StatusCode::kAborted;
 }
 
 // What an earlier try of another plan left.
@@ -104,7 +105,9 @@ struct GroupCompactor::Job {
   bool emptied = false;
   bool postponed = false;
   ScratchSpace::Claim claim;
-  std::vector<int64_t> coarser;  // Resolutions that are made of the result at once.
+  bool copied = true;               // Sources are local as a whole; else their indexes only.
+  std::vector<ChunkSource> chunks;  // Of the sources, where they are not.
+  std::vector<int64_t> coarser;     // Resolutions that are made of the result at once.
 
   std::string DirectoryOf(const block::BlockMeta& meta) const {
     return directory + "/" + meta.ulid.ToString();
@@ -222,6 +225,51 @@ void GroupCompactor::PlanCoarser(const DownsampleOutlook* outlook, Job* job) con
   job->coarser = outlook->ResolutionsOf(made, job->plan);
 }
 
+// How a plan is carried out.
+struct GroupCompactor::Way {
+  bool copied = true;  // Sources are copied as a whole, else their chunks stay in the bucket.
+  bool downsampled = false;
+
+  // The sources; a result that is no larger; as much again for all that is downsampled of it: five
+  // values for each window of a handful of samples, and half of that.
+  uint64_t NeededBytes(const MetaList& plan) const {
+    uint64_t whole = 0, local = 0;
+    for (const MetaRef& meta : plan) {
+      whole += DiskBytesOf(*meta);
+      local += copied ? DiskBytesOf(*meta) : DiskBytesWithoutChunks(*meta);
+    }
+    return local + (downsampled ? 2 : 1) * whole;
+  }
+};
+
+// The best first. Copies serve another try, and many reads of a bucket wait; but a bucket that is
+// on this machine is a disk that may be the full one.
+std::vector<GroupCompactor::Way> GroupCompactor::WaysOf(const Job& job) const {
+  std::vector<Way> ways;
+  for (const bool downsampled : {true, false}) {
+    if (downsampled && job.coarser.empty()) continue;
+    ways.push_back({true, downsampled});
+    if (!bucket_->capabilities().local) ways.push_back({false, downsampled});
+  }
+  return ways;
+}
+
+// Takes the way when the disk has room for it.
+Result<ScratchSpace::Answer> GroupCompactor::Ask(const MetaList& plan, const Way& way,
+                                                 uint64_t headroom, Job* job) {
+  THANOS_ASSIGN_OR_RETURN(auto answer,
+                          space_.Ask(job->directory, way.NeededBytes(plan) + headroom));
+  if (!answer.claim.held()) return answer;
+  job->claim = std::move(answer.claim);
+  job->copied = way.copied;
+  if (!way.downsampled) job->coarser.clear();
+  if (!way.copied) {
+    logger_.Info("chunks are read from the bucket while they are merged: copies have no room",
+                 {{"group", job->group.key}, {"blocks", NamesOf(plan)}});
+  }
+  return answer;
+}
+
 // Makes sure that the disk has room for the plan, if need be by making it smaller.
 Status GroupCompactor::FitToDisk(const DownsampleOutlook* outlook, Job* job) {
   std::error_code error;
@@ -229,29 +277,30 @@ Status GroupCompactor::FitToDisk(const DownsampleOutlook* outlook, Job* job) {
   if (error) return ErrnoError(error.value(), "create " + job->directory);
   RemoveOtherCopies(job->directory, job->plan);
   PlanCoarser(outlook, job);
-  uint64_t needed = NeededBytes(job->plan, !job->coarser.empty());
-  THANOS_ASSIGN_OR_RETURN(auto answer, space_.Ask(job->directory, needed));
-  if (!answer.claim.held() && !answer.shared && !job->coarser.empty()) {
-    job->coarser.clear();
-    needed = NeededBytes(job->plan);
-    THANOS_ASSIGN_OR_RETURN(answer, space_.Ask(job->directory, needed));
+  uint64_t needed = 0, room = 0;
+  for (const Way& way : WaysOf(*job)) {
+    THANOS_ASSIGN_OR_RETURN(const auto answer, Ask(job->plan, way, 0, job));
+    if (job->claim.held()) return OkStatus();
+    needed = way.NeededBytes(job->plan);
+    room = answer.room_bytes;
+    if (!answer.shared) continue;
+    job->postponed = true;
+    logger_.Info("compaction waits for the disk space of other groups",
+                 {{"group", job->group.key}, {"needed_bytes", needed}});
+    return OkStatus();
   }
-  job->claim = std::move(answer.claim);
-  if (job->claim.held()) return OkStatus();
-  if (!answer.shared) return FitSmaller(needed, answer.room_bytes, job);
-  job->postponed = true;
-  logger_.Info("compaction waits for the disk space of other groups",
-               {{"group", job->group.key}, {"needed_bytes", needed}});
-  return OkStatus();
+  job->coarser.clear();
+  return FitSmaller(needed, room, job);
 }
 
 Status GroupCompactor::FitSmaller(uint64_t needed_bytes, uint64_t room_bytes, Job* job) {
   for (MetaList& smaller : SmallerPlans(job->plan)) {
-    const uint64_t needed = NeededBytes(smaller);
-    THANOS_ASSIGN_OR_RETURN(auto answer,
-                            space_.Ask(job->directory, needed + needed / kHeadroomDivisor));
-    if (!answer.claim.held()) continue;
-    job->claim = std::move(answer.claim);
+    for (const Way& way : WaysOf(*job)) {
+      const uint64_t headroom = way.NeededBytes(smaller) / kHeadroomDivisor;
+      THANOS_RETURN_IF_ERROR(Ask(smaller, way, headroom, job).status());
+      if (job->claim.held()) break;
+    }
+    if (!job->claim.held()) continue;
     metrics_->plans_made_smaller.Add();
     logger_.Warn("the disk has no room for the planned compaction, a smaller one is made",
                  {{"group", job->group.key},
@@ -272,8 +321,18 @@ Status GroupCompactor::FitSmaller(uint64_t needed_bytes, uint64_t room_bytes, Jo
 Status GroupCompactor::Fetch(const CallContext& context, Job* job) {
   return base::ParallelFor(options_.blocks, job->plan.size(), [&](size_t i) {
     return bucketblocks::DownloadBlock(context, *bucket_, job->plan[i]->ulid,
-                                       job->SourceDirectory(i), {.files = options_.files});
+                                       job->SourceDirectory(i),
+                                       {.files = options_.files, .without_chunks = !job->copied});
   });
+}
+
+Status GroupCompactor::OpenChunks(const CallContext& context, Job* job) {
+  for (size_t i = 0; i < job->plan.size() && !job->copied; ++i) {
+    THANOS_ASSIGN_OR_RETURN(auto segments,
+                            bucketblocks::OpenRemoteSegments(context, bucket_, job->plan[i]->ulid));
+    job->chunks.push_back({std::move(segments), kRemotePieceBytes});
+  }
+  return OkStatus();
 }
 
 Status GroupCompactor::CheckSources(const CallContext& context, Job* job) {
@@ -317,6 +376,7 @@ MergeRequest GroupCompactor::RequestOf(const Job& job) const {
     request.directories.push_back(job.SourceDirectory(i));
   }
   request.unsorted_labels = job.unsorted_labels;
+  request.chunks = job.chunks;
   request.parent = job.directory;
   request.id = base::Ulid::Make(base::NowMs());
   request.rule = OverlapRule::kChain;
@@ -346,6 +406,7 @@ Result<MergedBlock> GroupCompactor::Merge(const CallContext& context, Job* job) 
     merged = MergeBlocks(context, RequestOf(*job));
   }
   if (merged.ok() || merged.status().code() == StatusCode::kOutOfRange) return merged;
+  job->retriable = !job->copied && MayBeTheBucket(merged.status().code());
   return merged.status().WithContext(request.rule == OverlapRule::kIdentical
                                          ? "pre compaction overlap check"
                                          : "compact blocks " + NamesOf(job->plan));
@@ -489,6 +550,7 @@ Status GroupCompactor::Run(const CallContext& context, const DownsampleOutlook* 
                                                     {"blocks", NamesOf(job->plan)}});
   job->retriable = true;
   THANOS_RETURN_IF_ERROR(Fetch(context, job));
+  THANOS_RETURN_IF_ERROR(OpenChunks(context, job));
   job->retriable = false;
   THANOS_RETURN_IF_ERROR(CheckSources(context, job));
   if (job->rerun) return OkStatus();

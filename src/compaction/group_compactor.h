@@ -75,8 +75,13 @@ class GroupCompactor {
   Result<bool> ExcludeLargest(const CallContext& context, const MetaList& plan,
                               UlidSet* no_compact);
   Result<int64_t> IndexBytes(const CallContext& context, const block::BlockMeta& meta) const;
+  struct Way;
+  std::vector<Way> WaysOf(const Job& job) const;
+  Result<ScratchSpace::Answer> Ask(const MetaList& plan, const Way& way, uint64_t headroom,
+                                   Job* job);
   Status FitToDisk(const DownsampleOutlook* outlook, Job* job);
   Status FitSmaller(uint64_t needed_bytes, uint64_t room_bytes, Job* job);
+  Status OpenChunks(const CallContext& context, Job* job);
   Status Fetch(const CallContext& context, Job* job);
   Status CheckSources(const CallContext& context, Job* job);
   MergeRequest RequestOf(const Job& job) const;

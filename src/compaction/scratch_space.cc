@@ -23,16 +23,21 @@ Result<uint64_t> FreeBytesOfDisk(const std::string& directory) {
   return uint64_t{space.available};
 }
 
-}  // namespace
-
-uint64_t DiskBytesOf(const block::BlockMeta& meta) {
+uint64_t DiskBytes(const block::BlockMeta& meta, bool with_chunks) {
   uint64_t bytes = kPageBytes;
   for (const block::FileMeta& file : meta.thanos.files) {
+    if (!with_chunks && file.path != block::kIndexFile) continue;
     bytes += InPages(static_cast<uint64_t>(std::max<int64_t>(file.size_bytes, 0)));
     bytes = std::min(bytes, kBlockBytesMax);
   }
   return bytes;
 }
+
+}  // namespace
+
+uint64_t DiskBytesOf(const block::BlockMeta& meta) { return DiskBytes(meta, true); }
+
+uint64_t DiskBytesWithoutChunks(const block::BlockMeta& meta) { return DiskBytes(meta, false); }
 
 uint64_t BytesBelow(const std::string& directory) {
   uint64_t bytes = 0;

@@ -16,6 +16,9 @@ namespace thanos::compaction {
 /// file system; only the pages of meta.json when it states none.
 uint64_t DiskBytesOf(const block::BlockMeta& meta);
 
+/// The same without its chunks.
+uint64_t DiskBytesWithoutChunks(const block::BlockMeta& meta);
+
 /// Bytes of the files below `directory`; 0 when it is not there.
 uint64_t BytesBelow(const std::string& directory);
 

@@ -189,6 +189,91 @@ TEST_F(ShortDisk, CopiesThatAreThereAreCountedOnce) {
   EXPECT_EQ(metrics_.plans_made_smaller.value(), 0);
 }
 
+// Copies of four blocks and their result would need 8; the indexes are small.
+class ChunksStayInTheBucket : public ShortDisk {
+ protected:
+  void AddWithRoomFor(double blocks_of_room) {
+    AddOnDisk(blocks_of_room);
+    for (auto& [ulid, meta] : metas_) {
+      auto sized = std::make_shared<block::BlockMeta>(*meta);
+      sized->thanos.files.push_back({.path = "chunks/000001", .size_bytes = kBlock - 8192});
+      sized->thanos.files[0].size_bytes = 4096;
+      for (MetaRef& block : blocks_) {
+        if (block->ulid == ulid) block = sized;
+      }
+      meta = sized;
+    }
+    bucket_.before_open = [this](const CallContext&, std::string_view name) {
+      if (name.ends_with("/chunks/000001")) ++chunk_opens_;
+      return fail_chunks_ && name.ends_with("/chunks/000001") ? UnavailableError("slow down")
+                                                              : OkStatus();
+    };
+  }
+  // The index and the chunks of the block that came out.
+  std::string Result() {
+    std::string bytes;
+    THANOS_EXPECT_OK(bucket_.Iterate(CallContext(), {.recursive = true}, [&](const auto& object) {
+      const std::string name(object.name);
+      const auto ulid = base::Ulid::Parse(name.substr(0, 26));
+      if (ulid.ok() && !metas_.contains(*ulid) && !name.ends_with(".json")) {
+        bytes += bucket_.Get(name);
+      }
+      return OkStatus();
+    }));
+    return bytes;
+  }
+  size_t chunk_opens_ = 0;
+  bool fail_chunks_ = false;
+};
+
+TEST_F(ChunksStayInTheBucket, WhereCopiesHaveNoRoomAndTheResultIsTheSame) {
+  AddWithRoomFor(5);
+  THANOS_ASSERT_OK(Compact().status);
+  const std::string streamed = Result();
+  EXPECT_EQ(chunk_opens_, 4u * 2);  // The header and the chunks.
+  EXPECT_EQ(metrics_.plans_made_smaller.value(), 0);
+  for (const MetaRef& block : blocks_) {
+    THANOS_ASSERT_OK(bucket_.Delete(CallContext(), block->ulid.ToString() + "/deletion-mark.json"));
+  }
+  const size_t before = streamed.size();
+  options_.free_bytes = nullptr;
+  THANOS_ASSERT_OK(Compact().status);
+  EXPECT_EQ(chunk_opens_, 4u * 3);
+  const std::string both = Result();
+  ASSERT_EQ(both.size(), 2 * before);
+  EXPECT_TRUE(both.substr(0, before) == both.substr(before));
+}
+
+TEST_F(ChunksStayInTheBucket, NotWhereTheBucketIsADiskOfThisMachine) {
+  AddWithRoomFor(5);
+  bucket_.local = true;
+  EXPECT_THAT(Compact().status, StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_EQ(chunk_opens_, 0u);
+}
+
+TEST_F(ChunksStayInTheBucket, AnErrorOfTheBucketMayPass) {
+  AddWithRoomFor(5);
+  fail_chunks_ = true;
+  const GroupResult failed = Compact();
+  EXPECT_THAT(failed.status, StatusIs(StatusCode::kUnavailable));
+  EXPECT_TRUE(failed.retriable);
+  fail_chunks_ = false;
+  THANOS_EXPECT_OK(Compact().status);
+}
+
+// An object that ends too early is damage, not a result that does not fit its format.
+TEST_F(ChunksStayInTheBucket, AShortSegmentExcludesNothing) {
+  AddWithRoomFor(5);
+  const std::string name = blocks_[1]->ulid.ToString() + "/chunks/000001";
+  const std::string whole = bucket_.Get(name);
+  bucket_.Put(name, whole.substr(0, whole.size() / 2));
+  EXPECT_THAT(Compact().status, StatusIs(StatusCode::kDataLoss));
+  for (const MetaRef& block : blocks_) {
+    EXPECT_FALSE(Marked(block, bucketblocks::MarkKind::kNoCompact));
+    EXPECT_FALSE(Marked(block, bucketblocks::MarkKind::kDeletion));
+  }
+}
+
 TEST_F(GroupCompactorTest, AMarkIsNotLeftWhereTheBlockIsGone) {
   const Marker marker(&bucket_, base::Logger(), &metrics_);
   const auto gone = base::Ulid::Make(9);
