@@ -65,6 +65,7 @@ struct PutOptions {
 struct Capabilities {
   bool copy = false;
   bool listing_has_attributes = false;
+  bool local = false;  // Objects are files of this machine.
 };
 
 /// Blocking: called on the I/O pool. Thread-safe. Names use '/', never begin with one.

@@ -16,12 +16,12 @@ constexpr size_t kMetaBytesMax = 64 << 20;
 constexpr size_t kTombstonesBytesMax = 1 << 30;
 constexpr uint32_t kSegmentsMax = 1 << 20;
 
-bool IsDecimal(const std::string& name) {
+}  // namespace
+
+bool IsSegmentName(std::string_view name) {
   return !name.empty() &&
          std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
-
-}  // namespace
 
 Result<std::vector<std::string>> ListSegments(const std::string& directory) {
   std::vector<std::string> paths;
@@ -29,7 +29,7 @@ Result<std::vector<std::string>> ListSegments(const std::string& directory) {
   for (std::filesystem::directory_iterator it(directory, error), end; it != end && !error;
        it.increment(error)) {
     const std::string name = it->path().filename().string();
-    if (IsDecimal(name)) paths.push_back(it->path().string());
+    if (IsSegmentName(name)) paths.push_back(it->path().string());
   }
   if (error) return ErrnoError(error.value(), "list " + directory);
   std::sort(paths.begin(), paths.end());

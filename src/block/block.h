@@ -67,6 +67,8 @@ class Block {
 };
 using BlockRef = std::shared_ptr<const Block>;
 
+/// The name of a segment file is a number.
+bool IsSegmentName(std::string_view name);
 /// Paths of the segment files in a local directory: the n-th name that is a number is segment n,
 /// whatever the number.
 Result<std::vector<std::string>> ListSegments(const std::string& directory);

@@ -30,7 +30,7 @@ Result<StoredFrame> ChunkStream::Read(const CallContext& context, uint64_t refer
   if (!window_ || segment != segment_) {
     window_.reset();
     THANOS_ASSIGN_OR_RETURN(auto file, open_(context, segment));
-    window_.emplace(std::move(file));
+    window_.emplace(std::move(file), piece_bytes_);
     segment_ = segment;
   }
   auto frame = ReadAt(context, offset);

@@ -26,12 +26,14 @@ class ChunkStream {
  public:
   /// Chunks have at most so many bytes, else they are refused as kDataLoss.
   static constexpr uint64_t kFrameBytesMax = 64 << 20;
-  explicit ChunkStream(Block::SegmentOpener open) : open_(std::move(open)) {}
+  explicit ChunkStream(Block::SegmentOpener open, uint64_t piece_bytes = FileWindow::kPieceBytes)
+      : open_(std::move(open)), piece_bytes_(piece_bytes) {}
   /// The block outlives the stream.
   explicit ChunkStream(const Block& block)
       : open_([&block](const CallContext& context, uint32_t segment) {
           return block.Segment(context, segment);
-        }) {}
+        }),
+        piece_bytes_(FileWindow::kPieceBytes) {}
 
   /// kDataLoss names segment and offset.
   Result<StoredFrame> Read(const CallContext& context, uint64_t reference);
@@ -40,6 +42,7 @@ class ChunkStream {
   Result<StoredFrame> ReadAt(const CallContext& context, uint64_t offset);
 
   const Block::SegmentOpener open_;
+  const uint64_t piece_bytes_;
   std::optional<FileWindow> window_;
   uint32_t segment_ = 0;  // That the window is of.
 };

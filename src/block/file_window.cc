@@ -15,7 +15,7 @@ Result<std::span<const std::byte>> FileWindow::View(const CallContext& context, 
     begin_ = offset;
     THANOS_ASSIGN_OR_RETURN(
         piece_,
-        file_->Read(context, offset, std::min(size - offset, std::max(length, kPieceBytes))));
+        file_->Read(context, offset, std::min(size - offset, std::max(length, piece_bytes_))));
   }
   return piece_.bytes().subspan(offset - begin_);
 }

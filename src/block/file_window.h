@@ -12,10 +12,12 @@
 namespace thanos::block {
 
 /// Holds one piece of the file, or a longer one where more is asked for at once. One thread.
+/// `piece_bytes`: larger where each read costs a request.
 class FileWindow {
  public:
   static constexpr uint64_t kPieceBytes = 64 << 10;
-  explicit FileWindow(std::shared_ptr<base::RangeReader> file) : file_(std::move(file)) {}
+  explicit FileWindow(std::shared_ptr<base::RangeReader> file, uint64_t piece_bytes = kPieceBytes)
+      : file_(std::move(file)), piece_bytes_(piece_bytes) {}
 
   /// At least `length` bytes at `offset`, fewer only at the end of the file, none behind it. Valid
   /// until the next call, or as long as a copy of pin() lives.
@@ -28,6 +30,7 @@ class FileWindow {
 
  private:
   std::shared_ptr<base::RangeReader> file_;
+  uint64_t piece_bytes_;
   uint64_t begin_ = 0;  // Of the piece, in the file.
   base::PinnedBytes piece_;
 };

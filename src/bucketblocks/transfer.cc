@@ -9,6 +9,7 @@
 #include "base/time_text.h"
 #include "block/block.h"
 #include "block/byte_sink.h"
+#include "block/chunk_segment.h"
 #include "bucketblocks/fetcher.h"
 #include "bucketblocks/file_hash.h"
 #include "objstore/byte_sources.h"
@@ -23,9 +24,13 @@ struct RemoteFile {
   int64_t size = -1;  // -1: the listing does not say.
 };
 
+bool IsChunkFile(std::string_view path) {
+  return path.starts_with(std::string(block::kChunksDirectory) + "/");
+}
+
 bool IsPartOfBlock(std::string_view path) {
   return path == block::kMetaFile || path == block::kIndexFile || path == block::kTombstonesFile ||
-         path.starts_with(std::string(block::kChunksDirectory) + "/");
+         IsChunkFile(path);
 }
 
 Result<std::vector<RemoteFile>> ListFiles(const CallContext& context, Bucket& bucket,
@@ -116,7 +121,10 @@ Status WorkDirectory::Make() const {
 Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Ulid& ulid,
                      const std::string& directory, const TransferOptions& options) {
   const std::string prefix = ulid.ToString() + "/";
-  THANOS_ASSIGN_OR_RETURN(const auto files, ListFiles(context, bucket, prefix));
+  THANOS_ASSIGN_OR_RETURN(auto files, ListFiles(context, bucket, prefix));
+  if (options.without_chunks) {
+    std::erase_if(files, [](const RemoteFile& file) { return IsChunkFile(file.path); });
+  }
   std::error_code error;
   fs::create_directories(directory + "/" + std::string(block::kChunksDirectory), error);
   if (error) return ErrnoError(error.value(), "create " + directory);
@@ -132,6 +140,43 @@ Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Uli
     fs::remove(local, absent);
     const Status status = objstore::DownloadToFile(context, bucket, prefix + files[i].path, local);
     return status.WithContext("download " + prefix + files[i].path);
+  });
+}
+
+Result<block::Block::SegmentOpener> OpenRemoteSegments(const CallContext& context, Bucket* bucket,
+                                                       const base::Ulid& ulid) {
+  using Reader = std::shared_ptr<base::RangeReader>;
+  const std::string prefix = ulid.ToString() + "/";
+  THANOS_ASSIGN_OR_RETURN(auto files, ListFiles(context, *bucket, prefix));
+  std::erase_if(files, [](const RemoteFile& file) {
+    return !IsChunkFile(file.path) ||
+           !block::IsSegmentName(fs::path(file.path).filename().native());
+  });
+  std::sort(files.begin(), files.end(),
+            [](const RemoteFile& a, const RemoteFile& b) { return a.path < b.path; });
+  auto opened = std::make_shared<std::vector<Reader>>();
+  for (RemoteFile& file : files) {
+    const std::string name = prefix + file.path;
+    if (file.size < 0) {
+      THANOS_ASSIGN_OR_RETURN(const ObjectAttributes found, bucket->Attributes(context, name));
+      file.size = found.size;
+    }
+    opened->push_back(objstore::MakeObjectReader(bucket, name, static_cast<uint64_t>(file.size)));
+  }
+  auto checked = std::make_shared<std::vector<bool>>(opened->size());
+  return block::Block::SegmentOpener([=](const CallContext& call, uint32_t i) -> Result<Reader> {
+    if (i >= opened->size()) {
+      return DataLossError(prefix + ": a chunk lies in segment " + std::to_string(i) + " of " +
+                           std::to_string(opened->size()));
+    }
+    const Reader& file = (*opened)[i];
+    if (!(*checked)[i]) {
+      const uint64_t length = std::min(file->size(), block::kSegmentHeaderBytes);
+      THANOS_ASSIGN_OR_RETURN(const auto header, file->Read(call, 0, length));
+      THANOS_RETURN_IF_ERROR(block::CheckSegmentHeader(header.bytes()).WithContext(file->name()));
+      (*checked)[i] = true;
+    }
+    return file;
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/executor.h"
 #include "base/ulid.h"
+#include "block/block.h"
 #include "block/meta.h"
 #include "thanos/bucket.h"
 
@@ -13,6 +14,7 @@ namespace thanos::bucketblocks {
 struct TransferOptions {
   base::Executor* files = nullptr;  // For several files of a block at once; null: one by one.
   bool hash_files = false;          // Upload: SHA-256 of every file into the meta.
+  bool without_chunks = false;      // Download: the segments stay in the bucket.
   bool leave_on_failure = false;    // Upload: for who tries again, and must never delete.
 };
 
@@ -35,6 +37,12 @@ class WorkDirectory {
 /// removed. Errors name the object.
 Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Ulid& ulid,
                      const std::string& directory, const TransferOptions& options);
+
+/// The segments of a block in a bucket, as OpenSegments has those of a local one: listed now, read
+/// by ranges. The header of each is checked when it is opened. The bucket outlives what is opened;
+/// what is opened serves one thread.
+Result<block::Block::SegmentOpener> OpenRemoteSegments(const CallContext& context, Bucket* bucket,
+                                                       const base::Ulid& ulid);
 
 /// Segments and index of the block in `directory`, the size of each looked at in the bucket, and
 /// then meta.json: from there on the block exists. `meta` gets the list of files and the time.

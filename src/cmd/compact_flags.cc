@@ -60,9 +60,13 @@ void AddCompactionFlags(config::FlagSet* flags, CompactFlags* f) {
       .Hidden();
   flags->Enum("hash-func", "Which hash of each file goes into meta.json; empty is none.",
               {"SHA256", ""}, "", &f->hash_func);
+  flags->Int("compact.merge-concurrency",
+             "Number of threads that merge series, of all groups together; 0 is one for each CPU. "
+             "Blocks are the same to the byte for any number.",
+             0, &f->merge_concurrency);
   flags->Bytes("compact.memory-budget",
-               "Memory that series being merged may hold together; over it a group fails and the "
-               "process lives. 0 is no limit.",
+               "Memory that merges may hold together: symbols, postings and the series under way; "
+               "over it a group fails and the process lives. 0 is no limit.",
                "0", &f->memory_budget);
 }
 
@@ -207,6 +211,8 @@ compaction::CompactorOptions CompactFlags::Options() const {
   options.downsample_concurrency = at_least_one(downsample_concurrency);
   options.file_concurrency = at_least_one(file_concurrency);
   options.fetch_concurrency = at_least_one(fetch_concurrency);
+  options.merge_concurrency =
+      merge_concurrency > 0 ? static_cast<size_t>(merge_concurrency) : base::UsableCpus();
   if (wait) options.sync_timeout_ms = std::max<int64_t>(wait_interval_ns / 1'000'000, 1);
   return options;
 }

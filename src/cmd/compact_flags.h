@@ -34,7 +34,7 @@ struct CompactFlags {
   bool vertical = false, skip_out_of_order = false, retention_forced = false;
   bool web_disabled = false, admin_disabled = false;
   int64_t level_max = 0, file_concurrency = 0, group_concurrency = 0;
-  int64_t fetch_concurrency = 0, downsample_concurrency = 0;
+  int64_t fetch_concurrency = 0, downsample_concurrency = 0, merge_concurrency = 0;
   int64_t consistency_delay_ns = 0, delete_delay_ns = 0, wait_interval_ns = 0;
   int64_t viewer_interval_ns = 0, viewer_timeout_ns = 0;
   int64_t cleanup_interval_ns = 0, progress_interval_ns = 0;

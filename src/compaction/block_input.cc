@@ -35,10 +35,16 @@ Result<block::Tombstones> ReadTombstones(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<BlockInput>> BlockInput::Open(const CallContext& context,
-                                                     const std::string& directory,
-                                                     bool sort_series) {
-  THANOS_ASSIGN_OR_RETURN(auto segments, block::OpenSegments(context, directory));
-  std::unique_ptr<BlockInput> input(new BlockInput(std::move(segments)));
+                                                     const std::string& directory, bool sort_series,
+                                                     const ChunkSource& source) {
+  block::Block::SegmentOpener segments = source.segments;
+  if (segments == nullptr) {
+    THANOS_ASSIGN_OR_RETURN(segments, block::OpenSegments(context, directory));
+  }
+  std::unique_ptr<BlockInput> input(new BlockInput(std::move(segments), source.piece_bytes));
+  THANOS_ASSIGN_OR_RETURN(
+      input->piece_lease_,
+      BudgetLease::Take(context.budget(), kIndexPieceBytes + source.piece_bytes));
   input->directory_ = directory;
   input->sort_series_ = sort_series;
   const std::string meta_path = directory + "/" + std::string(block::kMetaFile);
@@ -55,11 +61,15 @@ Result<std::unique_ptr<BlockInput>> BlockInput::Open(const CallContext& context,
     THANOS_ASSIGN_OR_RETURN(const block::IndexHead head, block::ReadIndexHead(context, *index));
     const block::IndexToc& toc = head.toc;
     input->index_version_ = head.version;
+    THANOS_ASSIGN_OR_RETURN(
+        input->symbols_lease_,
+        BudgetLease::Take(context.budget(), toc.series - std::min(toc.series, toc.symbols)));
     THANOS_ASSIGN_OR_RETURN(auto symbols,
                             index->Read(context, toc.symbols, toc.series - toc.symbols));
     THANOS_ASSIGN_OR_RETURN(input->symbols_,
                             block::SymbolTable::Open(std::move(symbols), input->index_version_,
                                                      toc.symbols, /*sampling=*/1));
+    THANOS_RETURN_IF_ERROR(input->symbols_lease_.Grow(input->symbols_.memory_bytes()));
     input->scanner_ =
         std::make_unique<block::SeriesScanner>(index, toc, head.reference_unit(), kIndexPieceBytes);
     return OkStatus();
@@ -74,6 +84,9 @@ Status BlockInput::TranslateSymbols(const CallContext& context, std::vector<uint
     for (uint32_t i = 0; i < symbols_.size(); ++i) references_.push_back(symbols_.ReferenceAt(i));
   }
   symbols_ = block::SymbolTable();
+  symbols_lease_.Reset();
+  const size_t held = (numbers_.size() + references_.size()) * sizeof(uint32_t);
+  THANOS_ASSIGN_OR_RETURN(symbols_lease_, BudgetLease::Take(context.budget(), held));
   return sort_series_ ? LoadSorted(context) : OkStatus();
 }
 

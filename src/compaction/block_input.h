@@ -19,14 +19,22 @@
 
 namespace thanos::compaction {
 
-/// One thread. In memory: the symbols until they are translated, one piece of the index, one of a
-/// segment; with `sort_series` all series entries, charged to the context's budget.
+/// Where the chunks of an input lie.
+struct ChunkSource {
+  block::Block::SegmentOpener segments;                   // Null: in the input's directory.
+  uint64_t piece_bytes = block::FileWindow::kPieceBytes;  // Of one read.
+};
+
+/// One thread. In memory: the symbols until they are translated, then their numbers, and with
+/// `sort_series` all series entries, charged to the context's budget; one piece of the index and
+/// one of a segment, charged too.
 class BlockInput {
  public:
   /// `sort_series`: the names in its label sets are not in order; they are put right, and its
   /// series with them.
   static Result<std::unique_ptr<BlockInput>> Open(const CallContext& context,
-                                                  const std::string& directory, bool sort_series);
+                                                  const std::string& directory, bool sort_series,
+                                                  const ChunkSource& source);
 
   const block::BlockMeta& meta() const { return meta_; }
   const std::string& directory() const { return directory_; }
@@ -41,13 +49,16 @@ class BlockInput {
   /// Sorted deletions of the series.
   std::span<const block::Interval> deleted() const { return tombstones_.Of(reference_); }
   block::ChunkStream& chunk_stream() { return chunk_stream_; }
+  /// Of one read of chunks.
+  uint64_t piece_bytes() const { return piece_bytes_; }
 
  private:
   struct SortedSeries {
     block::SeriesEntry entry;
     uint32_t reference = 0;
   };
-  explicit BlockInput(block::Block::SegmentOpener segments) : chunk_stream_(std::move(segments)) {}
+  BlockInput(block::Block::SegmentOpener segments, uint64_t piece_bytes)
+      : chunk_stream_(std::move(segments), piece_bytes), piece_bytes_(piece_bytes) {}
   Result<uint32_t> Translate(uint32_t symbol) const;
   Result<bool> NextInFile(const CallContext& context);
   Status LoadSorted(const CallContext& context);
@@ -65,9 +76,12 @@ class BlockInput {
   block::SeriesEntry entry_;
   uint32_t reference_ = 0;
   block::ChunkStream chunk_stream_;
+  const uint64_t piece_bytes_;
+  BudgetLease piece_lease_;
   bool sort_series_ = false;
   std::vector<SortedSeries> sorted_;
   size_t next_sorted_ = 0;
+  BudgetLease symbols_lease_;  // Of the symbols, then of their numbers.
   BudgetLease sorted_lease_;
 };
 

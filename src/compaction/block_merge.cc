@@ -1,48 +1,153 @@
 #include "compaction/block_merge.h"
 
 #include <algorithm>
-#include <compare>
+#include <memory>
+#include <mutex>
 
-#include "block/index_reader.h"
-#include "block/postings_list.h"
-#include "compaction/index_health.h"
+#include "block/block_writer.h"
+#include "compaction/batch_reader.h"
+#include "compaction/ordered_stages.h"
+#include "compaction/series_coarsener.h"
+#include "downsampling/coarse_block_writer.h"
 
 namespace thanos::compaction {
 namespace {
 
-using Inputs = std::vector<std::unique_ptr<BlockInput>>;
+using downsampling::CoarseBlockWriter;
 
-// A heap of what each input stands at, smallest first; of equals the input that comes first.
-template <typename Less>
-class InputHeap {
+// Charged at once, since a charge costs more than a symbol.
+constexpr size_t kLeaseStep = 64 << 10;
+
+// The blocks that come out, and what was counted. One thread at a time.
+class Outputs {
  public:
-  explicit InputHeap(Less less) : less_(std::move(less)) {}
-  void Push(size_t input) {
-    items_.push_back(input);
-    std::push_heap(items_.begin(), items_.end(), Greater());
-  }
-  size_t Pop() {
-    std::pop_heap(items_.begin(), items_.end(), Greater());
-    const size_t input = items_.back();
-    items_.pop_back();
-    return input;
-  }
-  size_t top() const { return items_.front(); }
-  bool empty() const { return items_.empty(); }
+  static Result<std::unique_ptr<Outputs>> Create(const CallContext& context,
+                                                 const MergeRequest& request);
+  Status AddSymbol(std::string_view text);
+  /// The series of a batch, in order.
+  Status Write(const MergeBatch& batch);
+  Result<MergedBlock> Finish(block::BlockMeta meta);
 
  private:
-  auto Greater() {
-    return [this](size_t a, size_t b) {
-      const auto order = less_(a, b);
-      return order != 0 ? order > 0 : a > b;
-    };
-  }
-  Less less_;
-  std::vector<size_t> items_;
+  explicit Outputs(const MergeRequest& request) : request_(request) {}
+  Status WriteSeries(std::span<const block::SymbolPair> labels,
+                     std::span<const ResultChunk> chunks);
+  Status WriteCoarser(const MergeBatch& batch);
+  void DropCoarser(Status why);
+  Status Lease(size_t bytes);
+
+  const MergeRequest& request_;
+  std::unique_ptr<block::BlockWriter> writer_;
+  std::vector<std::unique_ptr<CoarseBlockWriter>> coarser_;
+  std::vector<block::ChunkMeta> metas_;
+  uint64_t series_ = 0;
+  MergedBlock out_;
+  BudgetLease lease_;  // Of what the writers keep.
+  size_t unleased_ = 0;
 };
 
+Result<std::unique_ptr<Outputs>> Outputs::Create(const CallContext& context,
+                                                 const MergeRequest& request) {
+  std::unique_ptr<Outputs> outputs(new Outputs(request));
+  THANOS_ASSIGN_OR_RETURN(outputs->lease_, BudgetLease::Take(context.budget(), 0));
+  THANOS_ASSIGN_OR_RETURN(
+      outputs->writer_,
+      block::BlockWriter::Create(
+          request.parent, request.id,
+          {.write_tombstones = false, .index_limits = request.limits, .durable = false}));
+  for (const CoarserBlock& coarser : request.coarser) {
+    THANOS_ASSIGN_OR_RETURN(
+        auto writer, CoarseBlockWriter::Create(request.parent, coarser.id, block::kSegmentBytesMax,
+                                               /*durable=*/false));
+    outputs->coarser_.push_back(std::move(writer));
+  }
+  return outputs;
+}
+
+Status Outputs::Lease(size_t bytes) {
+  unleased_ += bytes * (1 + coarser_.size());
+  if (unleased_ < kLeaseStep) return OkStatus();
+  return lease_.Grow(std::exchange(unleased_, 0));
+}
+
+Status Outputs::AddSymbol(std::string_view text) {
+  THANOS_RETURN_IF_ERROR(Lease(text.size() + 2 * sizeof(uint32_t)));
+  THANOS_RETURN_IF_ERROR(writer_->AddSymbol(text));
+  for (const auto& coarser : coarser_) THANOS_RETURN_IF_ERROR(coarser->AddSymbol(text));
+  return OkStatus();
+}
+
+Status Outputs::WriteSeries(std::span<const block::SymbolPair> labels,
+                            std::span<const ResultChunk> chunks) {
+  block::ChunkWriter& to = writer_->chunks();
+  to.BeginSeries();
+  for (const ResultChunk& one : chunks) {
+    const block::NewChunk& chunk = one.chunk;
+    writer_->CountSamples(chunk.encoding, one.samples);
+    THANOS_RETURN_IF_ERROR(
+        one.frame.empty() ? to.AddChunk(chunk)
+                          : to.CopyChunk(chunk.min_ms, chunk.max_ms, one.frame, chunk.data.size()));
+  }
+  metas_.clear();
+  to.EndSeries(&metas_);
+  writer_->CountChunks(metas_.size());
+  if (metas_.empty()) return OkStatus();
+  ++series_;
+  THANOS_RETURN_IF_ERROR(Lease(labels.size() * sizeof(uint32_t)));
+  return writer_->index().AddSeries(labels, metas_);
+}
+
+Status Outputs::WriteCoarser(const MergeBatch& batch) {
+  for (size_t k = 0; k < coarser_.size(); ++k) {
+    const CoarserSeries& from = batch.coarser[k];
+    for (size_t i = 0; i < batch.size(); ++i) {
+      THANOS_RETURN_IF_ERROR(
+          coarser_[k]->AddSeries(batch.labels[i], from.chunks[i], from.samples[i]));
+    }
+  }
+  return OkStatus();
+}
+
+// The merge goes on without: a downsampling is done anew where it did not come of itself.
+void Outputs::DropCoarser(Status why) {
+  out_.coarser_status = std::move(why);
+  coarser_.clear();
+}
+
+Status Outputs::Write(const MergeBatch& batch) {
+  for (size_t i = 0; i < batch.size(); ++i) {
+    THANOS_RETURN_IF_ERROR(WriteSeries(batch.labels[i], batch.result[i]));
+  }
+  out_.counts += batch.counts;
+  if (coarser_.empty()) return OkStatus();
+  Status status = batch.coarser_status.ok() ? WriteCoarser(batch) : batch.coarser_status;
+  if (!status.ok()) DropCoarser(std::move(status));
+  return OkStatus();
+}
+
+Result<MergedBlock> Outputs::Finish(block::BlockMeta meta) {
+  if (series_ == 0) {
+    coarser_.clear();
+    return std::move(out_);
+  }
+  meta.thanos = request_.thanos;
+  THANOS_ASSIGN_OR_RETURN(out_.meta, writer_->Finish(std::move(meta)));
+  const block::BlockMeta* source = &*out_.meta;
+  out_.coarser.reserve(coarser_.size());
+  for (size_t k = 0; k < coarser_.size(); ++k) {
+    auto made = coarser_[k]->Finish(*source, request_.coarser[k].resolution_ms);
+    if (!made.ok()) {
+      out_.coarser.clear();
+      DropCoarser(made.status());
+      break;
+    }
+    source = &out_.coarser.emplace_back(*std::move(made));
+  }
+  return std::move(out_);
+}
+
 // Writes the union of all symbols and tells each input what number its symbols have there.
-Status MergeSymbols(const CallContext& context, Inputs& inputs, block::BlockWriter& writer) {
+Status MergeSymbols(const CallContext& context, const Inputs& inputs, Outputs& outputs) {
   std::vector<uint32_t> next(inputs.size());
   std::vector<std::vector<uint32_t>> numbers(inputs.size());
   InputHeap heap([&](size_t a, size_t b) {
@@ -56,7 +161,7 @@ Status MergeSymbols(const CallContext& context, Inputs& inputs, block::BlockWrit
   for (uint32_t number = 0; !heap.empty(); ++number) {
     if (number % kCheckEvery == 0) THANOS_RETURN_IF_ERROR(context.Check());
     const std::string_view text = inputs[heap.top()]->symbols().At(next[heap.top()]);
-    THANOS_RETURN_IF_ERROR(writer.AddSymbol(text));
+    THANOS_RETURN_IF_ERROR(outputs.AddSymbol(text));
     while (!heap.empty() && inputs[heap.top()]->symbols().At(next[heap.top()]) == text) {
       const size_t input = heap.Pop();
       numbers[input].push_back(number);
@@ -69,174 +174,116 @@ Status MergeSymbols(const CallContext& context, Inputs& inputs, block::BlockWrit
   return OkStatus();
 }
 
-std::strong_ordering CompareLabels(const BlockInput& a, const BlockInput& b) {
-  const auto x = a.labels(), y = b.labels();
-  return std::lexicographical_compare_three_way(
-      x.begin(), x.end(), y.begin(), y.end(),
-      [](const block::SymbolPair& p, const block::SymbolPair& q) {
-        return p.name != q.name ? p.name <=> q.name : p.value <=> q.value;
-      });
-}
+// What one thread needs to work on a batch.
+struct Worker {
+  Worker(const MergeRequest& request, std::span<const int64_t> coarser)
+      : merger(request.rule), coarsener(request.thanos.resolution_ms, coarser) {}
+  SeriesMerger merger;
+  SeriesCoarsener coarsener;
+};
 
-Status MergeSeries(const CallContext& context, Inputs& inputs, SeriesMerger& merger,
-                   block::BlockWriter& writer, uint64_t* series) {
-  InputHeap heap([&](size_t a, size_t b) { return CompareLabels(*inputs[a], *inputs[b]); });
-  const auto advance = [&](size_t input) -> Status {
-    THANOS_ASSIGN_OR_RETURN(const bool more, inputs[input]->Next(context));
-    if (more) heap.Push(input);
-    return OkStatus();
-  };
-  for (size_t i = 0; i < inputs.size(); ++i) THANOS_RETURN_IF_ERROR(advance(i));
-  std::vector<size_t> chosen;
-  std::vector<BlockInput*> equal;
-  std::vector<block::ChunkMeta> metas;
-  std::vector<block::SymbolPair> labels;
-  while (!heap.empty()) {
-    chosen.assign(1, heap.Pop());
-    const BlockInput& first = *inputs[chosen[0]];
-    while (!heap.empty() && CompareLabels(*inputs[heap.top()], first) == 0) {
-      chosen.push_back(heap.Pop());
-    }
-    equal.clear();
-    for (const size_t input : chosen) equal.push_back(inputs[input].get());
-    metas.clear();
-    THANOS_RETURN_IF_ERROR(merger.Write(context, equal, &metas));
-    if (!metas.empty()) {
-      labels.assign(first.labels().begin(), first.labels().end());
-      THANOS_RETURN_IF_ERROR(writer.index().AddSeries(labels, metas));
-      ++*series;
-    }
-    for (const size_t input : chosen) THANOS_RETURN_IF_ERROR(advance(input));
+// Lends workers, as many as are used at once. Thread-safe.
+class WorkerPool {
+ public:
+  explicit WorkerPool(const MergeRequest& request) : request_(request) {
+    for (const CoarserBlock& one : request.coarser) coarser_.push_back(one.resolution_ms);
   }
-  return OkStatus();
-}
-
-// Times, level, sources and parents of what the inputs become.
-block::BlockMeta MetaOf(const Inputs& inputs, base::Ulid id) {
-  block::BlockMeta meta;
-  meta.min_ms = INT64_MAX;
-  meta.max_ms = INT64_MIN;
-  for (const auto& input : inputs) {
-    const block::BlockMeta& one = input->meta();
-    meta.min_ms = std::min(meta.min_ms, one.min_ms);
-    meta.max_ms = std::max(meta.max_ms, one.max_ms);
-    meta.compaction.level = std::max(meta.compaction.level, one.compaction.level);
-    meta.compaction.sources.insert(meta.compaction.sources.end(), one.compaction.sources.begin(),
-                                   one.compaction.sources.end());
-    meta.compaction.parents.push_back({one.ulid, one.min_ms, one.max_ms});
-  }
-  ++meta.compaction.level;
-  auto& sources = meta.compaction.sources;
-  // The rewrite of one block has the same sources: its own id among them makes it, not the block
-  // it replaces, the one that covers the other, for every reader of metas.
-  if (inputs.size() == 1) sources.push_back(id);
-  std::sort(sources.begin(), sources.end());
-  sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
-  return meta;
-}
-
-// Every postings list: its checksum, and that all lists together tell of each label of each series.
-Status VerifyPostings(const CallContext& context, const block::IndexReader& index,
-                      std::shared_ptr<base::RangeReader> file, uint64_t series, uint64_t labels) {
-  block::FileWindow window(std::move(file));
-  const auto count = [&](std::string_view name, uint64_t* references) {
-    Status status;
-    index.postings_table().VisitValues(
-        name, "", [&](std::string_view, const block::PostingsRange& range) {
-          const uint64_t begin = range.start - 4;
-          auto bytes = window.View(context, begin, range.end + 4 - begin);
-          status = bytes.status();
-          if (!bytes.ok()) return false;
-          const auto list = block::DecodePostingsList(*bytes);
-          status = list.status().WithContext("at " + std::to_string(begin));
-          if (list.ok()) *references += list->size();
-          return list.ok();
-        });
+  Status Work(const CallContext& context, MergeBatch* batch) {
+    std::unique_ptr<Worker> worker = Take();
+    const Status status = worker->merger.Merge(context, batch);
+    if (status.ok() && !coarser_.empty()) worker->coarsener.Run(context, batch);
+    std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(worker));
     return status;
-  };
-  uint64_t all = 0, each = 0;
-  THANOS_RETURN_IF_ERROR(count("", &all));
-  for (const std::string& name : index.postings_table().LabelNames()) {
-    THANOS_RETURN_IF_ERROR(count(name, &each));
   }
-  if (all == series && each == labels) return OkStatus();
-  return DataLossError("postings name " + std::to_string(all) + " series and " +
-                       std::to_string(each) + " labels, of " + std::to_string(series) + " and " +
-                       std::to_string(labels));
+
+ private:
+  std::unique_ptr<Worker> Take() {
+    {
+      std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        auto worker = std::move(idle_.back());
+        idle_.pop_back();
+        return worker;
+      }
+    }
+    return std::make_unique<Worker>(request_, coarser_);
+  }
+  const MergeRequest& request_;
+  std::vector<int64_t> coarser_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Worker>> idle_;  // Guarded by mutex_.
+};
+
+// kOutOfRange says that the result does not fit its format, never that an input ends too early.
+Status OfInput(const Status& status) {
+  if (status.code() != StatusCode::kOutOfRange) return status;
+  return DataLossError(std::string(status.message()));
+}
+
+// Reads on this thread, merges on this and the helpers, writes in order.
+Status MergeSeries(const CallContext& context, const MergeRequest& request, const Inputs& inputs,
+                   Outputs& outputs) {
+  BatchReader reader(inputs);
+  THANOS_RETURN_IF_ERROR(OfInput(reader.Begin(context)));
+  WorkerPool workers(request);
+  const size_t helpers = request.helpers == nullptr ? 0 : request.helpers->threads();
+  OrderedStages<MergeBatch> stages(
+      request.helpers, 1 + 2 * helpers,
+      [&](MergeBatch& batch) { return workers.Work(context, &batch); },
+      [&](MergeBatch& batch) { return outputs.Write(batch); });
+  while (true) {
+    THANOS_ASSIGN_OR_RETURN(auto batch, stages.Next());
+    const auto more = reader.Fill(context, batch.get());
+    if (!more.ok()) {
+      THANOS_RETURN_IF_ERROR(stages.Finish());  // What was read before has its errors first.
+      return OfInput(more.status());
+    }
+    if (!*more) return stages.Finish();
+    stages.Push(std::move(batch));
+  }
 }
 
 }  // namespace
 
+block::BlockMeta ResultMeta(const std::vector<const block::BlockMeta*>& sources, base::Ulid id) {
+  block::BlockMeta meta;
+  meta.ulid = id;
+  meta.min_ms = INT64_MAX;
+  meta.max_ms = INT64_MIN;
+  for (const block::BlockMeta* one : sources) {
+    meta.min_ms = std::min(meta.min_ms, one->min_ms);
+    meta.max_ms = std::max(meta.max_ms, one->max_ms);
+    meta.compaction.level = std::max(meta.compaction.level, one->compaction.level);
+    meta.compaction.sources.insert(meta.compaction.sources.end(), one->compaction.sources.begin(),
+                                   one->compaction.sources.end());
+    meta.compaction.parents.push_back({one->ulid, one->min_ms, one->max_ms});
+  }
+  ++meta.compaction.level;
+  auto& all = meta.compaction.sources;
+  // The rewrite of one block has the same sources: its own id among them makes it, not the block
+  // it replaces, the one that covers the other, for every reader of metas.
+  if (sources.size() == 1) all.push_back(id);
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return meta;
+}
+
 Result<MergedBlock> MergeBlocks(const CallContext& context, const MergeRequest& request) {
   Inputs inputs;
+  std::vector<const block::BlockMeta*> metas;
   for (size_t i = 0; i < request.directories.size(); ++i) {
     const bool unsorted = i < request.unsorted_labels.size() && request.unsorted_labels[i];
-    THANOS_ASSIGN_OR_RETURN(auto input,
-                            BlockInput::Open(context, request.directories[i], unsorted));
-    inputs.push_back(std::move(input));
+    const ChunkSource chunks = i < request.chunks.size() ? request.chunks[i] : ChunkSource();
+    auto input = BlockInput::Open(context, request.directories[i], unsorted, chunks);
+    if (!input.ok()) return OfInput(input.status());
+    inputs.push_back(*std::move(input));
+    metas.push_back(&inputs.back()->meta());
   }
-  THANOS_ASSIGN_OR_RETURN(
-      const auto writer,
-      block::BlockWriter::Create(
-          request.parent, request.id,
-          {.write_tombstones = false, .index_limits = request.limits, .durable = false}));
-  THANOS_RETURN_IF_ERROR(MergeSymbols(context, inputs, *writer));
-  SeriesMerger merger(request.rule, writer.get());
-  uint64_t series = 0;
-  THANOS_RETURN_IF_ERROR(MergeSeries(context, inputs, merger, *writer, &series));
-  MergedBlock out;
-  out.counts = merger.counts();
-  if (series == 0) return out;
-  THANOS_ASSIGN_OR_RETURN(out.meta, writer->Finish(MetaOf(inputs, request.id)));
-  return out;
-}
-
-Status CheckBlockIndex(const CallContext& context, const std::string& directory,
-                       const block::BlockMeta& meta, bool accept_unsorted_labels) {
-  THANOS_ASSIGN_OR_RETURN(const IndexHealth health, CheckIndexFile(context, directory, meta));
-  Status status = health.CriticalError();
-  if (status.ok() && !accept_unsorted_labels) status = health.OutOfOrderLabelsError();
-  return status.WithContext(directory + "/" + std::string(block::kIndexFile));
-}
-
-Status VerifyBlock(const CallContext& context, const std::string& directory,
-                   const block::BlockMeta& meta) {
-  const std::string path = directory + "/" + std::string(block::kIndexFile);
-  THANOS_ASSIGN_OR_RETURN(auto file, base::OpenFileReader(path));
-  THANOS_ASSIGN_OR_RETURN(const auto index, block::IndexReader::Open(context, file, {}));
-  THANOS_ASSIGN_OR_RETURN(const IndexHealth health,
-                          CheckIndex(context, *index, meta.min_ms, meta.max_ms));
-  THANOS_RETURN_IF_ERROR(health.AnyError().WithContext(path));
-  THANOS_ASSIGN_OR_RETURN(auto segments, block::OpenSegments(context, directory));
-  block::ChunkStream chunks(std::move(segments));
-  block::BlockStats found;
-  found.series = health.series;
-  found.chunks = health.chunks;
-  uint64_t labels = 0;
-  block::SeriesScanner scanner(file.get(), index->toc(), index->reference_unit());
-  for (block::SeriesEntry entry;;) {
-    THANOS_ASSIGN_OR_RETURN(const bool more, scanner.Next(context, &entry));
-    if (!more) break;
-    labels += entry.labels.size();
-    for (const block::ChunkMeta& chunk : entry.chunks) {
-      THANOS_ASSIGN_OR_RETURN(const auto frame, chunks.Read(context, chunk.ref));
-      THANOS_ASSIGN_OR_RETURN(const uint32_t samples,
-                              CountSamples(frame.chunk.encoding, frame.chunk.data));
-      found.samples += samples;
-    }
-  }
-  THANOS_RETURN_IF_ERROR(
-      VerifyPostings(context, *index, file, found.series, labels).WithContext(path));
-  if (found.series != meta.stats.series || found.chunks != meta.stats.chunks ||
-      found.samples != meta.stats.samples) {
-    return DataLossError(directory + ": holds " + std::to_string(found.series) + " series, " +
-                         std::to_string(found.chunks) + " chunks, " +
-                         std::to_string(found.samples) + " samples, not the " +
-                         std::to_string(meta.stats.series) + ", " +
-                         std::to_string(meta.stats.chunks) + " and " +
-                         std::to_string(meta.stats.samples) + " that were written");
-  }
-  return OkStatus();
+  THANOS_ASSIGN_OR_RETURN(const auto outputs, Outputs::Create(context, request));
+  THANOS_RETURN_IF_ERROR(MergeSymbols(context, inputs, *outputs));
+  THANOS_RETURN_IF_ERROR(MergeSeries(context, request, inputs, *outputs));
+  return outputs->Finish(ResultMeta(metas, request.id));
 }
 
 }  // namespace thanos::compaction

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "base/time_text.h"
@@ -28,6 +29,8 @@ UlidSet KeysOf(const std::map<base::Ulid, bucketblocks::Mark>& marks) {
 
 // What the groups of one pass tell. Thread-safe.
 struct Compactor::Pass {
+  UlidSet no_compact;
+  std::optional<DownsampleOutlook> outlook;  // Absent: nothing is downsampled at once.
   std::set<std::vector<base::Ulid>>* done_plans = nullptr;  // Of the iteration; guarded by mutex.
   std::mutex mutex;
   bool rerun = false;                                     // Guarded by mutex.
@@ -46,10 +49,12 @@ Compactor::Compactor(CompactorOptions options, Bucket* bucket, bucketblocks::Met
       cleaner_(bucket, options_.delete_delay_ms, io, logger_, &metrics_),
       groups_(base::MakeHelpers("groups", options_.group_concurrency)),
       blocks_(base::MakeHelpers("blocks", options_.fetch_concurrency)),
-      files_(base::MakeHelpers("files", options_.file_concurrency)) {
+      files_(base::MakeHelpers("files", options_.file_concurrency)),
+      merge_(base::MakeHelpers("merge", options_.merge_concurrency)) {
   GroupOptions group = options_.group;
   group.blocks = blocks_.get();
   group.files = files_.get();
+  group.merge = merge_.get();
   group_compactor_ = std::make_unique<GroupCompactor>(group, bucket_, &marker_, &metrics_, logger_);
   downsampler_ = std::make_unique<BlockDownsampler>(
       DownsamplerOptions{.work_dir = options_.downsample_dir,
@@ -157,11 +162,15 @@ Status Compactor::CompactAll(const CallContext& context, ViewRef* view, Iteratio
     Add(CollectGarbage(context, seen, UlidSet(deleted.begin(), deleted.end())), false, result);
     std::vector<Group> groups = GroupsToRun(seen);
     std::erase_if(groups, [&](const Group& group) { return failed.contains(group.key); });
-    const UlidSet no_compact = KeysOf(seen.blocks.no_compact_marks);
     Pass pass;
+    pass.no_compact = KeysOf(seen.blocks.no_compact_marks);
+    if (options_.downsample && !groups.empty()) {
+      pass.outlook.emplace(seen.blocks.metas, options_.group.ranges_ms, pass.no_compact,
+                           KeysOf(seen.blocks.no_downsample_marks));
+    }
     pass.done_plans = &done_plans;
     const auto run = [&](size_t i) -> Status {
-      RunGroup(context, groups[i], no_compact, &pass);
+      RunGroup(context, groups[i], &pass);
       return context.Check();
     };
     const Status status = base::ParallelFor(groups_.get(), groups.size(), run);
@@ -253,9 +262,9 @@ Status Compactor::CollectGarbage(const CallContext& context, const View& view,
   return first.WithContext("garbage");
 }
 
-void Compactor::RunGroup(const CallContext& context, const Group& group, const UlidSet& no_compact,
-                         Pass* pass) {
-  GroupResult result = group_compactor_->Compact(context, group, no_compact);
+void Compactor::RunGroup(const CallContext& context, const Group& group, Pass* pass) {
+  GroupResult result = group_compactor_->Compact(
+      context, group, pass->no_compact, pass->outlook.has_value() ? &*pass->outlook : nullptr);
   if (!context.Check().ok()) return;
   if (result.status.ok() && !result.plan.empty()) {
     std::vector<base::Ulid> blocks;

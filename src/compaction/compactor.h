@@ -32,6 +32,7 @@ struct CompactorOptions {
   size_t downsample_concurrency = 1;
   size_t file_concurrency = 1;
   size_t fetch_concurrency = 1;
+  size_t merge_concurrency = 1;  // Threads that merge, of all groups together.
   /// A failed group waits before it is tried in another iteration: the first time, then doubled.
   int64_t backoff_ms = 60'000;
   int64_t backoff_max_ms = 3'600'000;
@@ -94,8 +95,7 @@ class Compactor {
   std::vector<Group> GroupsToRun(const View& view);
   void CleanWorkDirectory(const std::vector<Group>& groups) const;
   Status CollectGarbage(const CallContext& context, const View& view, const UlidSet& deleted) const;
-  void RunGroup(const CallContext& context, const Group& group, const UlidSet& no_compact,
-                Pass* pass);
+  void RunGroup(const CallContext& context, const Group& group, Pass* pass);
   void Remember(const Group& group, const GroupResult& result);
   Status DownsampleAll(const CallContext& context, ViewRef* view, IterationResult* result);
   Result<std::vector<downsampling::DownsampleTask>> DownsampleTasks(const View& view,
@@ -111,7 +111,7 @@ class Compactor {
   const CompactionMetrics metrics_;
   const Marker marker_;
   const Cleaner cleaner_;
-  std::unique_ptr<base::Executor> groups_, blocks_, files_;
+  std::unique_ptr<base::Executor> groups_, blocks_, files_, merge_;
   std::unique_ptr<GroupCompactor> group_compactor_;
   std::unique_ptr<BlockDownsampler> downsampler_;
   mutable std::mutex mutex_;

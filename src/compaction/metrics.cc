@@ -68,6 +68,9 @@ void CompactionMetrics::AddGroupMetrics(metrics::Registry* registry) {
       add.Counter("series_repaired_total",
                   "Series whose chunks were out of order or overlapped in one block, put "
                   "right in results.");
+  plans_made_smaller =
+      add.Counter("plans_made_smaller_total",
+                  "Compactions of fewer blocks than planned, since the disk had no room for all.");
 }
 
 void CompactionMetrics::AddBlockMetrics(metrics::Registry* registry) {
@@ -123,6 +126,10 @@ void CompactionMetrics::AddDownsamplingMetrics(metrics::Registry* registry) {
   downsampling_seconds = registry->AddHistogramFamily("thanos_compact_downsample_duration_seconds",
                                                       "Duration of downsample runs",
                                                       {60, 300, 900, 1800, 3600, 7200, 14400});
+  downsampled_at_once = registry->AddCounter(
+      "thanos_compact_downsampled_while_compacted_total",
+      "Blocks of coarser resolution made in the pass of the compaction, without reading its result "
+      "again.");
 }
 
 void CompactionMetrics::CountMarks(bucketblocks::MarkKind kind, std::string_view reason,

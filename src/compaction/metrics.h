@@ -25,9 +25,10 @@ struct CompactionMetrics {
   metrics::Gauge todo_compactions, todo_compaction_blocks, todo_downsample_blocks,
       todo_deletion_blocks;
   metrics::GaugeFamily held_back;  // By reason: blocks that retention would let go and keeps.
-  metrics::Counter chunks_outside, series_repaired;
+  metrics::Counter chunks_outside, series_repaired, plans_made_smaller;
   metrics::CounterFamily downsamplings, downsampling_failures;  // By resolution of the source.
   metrics::HistogramFamily downsampling_seconds;
+  metrics::Counter downsampled_at_once;
 
   void CountMarks(bucketblocks::MarkKind kind, std::string_view reason, int count = 1) const;
   static metrics::LabelPairs Resolution(int64_t resolution_ms) {

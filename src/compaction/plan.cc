@@ -142,6 +142,40 @@ MetaList PlanCompaction(std::span<const int64_t> ranges_ms, const MetaList& meta
   return SelectByTombstones(ranges_ms, candidates);
 }
 
+std::vector<MetaList> SmallerPlans(const MetaList& plan) {
+  const bool overlapping = !FindOverlap(plan).empty();
+  std::vector<MetaList> plans;
+  for (size_t length = plan.size(); length-- > 2 && 2 * length > plan.size();) {
+    for (size_t begin = 0; begin + length <= plan.size(); ++begin) {
+      const auto first = plan.begin() + static_cast<ptrdiff_t>(begin);
+      MetaList part(first, first + static_cast<ptrdiff_t>(length));
+      if (overlapping && (begin > 0 || FindOverlap(part).size() != length)) break;
+      plans.push_back(std::move(part));
+    }
+  }
+  return plans;
+}
+
+void ReplacePlanned(const MetaList& plan, MetaRef made, MetaList* metas) {
+  std::erase_if(*metas, [&](const MetaRef& meta) {
+    return std::find(plan.begin(), plan.end(), meta) != plan.end();
+  });
+  const auto after =
+      std::upper_bound(metas->begin(), metas->end(), made,
+                       [](const MetaRef& a, const MetaRef& b) { return a->min_ms < b->min_ms; });
+  metas->insert(after, std::move(made));
+}
+
+MetaRef SimulateResult(const MetaList& plan) {
+  auto made = std::make_shared<block::BlockMeta>(*plan.front());
+  made->stats.tombstones = 0;
+  for (const MetaRef& meta : plan) {
+    made->min_ms = std::min(made->min_ms, meta->min_ms);
+    made->max_ms = std::max(made->max_ms, meta->max_ms);
+  }
+  return made;
+}
+
 std::string CommonExtensions(const MetaList& metas) {
   nlohmann::json common;
   for (size_t i = 0; i < metas.size(); ++i) {

@@ -39,6 +39,18 @@ std::vector<Group> MakeGroups(const MetaMap& metas);
 MetaList PlanCompaction(std::span<const int64_t> ranges_ms, const MetaList& metas,
                         const UlidSet& no_compact);
 
+/// What may be compacted instead of a plan that is too large, the most blocks first, of equally
+/// many the earliest: neighbours in the plan, more than half of it and at least two, so that no
+/// data is rewritten for little and each leaves fewer blocks than there were. Of blocks that
+/// overlap only the first ones, and only when they still overlap.
+std::vector<MetaList> SmallerPlans(const MetaList& plan);
+
+/// Puts `made` into `metas`, which are sorted, in the place of the blocks of `plan`.
+void ReplacePlanned(const MetaList& plan, MetaRef made, MetaList* metas);
+
+/// What a plan gives, as far as planning looks at it.
+MetaRef SimulateResult(const MetaList& plan);
+
 /// The first run of blocks that overlap each other, empty when none do.
 MetaList FindOverlap(const MetaList& metas);
 

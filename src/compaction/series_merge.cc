@@ -6,11 +6,11 @@
 #include "chunk/decode.h"
 #include "chunk/transcode.h"
 #include "codec/byte_reader.h"
+#include "compaction/merge_batch.h"
 
 namespace thanos::compaction {
 namespace {
 
-using block::ChunkMeta;
 using block::MergeChunk;
 using Chunks = std::vector<HeldChunk>;
 
@@ -48,105 +48,90 @@ Result<uint32_t> CountSamples(ChunkEncoding encoding, std::span<const std::byte>
   return chunk::SampleCount(encoding, data);
 }
 
-Status SeriesMerger::Write(const CallContext& context, std::span<BlockInput* const> inputs,
-                           std::vector<ChunkMeta>* metas) {
-  writer_->chunks().BeginSeries();
-  THANOS_RETURN_IF_ERROR(IsPlain(inputs) ? CopyAll(context, inputs) : MergeAll(context, inputs));
-  const size_t before = metas->size();
-  writer_->chunks().EndSeries(metas);
-  writer_->CountChunks(metas->size() - before);
+MergeCounts& MergeCounts::operator+=(const MergeCounts& other) {
+  samples_read += other.samples_read;
+  chunks_outside += other.chunks_outside;
+  chunks_dropped += other.chunks_dropped;
+  series_repaired += other.series_repaired;
+  series_merged += other.series_merged;
+  return *this;
+}
+
+Status SeriesMerger::Merge(const CallContext& context, MergeBatch* batch) {
+  size_t first_source = 0;
+  for (size_t i = 0; i < batch->size(); ++i) {
+    THANOS_RETURN_IF_ERROR(context.Check());
+    const auto sources = batch->sources[i];
+    THANOS_RETURN_IF_ERROR(batch->plain[i] ? CopyAll(first_source, sources, batch)
+                                           : MergeAll(context, first_source, sources, batch));
+    batch->result.End();
+    first_source += sources.size();
+  }
   return OkStatus();
 }
 
-// One after the other in time, nothing deleted, nothing behind the end of its block.
-bool SeriesMerger::IsPlain(std::span<BlockInput* const> inputs) const {
-  int64_t last_ms = INT64_MIN;
-  bool first = true;
-  for (const BlockInput* input : inputs) {
-    if (!input->deleted().empty()) return false;
-    for (const ChunkMeta& chunk : input->chunks()) {
-      if ((!first && chunk.min_ms <= last_ms) || chunk.min_ms >= input->meta().max_ms) return false;
-      last_ms = chunk.max_ms;
-      first = false;
-    }
-  }
-  return true;
-}
-
-Status SeriesMerger::CopyAll(const CallContext& context, std::span<BlockInput* const> inputs) {
-  for (BlockInput* input : inputs) {
-    for (const ChunkMeta& chunk : input->chunks()) {
-      THANOS_ASSIGN_OR_RETURN(const auto frame, input->chunk_stream().Read(context, chunk.ref));
-      const auto samples = CountSamples(frame.chunk.encoding, frame.chunk.data);
-      if (!samples.ok()) return samples.status().WithContext(input->directory());
-      counts_.samples_read += *samples;
-      writer_->CountSamples(frame.chunk.encoding, *samples);
-      THANOS_RETURN_IF_ERROR(writer_->chunks().CopyChunk(chunk.min_ms, chunk.max_ms, frame.bytes,
-                                                         frame.chunk.data.size()));
+Status SeriesMerger::CopyAll(size_t first_source, std::span<const SeriesSource> sources,
+                             MergeBatch* batch) {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    for (const SourceChunk& chunk : batch->chunks[first_source + i]) {
+      const auto samples = CountSamples(chunk.encoding, chunk.data);
+      if (!samples.ok()) return samples.status().WithContext(*sources[i].directory);
+      batch->counts.samples_read += *samples;
+      batch->result.Add(
+          {{chunk.min_ms, chunk.max_ms, chunk.encoding, chunk.data}, chunk.frame, *samples});
     }
   }
   return OkStatus();
 }
 
-Status SeriesMerger::MergeAll(const CallContext& context, std::span<BlockInput* const> inputs) {
-  THANOS_ASSIGN_OR_RETURN(BudgetLease lease, BudgetLease::Take(context.budget(), 0));
-  arena_.Reset();
-  lists_.resize(inputs.size());
+Status SeriesMerger::MergeAll(const CallContext& context, size_t first_source,
+                              std::span<const SeriesSource> sources, MergeBatch* batch) {
+  THANOS_ASSIGN_OR_RETURN(BudgetLease columns, BudgetLease::Take(context.budget(), 0));
+  lists_.resize(sources.size());
   size_t filled = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
+  for (size_t i = 0; i < sources.size(); ++i) {
     lists_[i].clear();
-    Status status = LoadInput(context, *inputs[i], &lease, &lists_[i]);
-    if (status.ok()) status = Repair(&lists_[i]);
-    THANOS_RETURN_IF_ERROR(status.WithContext(inputs[i]->directory()));
+    Status status =
+        LoadSource(sources[i], batch->chunks[first_source + i], &columns, batch, &lists_[i]);
+    if (status.ok()) status = Repair(batch, &lists_[i]);
+    THANOS_RETURN_IF_ERROR(status.WithContext(*sources[i].directory));
     filled += !lists_[i].empty();
   }
-  if (rule_ == OverlapRule::kIdentical) THANOS_RETURN_IF_ERROR(CheckIdentical(inputs, lists_));
+  if (rule_ == OverlapRule::kIdentical) THANOS_RETURN_IF_ERROR(CheckIdentical(sources));
   Chunks merged;
   if (filled > 1) {
-    counts_.series_merged += rule_ != OverlapRule::kIdentical;
-    THANOS_RETURN_IF_ERROR(MergeLists(lists_, MergeOf(rule_), &merged));
+    batch->counts.series_merged += rule_ != OverlapRule::kIdentical;
+    THANOS_RETURN_IF_ERROR(MergeLists(lists_, MergeOf(rule_), &batch->arena, &merged));
   } else {
     for (const Chunks& list : lists_) merged.insert(merged.end(), list.begin(), list.end());
   }
   for (const HeldChunk& chunk : merged) {
     THANOS_ASSIGN_OR_RETURN(const uint32_t samples, CountSamples(chunk.encoding, chunk.data));
-    writer_->CountSamples(chunk.encoding, samples);
-    THANOS_RETURN_IF_ERROR(
-        writer_->chunks().AddChunk({chunk.min_ms, chunk.max_ms, chunk.encoding, chunk.data}));
+    batch->result.Add({{chunk.min_ms, chunk.max_ms, chunk.encoding, chunk.data}, {}, samples});
   }
   return OkStatus();
 }
 
-Status SeriesMerger::LoadInput(const CallContext& context, BlockInput& input, BudgetLease* lease,
-                               Chunks* out) {
-  size_t charged = 0;
-  for (const ChunkMeta& meta : input.chunks()) {
-    if (meta.min_ms >= input.meta().max_ms) {
-      ++counts_.chunks_outside;
-      continue;
-    }
-    if (CoversRange(input.deleted(), meta.min_ms, meta.max_ms)) {
-      ++counts_.chunks_dropped;
-      continue;
-    }
-    THANOS_ASSIGN_OR_RETURN(const auto frame, input.chunk_stream().Read(context, meta.ref));
+Status SeriesMerger::LoadSource(const SeriesSource& source, std::span<const SourceChunk> chunks,
+                                BudgetLease* columns, MergeBatch* batch, Chunks* out) {
+  for (const SourceChunk& one : chunks) {
     // Unknown encodings are refused here.
-    THANOS_ASSIGN_OR_RETURN(const uint32_t samples,
-                            CountSamples(frame.chunk.encoding, frame.chunk.data));
-    counts_.samples_read += samples;
-    // Its bytes twice, since what is merged has as much room again, and columns of its samples.
-    charged += 2 * frame.chunk.data.size() + 3 * sizeof(int64_t) * samples;
-    if (charged > lease->bytes()) THANOS_RETURN_IF_ERROR(lease->Grow(charged + (64 << 10)));
-    HeldChunk chunk{meta.min_ms, meta.max_ms, frame.chunk.encoding, arena_.Copy(frame.chunk.data)};
-    THANOS_ASSIGN_OR_RETURN(const bool left, ApplyDeletions(input, &chunk));
+    THANOS_ASSIGN_OR_RETURN(const uint32_t samples, CountSamples(one.encoding, one.data));
+    batch->counts.samples_read += samples;
+    THANOS_RETURN_IF_ERROR(columns->Grow(3 * sizeof(int64_t) * samples));
+    // What is merged has as much room again.
+    THANOS_RETURN_IF_ERROR(batch->lease.Grow(one.data.size()));
+    HeldChunk chunk{one.min_ms, one.max_ms, one.encoding, one.data};
+    THANOS_ASSIGN_OR_RETURN(const bool left, ApplyDeletions(source, batch, &chunk));
     if (left) out->push_back(chunk);
   }
   return OkStatus();
 }
 
 // False: nothing is left.
-Result<bool> SeriesMerger::ApplyDeletions(BlockInput& input, HeldChunk* chunk) {
-  const auto deleted = input.deleted();
+Result<bool> SeriesMerger::ApplyDeletions(const SeriesSource& source, MergeBatch* batch,
+                                          HeldChunk* chunk) {
+  const auto deleted = source.deleted;
   if (!TouchesRange(deleted, chunk->min_ms, chunk->max_ms)) return true;
   if (chunk->encoding == ChunkEncoding::kAggregate) {
     return FailedPreconditionError("a deletion touches a downsampled chunk");
@@ -156,21 +141,21 @@ Result<bool> SeriesMerger::ApplyDeletions(BlockInput& input, HeldChunk* chunk) {
                             return !CoversRange(deleted, t, t);
                           }));
   if (kept.samples == 0) {
-    ++counts_.chunks_dropped;
+    ++batch->counts.chunks_dropped;
     return false;
   }
   *chunk = {kept.min_ms, kept.max_ms, chunk::TranscodedEncoding(chunk->encoding),
-            arena_.Copy(codec::AsBytes(kept.data))};
+            batch->arena.Copy(codec::AsBytes(kept.data))};
   return true;
 }
 
 // Chunks of one block, as old or broken writers leave them: sorted, each once, overlaps merged.
-Status SeriesMerger::Repair(Chunks* chunks) {
+Status SeriesMerger::Repair(MergeBatch* batch, Chunks* chunks) {
   const auto disorder = [](const HeldChunk& a, const HeldChunk& b) { return !InOrder(a, b); };
   if (std::adjacent_find(chunks->begin(), chunks->end(), disorder) == chunks->end()) {
     return OkStatus();
   }
-  ++counts_.series_repaired;
+  ++batch->counts.series_repaired;
   std::stable_sort(chunks->begin(), chunks->end(), [](const HeldChunk& a, const HeldChunk& b) {
     return a.min_ms != b.min_ms ? a.min_ms < b.min_ms : a.max_ms < b.max_ms;
   });
@@ -186,24 +171,24 @@ Status SeriesMerger::Repair(Chunks* chunks) {
     }
   }
   chunks->clear();
-  return MergeLists(lists, block::OverlapMerge::kChain, chunks);
+  return MergeLists(lists, block::OverlapMerge::kChain, &batch->arena, chunks);
 }
 
 // A chunk in the common time of two blocks must be in both. The lists are in order.
-Status SeriesMerger::CheckIdentical(std::span<BlockInput* const> inputs,
-                                    const std::vector<Chunks>& lists) const {
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    for (size_t j = 0; j < inputs.size(); ++j) {
+Status SeriesMerger::CheckIdentical(std::span<const SeriesSource> sources) const {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    for (size_t j = 0; j < sources.size(); ++j) {
       if (i == j) continue;
-      const block::BlockMeta& other = inputs[j]->meta();
-      for (const HeldChunk& chunk : lists[i]) {
+      const block::BlockMeta& other = *sources[j].meta;
+      const Chunks& list = lists_[j];
+      for (const HeldChunk& chunk : lists_[i]) {
         if (chunk.max_ms < other.min_ms || chunk.min_ms >= other.max_ms) continue;
         const auto twin = std::lower_bound(
-            lists[j].begin(), lists[j].end(), chunk.min_ms,
+            list.begin(), list.end(), chunk.min_ms,
             [](const HeldChunk& one, int64_t min_ms) { return one.min_ms < min_ms; });
-        if (twin != lists[j].end() && SameChunk(*twin, chunk)) continue;
+        if (twin != list.end() && SameChunk(*twin, chunk)) continue;
         return FailedPreconditionError(
-            "blocks " + inputs[i]->meta().ulid.ToString() + " and " + other.ulid.ToString() +
+            "blocks " + sources[i].meta->ulid.ToString() + " and " + other.ulid.ToString() +
             " overlap and have different samples between " + std::to_string(chunk.min_ms) +
             " and " + std::to_string(chunk.max_ms));
       }
@@ -214,10 +199,10 @@ Status SeriesMerger::CheckIdentical(std::span<BlockInput* const> inputs,
 
 // Appends to `out`. Each list is in order.
 Status SeriesMerger::MergeLists(std::span<const Chunks> lists, block::OverlapMerge merge,
-                                Chunks* out) {
+                                ChunkArena* arena, Chunks* out) {
   if (AllFloats(lists)) {
     FloatMerger& merger = merge == MergeOf(rule_) ? floats_ : repairs_;
-    return merger.Merge(lists, &arena_, out);
+    return merger.Merge(lists, arena, out);
   }
   std::vector<std::vector<MergeChunk>> owned;
   for (const Chunks& list : lists) {
@@ -231,7 +216,7 @@ Status SeriesMerger::MergeLists(std::span<const Chunks> lists, block::OverlapMer
   THANOS_ASSIGN_OR_RETURN(const auto merged, block::MergeSeriesChunks(owned, merge));
   for (const MergeChunk& chunk : merged) {
     out->push_back(
-        {chunk.min_ms, chunk.max_ms, chunk.encoding, arena_.Copy(codec::AsBytes(chunk.data))});
+        {chunk.min_ms, chunk.max_ms, chunk.encoding, arena->Copy(codec::AsBytes(chunk.data))});
   }
   return OkStatus();
 }

@@ -5,14 +5,17 @@
 #include <span>
 #include <vector>
 
-#include "block/block_writer.h"
 #include "block/chunk_merge.h"
-#include "compaction/block_input.h"
 #include "compaction/float_merge.h"
 #include "thanos/call_context.h"
 #include "thanos/status.h"
 
 namespace thanos::compaction {
+
+struct MergeBatch;
+struct ResultChunk;
+struct SeriesSource;
+struct SourceChunk;
 
 enum class OverlapRule : uint8_t {
   kIdentical,  // Where blocks overlap, all must have the same chunks: kFailedPrecondition else.
@@ -27,20 +30,20 @@ struct MergeCounts {
   uint64_t chunks_dropped = 0;   // All deleted by tombstones.
   uint64_t series_repaired = 0;  // Chunks of one block out of order, or overlapping.
   uint64_t series_merged = 0;    // Chunks of several blocks overlap.
+
+  MergeCounts& operator+=(const MergeCounts& other);
 };
 
-/// Chunks that overlap nothing and are not touched by deletions are copied byte for byte, their
-/// checksums verified; the rest is decoded, put right and encoded anew. One thread; memory is that
-/// of one series' chunks where it has to be merged, charged to the context's budget.
+/// Chunks that overlap nothing and are not touched by deletions are passed on byte for byte; the
+/// rest is decoded, put right and encoded anew, in the batch's memory. One thread; its own memory
+/// is that of one series' columns where it has to be merged, charged to the context's budget.
 class SeriesMerger {
  public:
-  SeriesMerger(OverlapRule rule, block::BlockWriter* writer)
-      : rule_(rule), writer_(writer), floats_(MergeOf(rule)) {}
+  explicit SeriesMerger(OverlapRule rule) : rule_(rule), floats_(MergeOf(rule)) {}
 
-  /// `inputs` stand at series of equal labels. Appends nothing to `metas` when nothing is left.
-  Status Write(const CallContext& context, std::span<BlockInput* const> inputs,
-               std::vector<block::ChunkMeta>* metas);
-  const MergeCounts& counts() const { return counts_; }
+  /// From what was read of the batch to its result, series by series; of a series of which nothing
+  /// is left there are no chunks.
+  Status Merge(const CallContext& context, MergeBatch* batch);
 
  private:
   using Chunks = std::vector<HeldChunk>;
@@ -48,23 +51,21 @@ class SeriesMerger {
     return rule == OverlapRule::kPenalty ? block::OverlapMerge::kPenalty
                                          : block::OverlapMerge::kChain;
   }
-  bool IsPlain(std::span<BlockInput* const> inputs) const;
-  Status CopyAll(const CallContext& context, std::span<BlockInput* const> inputs);
-  Status MergeAll(const CallContext& context, std::span<BlockInput* const> inputs);
-  Status LoadInput(const CallContext& context, BlockInput& input, BudgetLease* lease, Chunks* out);
-  Result<bool> ApplyDeletions(BlockInput& input, HeldChunk* chunk);
-  Status Repair(Chunks* chunks);
-  Status CheckIdentical(std::span<BlockInput* const> inputs,
-                        const std::vector<Chunks>& lists) const;
-  Status MergeLists(std::span<const Chunks> lists, block::OverlapMerge merge, Chunks* out);
+  Status CopyAll(size_t first_source, std::span<const SeriesSource> sources, MergeBatch* batch);
+  Status MergeAll(const CallContext& context, size_t first_source,
+                  std::span<const SeriesSource> sources, MergeBatch* batch);
+  Status LoadSource(const SeriesSource& source, std::span<const SourceChunk> chunks,
+                    BudgetLease* columns, MergeBatch* batch, Chunks* out);
+  Result<bool> ApplyDeletions(const SeriesSource& source, MergeBatch* batch, HeldChunk* chunk);
+  Status Repair(MergeBatch* batch, Chunks* chunks);
+  Status CheckIdentical(std::span<const SeriesSource> sources) const;
+  Status MergeLists(std::span<const Chunks> lists, block::OverlapMerge merge, ChunkArena* arena,
+                    Chunks* out);
 
   const OverlapRule rule_;
-  block::BlockWriter* const writer_;
-  MergeCounts counts_;
-  ChunkArena arena_;  // Of the series being merged.
   FloatMerger floats_;
   FloatMerger repairs_{block::OverlapMerge::kChain};
-  std::vector<Chunks> lists_;
+  std::vector<Chunks> lists_;  // Of the series being merged, by source.
 };
 
 /// Samples that a chunk says it holds, aggregate chunks included.

@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "block/block_writer.h"
 #include "block/chunk_stream.h"
 #include "block/index_reader.h"
+#include "downsampling/coarse_block_writer.h"
 #include "downsampling/plan.h"
 #include "downsampling/series_downsampler.h"
 
@@ -16,7 +16,7 @@ namespace {
 class Run {
  public:
   Run(const CallContext& context, const block::Block& source, int64_t resolution_ms,
-      block::BlockWriter* writer, const DownsampleOptions& options)
+      CoarseBlockWriter* writer, const DownsampleOptions& options)
       : context_(context),
         source_(source),
         options_(options),
@@ -38,10 +38,9 @@ class Run {
   const DownsampleOptions& options_;
   SeriesDownsampler series_;
   block::ChunkStream chunks_;
-  block::BlockWriter* const writer_;
+  CoarseBlockWriter* const writer_;
   std::vector<InputChunk> inputs_;
   std::vector<base::PinnedBytes> pins_;
-  std::vector<block::ChunkMeta> metas_;
   BudgetLease lease_;
 };
 
@@ -83,18 +82,13 @@ Status Run::LeaseMemory() {
 }
 
 Status Run::Write(const block::SeriesEntry& entry) {
-  metas_.clear();
-  const auto made = series_.chunks();
-  THANOS_RETURN_IF_ERROR(writer_->chunks().WriteSeries(made, &metas_));
-  writer_->CountChunks(made.size());
-  writer_->CountSamples(ChunkEncoding::kAggregate, series_.sample_count());
   if (source_.reference_unit() == block::kSeriesAlignment) {
     // Numbers of symbols are the same in both indexes.
-    return writer_->index().AddSeries(entry.labels, metas_);
+    return writer_->AddSeries(entry.labels, series_.chunks(), series_.sample_count());
   }
   std::string labels;
   THANOS_RETURN_IF_ERROR(block::AppendLabels(entry.labels, source_.symbols(), &labels));
-  return writer_->index().AddSeries(LabelsView(labels), metas_);
+  return writer_->AddSeries(LabelsView(labels), series_.chunks(), series_.sample_count());
 }
 
 Status Run::OneSeries(uint32_t reference, const block::SeriesEntry& entry) {
@@ -113,14 +107,6 @@ Status Run::OneSeries(uint32_t reference, const block::SeriesEntry& entry) {
   return Write(entry);
 }
 
-block::BlockMeta MetaOf(const block::BlockMeta& source, int64_t resolution_ms) {
-  block::BlockMeta meta = source;
-  meta.thanos.resolution_ms = resolution_ms;
-  meta.thanos.source = "compactor";
-  meta.thanos.files.clear();  // Known when it is uploaded.
-  return meta;
-}
-
 }  // namespace
 
 Result<block::BlockMeta> Downsample(const CallContext& context, const block::Block& source,
@@ -132,9 +118,9 @@ Result<block::BlockMeta> Downsample(const CallContext& context, const block::Blo
                                 std::to_string(source.meta().thanos.resolution_ms) +
                                 " cannot be downsampled to " + std::to_string(resolution_ms));
   }
-  THANOS_ASSIGN_OR_RETURN(
-      const auto writer,
-      block::BlockWriter::Create(output_parent, id, {options.segment_bytes_max, false}));
+  THANOS_ASSIGN_OR_RETURN(const auto writer,
+                          CoarseBlockWriter::Create(output_parent, id, options.segment_bytes_max,
+                                                    /*durable=*/true));
   Run run(context, source, resolution_ms, writer.get(), options);
   THANOS_RETURN_IF_ERROR(run.CopySymbols());
   const Status status =
@@ -143,8 +129,7 @@ Result<block::BlockMeta> Downsample(const CallContext& context, const block::Blo
                            return run.OneSeries(reference, entry);
                          });
   THANOS_RETURN_IF_ERROR(status);
-  writer->KeepKinds(source.meta().stats);
-  return writer->Finish(MetaOf(source.meta(), resolution_ms));
+  return writer->Finish(source.meta(), resolution_ms);
 }
 
 }  // namespace thanos::downsampling

@@ -85,7 +85,7 @@ class FilesystemBucket : public Bucket {
 
   std::string name() const override { return "fs: " + root_; }
   Capabilities capabilities() const override {
-    return {.copy = true, .listing_has_attributes = true};
+    return {.copy = true, .listing_has_attributes = true, .local = true};
   }
 
   Result<ObjectAttributes> Attributes(const CallContext& context, std::string_view name) override {

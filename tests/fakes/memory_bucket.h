@@ -21,6 +21,7 @@ class MemoryBucket : public Bucket {
  public:
   /// Asked before each Open with the object's name; its error is the call's.
   std::function<Status(const CallContext& context, std::string_view name)> before_open;
+  bool local = false;  // As its capabilities say.
 
   void Put(const std::string& name, std::string content) {
     std::lock_guard lock(mutex_);
@@ -98,7 +99,7 @@ class MemoryBucket : public Bucket {
     Put(std::string(to), *content);
     return OkStatus();
   }
-  Capabilities capabilities() const override { return {true, true}; }
+  Capabilities capabilities() const override { return {true, true, local}; }
 
  private:
   class Source : public ByteSource {

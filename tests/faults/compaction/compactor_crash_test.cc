@@ -47,7 +47,7 @@ class CompactorCrashTest : public ::testing::Test {
  protected:
   CompactorCrashTest() {
     // Five blocks of 2 h that become one of 8 h and the fresh one; one of 2 d to be downsampled;
-    // two that hold the same.
+    // two that hold the same; two of a day that become one of 2 d and, at once, one of 5 minutes.
     for (int i = 0; i < 5; ++i) {
       Add({.min_ms = kDay0 + i * 2 * kHour,
            .max_ms = kDay0 + (i + 1) * 2 * kHour,
@@ -67,11 +67,35 @@ class CompactorCrashTest : public ::testing::Test {
            .series = 1,
            .labels = {{"cluster", "twice"}}});
     }
+    for (int i = 0; i < 3; ++i) {
+      Add({.min_ms = kDay0 + i * 24 * kHour,
+           .max_ms = kDay0 + (i + 1) * 24 * kHour,
+           .step_ms = kHour,
+           .series = 1,
+           .labels = {{"cluster", "at once"}},
+           .level = 2});
+    }
   }
 
   void Add(testing::BlockToWrite what) {
     const std::string parent = directory_.path() + "/made";
-    first_.merge(testing::BlockObjects(parent, testing::WriteBlock(parent, what)));
+    auto objects = testing::BlockObjects(parent, testing::WriteBlock(parent, what));
+    for (auto& [name, content] : objects) {
+      if (name.ends_with("/meta.json")) content = WithFiles(objects, content);
+    }
+    first_.merge(objects);
+  }
+
+  // The meta with the sizes of the files, as a shipper states them.
+  static std::string WithFiles(const Objects& objects, const std::string& text) {
+    auto meta = block::ParseMeta(text);
+    EXPECT_THAT(meta, testing::IsOk());
+    for (const auto& [name, content] : objects) {
+      if (name.ends_with("/meta.json")) continue;
+      meta->thanos.files.push_back(
+          {.path = name.substr(27), .size_bytes = static_cast<int64_t>(content.size())});
+    }
+    return block::WriteMeta(*meta);
   }
 
   // Starts as a new process would, with the data directory of the one before.
@@ -91,6 +115,9 @@ class CompactorCrashTest : public ::testing::Test {
     options.delete_delay_ms = delete_delay_ms;
     options.group_concurrency = options.fetch_concurrency = concurrency;
     options.file_concurrency = options.downsample_concurrency = concurrency;
+    options.merge_concurrency = concurrency;
+    // Four sources fit with their result only when their chunks stay in the bucket.
+    if (short_disk_) options.group.free_bytes = [](const std::string&) { return 90'000; };
     Compactor compactor(options, &bucket, &fetcher, &io, base::Logger(), &registry);
     return compactor.RunIteration(CallContext());
   }
@@ -171,20 +198,23 @@ class CompactorCrashTest : public ::testing::Test {
     EXPECT_EQ(ObjectsOf(bucket), before) << where;
   }
 
-  const std::multiset<std::string> kFinalShape = {"a 0-8 L2 r0", "a 8-10 L1 r0", "long 0-48 L3 r0",
-                                                  "long 0-48 L3 r300000", "twice 0-2 L2 r0"};
+  const std::multiset<std::string> kFinalShape = {
+      "a 0-8 L2 r0",         "a 8-10 L1 r0",    "at once 0-48 L3 r0",   "at once 0-48 L3 r300000",
+      "at once 48-72 L2 r0", "long 0-48 L3 r0", "long 0-48 L3 r300000", "twice 0-2 L2 r0"};
   testing::TemporaryDirectory directory_;
   Objects first_;
+  bool short_disk_ = false;
 };
 
 class CrashAtEachPoint : public CompactorCrashTest,
-                         public ::testing::WithParamInterface<int64_t> {};
+                         public ::testing::WithParamInterface<std::pair<int64_t, bool>> {};
 
 TEST_P(CrashAtEachPoint, NothingIsLostOrTwice) {
-  const int64_t delay = GetParam();
+  const int64_t delay = GetParam().first;
+  short_disk_ = GetParam().second;
   const auto whole = FreshBucket();
   const testing::SampleSet want = Samples(*whole);
-  ASSERT_EQ(want.size(), 4u);
+  ASSERT_EQ(want.size(), 5u);
   auto counter = std::make_shared<objstore::FaultPlan>();
   {
     auto bucket = objstore::WithFaults(FreshBucket(), counter);
@@ -207,7 +237,10 @@ TEST_P(CrashAtEachPoint, NothingIsLostOrTwice) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(DeleteDelays, CrashAtEachPoint, ::testing::Values(48 * kHour, int64_t{0}));
+INSTANTIATE_TEST_SUITE_P(DeleteDelays, CrashAtEachPoint,
+                         ::testing::Values(std::pair(48 * kHour, false),
+                                           std::pair(int64_t{0}, false),
+                                           std::pair(48 * kHour, true)));
 
 // Several crashes in a row, at random points, before a run is left alone.
 TEST_F(CompactorCrashTest, RepeatedCrashesAtRandomPoints) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -92,6 +93,52 @@ TEST(PlanCompaction, OverlapsComeFirstUnlessMarked) {
   EXPECT_EQ(Positions(metas, PlanCompaction(kRangesMs, metas, {})), (std::vector<size_t>{0, 1}));
   EXPECT_EQ(Positions(metas, PlanCompaction(kRangesMs, metas, {Id(2)})),
             (std::vector<size_t>{2, 3}));
+}
+
+TEST(SmallerPlans, NeighboursMoreThanHalfOfThem) {
+  const MetaList five = Hours({{0, 2}, {2, 4}, {4, 6}, {6, 8}, {8, 10}});
+  std::vector<std::vector<size_t>> got;
+  for (const MetaList& plan : SmallerPlans(five)) got.push_back(Positions(five, plan));
+  const std::vector<std::vector<size_t>> want = {
+      {0, 1, 2, 3}, {1, 2, 3, 4}, {0, 1, 2}, {1, 2, 3}, {2, 3, 4}};
+  EXPECT_EQ(got, want);
+  EXPECT_EQ(SmallerPlans(Hours({{0, 2}, {2, 4}, {4, 6}})).size(), 2u);
+  EXPECT_TRUE(SmallerPlans(Hours({{0, 2}, {2, 4}})).empty());
+  EXPECT_TRUE(SmallerPlans(Hours({{0, 2}})).empty());
+  EXPECT_TRUE(SmallerPlans({}).empty());
+}
+
+TEST(SmallerPlans, OfOverlapsTheFirstOnesThatStillOverlap) {
+  const MetaList metas = Hours({{0, 10}, {1, 3}, {4, 6}, {5, 7}});
+  const auto plans = SmallerPlans(metas);
+  ASSERT_EQ(plans.size(), 1u);
+  EXPECT_EQ(Positions(metas, plans[0]), (std::vector<size_t>{0, 1, 2}));
+}
+
+// Whatever the disk allows each time, it ends: each step leaves fewer blocks, and none overlap that
+// did not before.
+TEST(SmallerPlans, NoChoiceOfThemIsPlannedForEver) {
+  for (uint32_t seed = 1; seed <= 50; ++seed) {
+    std::mt19937 random(seed);
+    MetaList metas;
+    int64_t t = 0;
+    for (uint64_t i = 0; i < 30; ++i) {
+      const int64_t length = 2 * kHour * (1 + random() % 2 * 3);
+      if (random() % 5 > 0) metas.push_back(Meta(i, t, t + length));
+      t += length;
+    }
+    while (true) {
+      const MetaList plan = PlanCompaction(kRangesMs, metas, {});
+      if (plan.empty()) break;
+      std::vector<MetaList> choices = SmallerPlans(plan);
+      choices.push_back(plan);
+      const size_t before = metas.size();
+      const MetaList& chosen = choices[random() % choices.size()];
+      ReplacePlanned(chosen, SimulateResult(chosen), &metas);
+      ASSERT_LT(metas.size(), before);
+      ASSERT_TRUE(FindOverlap(metas).empty());
+    }
+  }
 }
 
 TEST(MakeGroups, SplitsByLabelsAndResolutionAndSortsByTime) {
