@@ -13,7 +13,8 @@ struct Asset {
   std::string_view type;    // "text/javascript; charset=utf-8"
   std::string_view sha256;  // Of the file itself, hex.
   size_t size = 0;          // Of the file itself.
-  std::string_view brotli, gzip;
+  std::string_view brotli, gzip;  // Both empty for a file that is kept as it is.
+  std::string_view plain;         // Empty for all others.
 };
 
 /// All of them, sorted by path. Empty in a build without the UI.

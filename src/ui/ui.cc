@@ -15,7 +15,7 @@ namespace thanos::ui {
 namespace {
 
 constexpr std::string_view kShellPath = "index.html";
-constexpr std::string_view kShellBase = "<base href=\"/\">";
+constexpr std::string_view kShellBase = "<base href=\"/\"";
 constexpr std::string_view kUntilAskedAgain = "no-cache";
 constexpr std::string_view kOneDay = "public, max-age=86400";
 constexpr std::string_view kForEver = "public, max-age=31536000, immutable";
@@ -101,7 +101,9 @@ net::HttpResponse NoSuchFile() {
 net::HttpResponse AnswerFile(const net::HttpRequest& request, std::string_view path) {
   const Asset* asset = FindAsset(path);
   if (asset == nullptr) return NoSuchFile();
-  const Encoding encoding = ChooseEncoding(request.headers.Get("Accept-Encoding"));
+  const Encoding encoding = asset->plain.empty()
+                                ? ChooseEncoding(request.headers.Get("Accept-Encoding"))
+                                : Encoding::kIdentity;
   net::HttpResponse response;
   response.headers.Set("Vary", "Accept-Encoding");
   const bool for_ever = path.starts_with("static/") && IsNamedByContent(path);
@@ -111,6 +113,10 @@ net::HttpResponse AnswerFile(const net::HttpRequest& request, std::string_view p
   }
   response.headers.Set("Content-Type", std::string(asset->type));
   response.headers.Set("Cross-Origin-Resource-Policy", "same-origin");
+  if (!asset->plain.empty()) {
+    response.lasting_body = asset->plain;
+    return response;
+  }
   if (encoding == Encoding::kIdentity) {
     auto plain = codec::GzipDecompress(asset->gzip, asset->size);
     if (!plain.ok()) return net::HttpResponse::Text(500, plain.status().ToString() + "\n");
@@ -180,6 +186,7 @@ net::HttpResponse NotBuilt() {
 std::string LoadShell(const base::Logger& logger) {
   const Asset* asset = FindAsset(kShellPath);
   if (asset == nullptr) return "";
+  if (!asset->plain.empty()) return std::string(asset->plain);
   auto shell = codec::GzipDecompress(asset->gzip, asset->size);
   if (!shell.ok()) {
     logger.Error("the page of the web UI cannot be read", {{"err", shell.status()}});
@@ -217,7 +224,7 @@ std::string ShellFor(std::string_view shell, std::string_view prefix) {
   const size_t at = shell.find(kShellBase);
   if (at == std::string_view::npos) return std::string(shell);
   std::string html(shell.substr(0, at));
-  html += "<base href=\"" + EscapeHtml(prefix) + "/\">";
+  html += "<base href=\"" + EscapeHtml(prefix) + "/\"";
   html += shell.substr(at + kShellBase.size());
   return html;
 }

@@ -27,7 +27,7 @@ void AddUi(net::HttpServer* server, UiOptions options);
 /// web configuration replace them.
 void AddSecurityHeaders(net::HttpHeaders* headers);
 
-/// The page: `shell` with the place of its <base href="/"> taken by `prefix`, escaped.
+/// The page: `shell` with "/" in its <base href="/"> replaced by `prefix`, escaped, and "/".
 std::string ShellFor(std::string_view shell, std::string_view prefix);
 
 }  // namespace thanos::ui

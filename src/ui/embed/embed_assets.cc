@@ -21,7 +21,7 @@ constexpr size_t kFileBytesMax = 16 << 20;
 
 struct File {
   std::string path, type, sha256;
-  std::string brotli, gzip;  // Names of files in the bundle.
+  std::string brotli, gzip;  // Names of files in the bundle; "" where `path` is all there is.
   size_t size = 0;
 };
 
@@ -45,6 +45,12 @@ std::string SymbolOf(size_t number, const char* coding) {
   return "thanos_ui_" + std::to_string(number) + "_" + coding;
 }
 
+// The kinds of copies that are embedded of a file, and their names in the bundle.
+std::vector<std::pair<const char*, std::string>> BlobsOf(const File& file) {
+  if (file.gzip.empty()) return {{"plain", file.path}};
+  return {{"br", file.brotli}, {"gz", file.gzip}};
+}
+
 // Names go into assembly and C++ between quotes.
 bool IsPlain(const std::string& text) {
   return !text.empty() && text.find("..") == std::string::npos &&
@@ -62,19 +68,21 @@ bool ReadManifest(const std::string& bundle, std::vector<File>* files) {
   const auto text = ReadFile(bundle + "/assets.json");
   if (!text) return Fail(bundle + "/assets.json cannot be read");
   const auto json = nlohmann::json::parse(*text, nullptr, false);
-  if (!json.is_object() || !json.contains("assets") || !json["assets"].is_array()) {
-    return Fail(bundle + "/assets.json is no manifest");
-  }
-  for (const auto& entry : json["assets"]) {
+  if (!json.is_array() || json.empty()) return Fail(bundle + "/assets.json is no manifest");
+  for (const auto& entry : json) {
+    if (!entry.is_object()) return Fail(bundle + "/assets.json holds what is no entry");
     const auto field = [&](const char* name) {
       const auto found = entry.find(name);
       return found != entry.end() && found->is_string() ? found->get<std::string>() : "";
     };
     File file{.path = field("path"), .type = field("type"), .sha256 = field("sha256"),
               .brotli = field("br"), .gzip = field("gz")};
-    file.size = entry.value("size", size_t{0});
-    for (const std::string* name : {&file.path, &file.type, &file.brotli, &file.gzip}) {
-      if (!IsPlain(*name)) return Fail("an entry of the manifest is not whole: " + entry.dump());
+    const auto size = entry.find("size");
+    const bool has_size = size != entry.end() && size->is_number_unsigned();
+    if (has_size) file.size = size->get<size_t>();
+    if (!has_size || file.brotli.empty() != file.gzip.empty() || !IsPlain(file.path) ||
+        !IsPlain(file.type) || !IsPlain(file.brotli + "x") || !IsPlain(file.gzip + "x")) {
+      return Fail("an entry of the manifest is not whole: " + entry.dump());
     }
     files->push_back(std::move(file));
   }
@@ -83,18 +91,21 @@ bool ReadManifest(const std::string& bundle, std::vector<File>* files) {
 }
 
 bool Check(const std::string& bundle, const File& file) {
-  const auto packed = ReadFile(bundle + "/" + file.gzip);
-  if (!packed || !ReadFile(bundle + "/" + file.brotli)) {
+  const bool packed = !file.gzip.empty();
+  auto bytes = ReadFile(bundle + "/" + (packed ? file.gzip : file.path));
+  if (!bytes || (packed && !ReadFile(bundle + "/" + file.brotli))) {
     return Fail("a file of " + file.path + " is missing in " + bundle);
   }
-  const auto plain = codec::GzipDecompress(*packed, kFileBytesMax);
-  if (!plain.ok()) return Fail(file.gzip + ": " + plain.status().ToString());
-  if (plain->size() != file.size || Hex(*plain) != file.sha256) {
-    return Fail(file.gzip + " is not the file that the manifest names: build the bundle again");
+  if (packed) {
+    auto plain = codec::GzipDecompress(*bytes, kFileBytesMax);
+    if (!plain.ok()) return Fail(file.gzip + ": " + plain.status().ToString());
+    bytes = std::move(*plain);
   }
-  if (file.path == "index.html") {
-    const size_t base = plain->find("<base href=\"/\">");
-    if (base == std::string::npos) return Fail("index.html has no <base href=\"/\">");
+  if (bytes->size() != file.size || Hex(*bytes) != file.sha256) {
+    return Fail(file.path + " is not what the manifest names: build the bundle again");
+  }
+  if (file.path == "index.html" && bytes->find("<base href=\"/\"") == std::string::npos) {
+    return Fail("index.html has no <base href=\"/\">");
   }
   return true;
 }
@@ -108,8 +119,7 @@ void WriteAssembly(const std::string& bundle, const std::vector<File>& files, st
         << name << "\"\n";
   };
   for (size_t i = 0; i < files.size(); ++i) {
-    blob(SymbolOf(i, "br"), files[i].brotli);
-    blob(SymbolOf(i, "gz"), files[i].gzip);
+    for (const auto& [coding, name] : BlobsOf(files[i])) blob(SymbolOf(i, coding), name);
   }
   // Otherwise the linker takes it that the stack must be executable.
   out << "    .section .note.GNU-stack,\"\",@progbits\n";
@@ -119,23 +129,24 @@ void WriteAssembly(const std::string& bundle, const std::vector<File>& files, st
 void WriteTable(const std::string& bundle, const std::vector<File>& files, std::ostream& out) {
   out << "// Made by ui_embed.\n#include <array>\n\n";
   for (size_t i = 0; i < files.size(); ++i) {
-    out << "extern \"C\" const char " << SymbolOf(i, "br") << "[], " << SymbolOf(i, "gz")
-        << "[];\n";
+    for (const auto& [coding, name] : BlobsOf(files[i])) {
+      out << "extern \"C\" const char " << SymbolOf(i, coding) << "[];\n";
+    }
   }
   out << "\nnamespace thanos::ui {\nnamespace {\n"
       << "constexpr std::array<Asset, " << files.size() << "> kAssets = {"
       << (files.empty() ? "" : "{") << "\n";
   for (size_t i = 0; i < files.size(); ++i) {
     const File& file = files[i];
-    const auto blob = [&](const char* coding, const std::string& name) {
-      out << ", {" << SymbolOf(i, coding) << ", "
-          << ReadFile(bundle + "/" + name).value_or("").size() << "}";
-    };
     out << "    Asset{\"" << file.path << "\", \"" << file.type << "\", \"" << file.sha256
         << "\", " << file.size;
-    blob("br", file.brotli);
-    blob("gz", file.gzip);
-    out << "},\n";
+    for (const auto& [coding, name] : BlobsOf(file)) {
+      // The third field is for files that are kept as they are.
+      if (std::string_view(coding) == "plain") out << ", {}, {}";
+      out << ", {" << SymbolOf(i, coding) << ", "
+          << ReadFile(bundle + "/" + name).value_or("").size() << "}";
+    }
+    out << (file.gzip.empty() ? "},\n" : ", {}},\n");
   }
   out << (files.empty() ? "" : "}") << "};\n}  // namespace\n}  // namespace thanos::ui\n";
 }

@@ -113,7 +113,7 @@ TEST_F(BundledUiTest, AnswersEveryPageWithTheShell) {
                            "/tsdb-status", "/service-discovery", "/queries"}) {
     const std::string answer = Get(std::string("/p") + page, "Accept-Encoding: gzip, br\r\n");
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 200")) << page;
-    EXPECT_THAT(BodyOf(answer), HasSubstr("<base href=\"/p/\">"));
+    EXPECT_THAT(BodyOf(answer), HasSubstr("<base href=\"/p/\""));
     EXPECT_EQ(HeaderOf(answer, "Cache-Control"), "no-cache");
     EXPECT_LE(BodyOf(answer).size(), 2048u);
   }
@@ -134,9 +134,9 @@ TEST_F(BundledUiTest, ShellIsLockedDown) {
 
 TEST_F(BundledUiTest, ShellFollowsTheHeaderOfAProxyThatIsToBeBelieved) {
   Start({.prefix = {.header = "X-Forwarded-Prefix"}, .home = "/graph"});
-  EXPECT_THAT(Get("/graph", "X-Forwarded-Prefix: /a/b\r\n"), HasSubstr("<base href=\"/a/b/\">"));
+  EXPECT_THAT(Get("/graph", "X-Forwarded-Prefix: /a/b\r\n"), HasSubstr("<base href=\"/a/b/\""));
   EXPECT_THAT(Get("/graph", "X-Forwarded-Prefix: //evil.example\r\n"),
-              HasSubstr("<base href=\"/\">"));
+              HasSubstr("<base href=\"/\""));
   EXPECT_EQ(HeaderOf(Get("/graph"), "Vary"), "X-Forwarded-Prefix");
 }
 
@@ -197,10 +197,14 @@ TEST_F(BundledUiTest, WhatIsNotNamedByItsContentIsAskedForAgain) {
 TEST(Assets, AreSortedAndWhole) {
   for (const Asset& asset : Assets()) {
     EXPECT_EQ(FindAsset(asset.path), &asset);
+    EXPECT_EQ(asset.brotli.empty(), asset.gzip.empty());
+    if (!asset.plain.empty()) {
+      EXPECT_EQ(asset.plain.size(), asset.size);
+      continue;
+    }
     const auto plain = codec::GzipDecompress(asset.gzip, asset.size);
     THANOS_ASSERT_OK(plain.status());
     EXPECT_EQ(plain->size(), asset.size);
-    EXPECT_FALSE(asset.brotli.empty());
   }
   EXPECT_EQ(FindAsset("none"), nullptr);
   EXPECT_EQ(FindAsset(""), nullptr);
