@@ -83,7 +83,8 @@ function row(path, bytes, packed) {
 function firstLoad(files, page) {
   const text = (path) => files.get(path)?.toString('utf8') ?? '';
   const entry = [...files.keys()].filter((path) => text('index.html').includes(path));
-  const start = [...files.keys()].filter((path) => new RegExp(`^static/${page}-[\\w-]+\\.(js|css)$`).test(path));
+  // The editor is asked for while the page is drawn, so it belongs to the first load.
+  const start = [...files.keys()].filter((path) => new RegExp(`^static/(${page}|editor_setup)-[\\w-]+\\.(js|css)$`).test(path));
   const seen = new Set([...entry, ...start]);
   for (const path of seen) {
     if (!path.endsWith('.js')) continue;

@@ -1,4 +1,5 @@
 // What the server tells the UI about itself: GET api/v1/ui/config.
+import { createStore } from '../lib/store';
 import { call } from './client';
 
 export type Component = 'query' | 'rule' | 'store' | 'compact' | 'bucket' | 'sidecar' | 'receive';
@@ -60,8 +61,13 @@ export function readConfig(value: unknown): UiConfig {
   return config as unknown as UiConfig;
 }
 
+/** How far this browser's clock is ahead of the server's; 0 unknown. */
+export const clockSkewMs = createStore(0);
+
 /** Throws ApiError. */
 export async function loadConfig(signal?: AbortSignal): Promise<UiConfig> {
   const options = signal ? { signal, timeoutMs: 10_000 } : { timeoutMs: 10_000 };
-  return readConfig((await call<unknown>('api/v1/ui/config', options)).data);
+  const config = readConfig((await call<unknown>('api/v1/ui/config', options)).data);
+  if (config.serverTimeMs > 0) clockSkewMs.set(Date.now() - config.serverTimeMs);
+  return config;
 }
