@@ -24,7 +24,7 @@ export function holesIn(union: readonly Span[]): Span[] {
 
 const HOUR = 3_600_000;
 const STEPS = [
-  60_000, 300_000, 900_000, 1_800_000, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR,
+  60_000, 300_000, 900_000, 1_800_000, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR, 96 * HOUR,
   7 * 24 * HOUR, 14 * 24 * HOUR, 30 * 24 * HOUR, 91 * 24 * HOUR, 365 * 24 * HOUR, 5 * 365 * 24 * HOUR,
 ];
 

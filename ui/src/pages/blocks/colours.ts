@@ -5,7 +5,6 @@ export interface Colours {
   muted: string;
   grid: string;
   lane: string;
-  chip: string;
   bad: string;
   warn: string;
   sign: string;
@@ -23,7 +22,6 @@ export function readColours(element: HTMLElement): Colours {
     muted: of('--muted'),
     grid: of('--grid'),
     lane: of('--sunken'),
-    chip: of('--surface'),
     bad: of('--bad'),
     warn: of('--warn-line'),
     sign: of('--block-sign'),

@@ -26,7 +26,7 @@ export function BlockTable({ blocks, params, onSelect }: { blocks: readonly Bloc
   return (
     <>
       <div class="table-box" tabIndex={0} role="region" aria-label="Blocks">
-        <table>
+        <table class="blocks">
           <thead>
             <tr>
               <SortHead name="ulid" text="Block" sort={sort} />

@@ -13,6 +13,8 @@ const LANE = 18;
 const GAP = 3;
 const HEAD = 24;
 const AXIS = 22;
+/** Left of the time: names of lanes. */
+const GUTTER = 104;
 
 interface PlacedLane {
   lane: Group['lanes'][number];
@@ -47,6 +49,9 @@ interface View {
   width: number;
   height: number;
 }
+
+const scaleOf = ({ span, width }: View): number => (width - GUTTER) / (span.to - span.from);
+const timeAt = (view: View, x: number): number => view.span.from + (x - GUTTER) / scaleOf(view);
 
 function hatch(context: CanvasRenderingContext2D, colour: string, step: number): CanvasPattern | null {
   const tile = document.createElement('canvas');
@@ -96,7 +101,7 @@ class Painter {
         const y = laneTop - view.scroll + AXIS;
         if (y + LANE < AXIS || y > view.height) continue;
         pen.fillStyle = colours.lane;
-        pen.fillRect(0, y, view.width, LANE);
+        pen.fillRect(GUTTER, y, view.width - GUTTER, LANE);
         this.lane(lane, y, view);
       }
       pen.fillStyle = colours.text;
@@ -114,15 +119,19 @@ class Painter {
 
   private lane(lane: PlacedLane['lane'], y: number, view: View): void {
     const { pen, colours } = this;
-    const scale = view.width / (view.span.to - view.span.from);
+    const scale = scaleOf(view);
     const { blocks } = lane;
     let drawnTo = -1;
+    pen.save();
+    pen.beginPath();
+    pen.rect(GUTTER, y, view.width - GUTTER, LANE);
+    pen.clip();
     for (let i = firstReaching(lane, view.span.from); i < blocks.length; ++i) {
       const block = blocks[i]!;
       if (block.from > view.span.to) break;
       if (block.to < view.span.from) continue;
-      const left = (block.from - view.span.from) * scale;
-      const right = (block.to - view.span.from) * scale;
+      const left = GUTTER + (block.from - view.span.from) * scale;
+      const right = GUTTER + (block.to - view.span.from) * scale;
       const plain = block.marks.length === 0 && !block.overlaps && block.troubles.length === 0;
       // Blocks narrower than a pixel are drawn once for each pixel.
       if (right <= drawnTo && plain && block.ulid !== this.marked) continue;
@@ -130,14 +139,11 @@ class Painter {
       drawnTo = Math.floor(left + width) + 0.5;
       this.block(block, left, y, width);
     }
+    pen.restore();
     pen.font = '11px ' + colours.font;
-    const text = `${resolutionName(lane.resolution)} · level ${lane.level}`;
-    const length = pen.measureText(text).width;
-    pen.fillStyle = colours.chip;
-    pen.fillRect(0, y, length + 12, LANE);
     pen.fillStyle = colours.muted;
     pen.textBaseline = 'middle';
-    pen.fillText(text, 6, y + LANE / 2 + 1);
+    pen.fillText(`${resolutionName(lane.resolution)} · level ${lane.level}`, 6, y + LANE / 2 + 1, GUTTER - 12);
   }
 
   private block(block: Block, left: number, y: number, width: number): void {
@@ -199,10 +205,9 @@ class Painter {
     const { pen, colours, zone } = this;
     pen.font = '11px ' + colours.font;
     pen.textBaseline = 'middle';
-    const scale = view.width / (view.span.to - view.span.from);
     const length = view.span.to - view.span.from;
-    for (const ms of ticksIn(view.span, Math.max(2, Math.floor(view.width / 110)))) {
-      const x = Math.round((ms - view.span.from) * scale) + 0.5;
+    for (const ms of ticksIn(view.span, Math.max(2, Math.floor((view.width - GUTTER) / 100)))) {
+      const x = GUTTER + Math.round((ms - view.span.from) * scaleOf(view)) + 0.5;
       pen.strokeStyle = colours.grid;
       pen.lineWidth = 1;
       pen.beginPath();
@@ -218,8 +223,9 @@ class Painter {
 
 function blockAt(groups: readonly PlacedGroup[], view: View, x: number, y: number): Block | null {
   const at = y - AXIS + view.scroll;
-  const ms = view.span.from + (x / view.width) * (view.span.to - view.span.from);
-  const slack = ((view.span.to - view.span.from) / view.width) * 2;
+  if (x < GUTTER) return null;
+  const ms = timeAt(view, x);
+  const slack = 2 / scaleOf(view);
   for (const group of groups) {
     for (const { lane, top } of group.lanes) {
       if (at < top || at >= top + LANE) continue;
@@ -336,7 +342,7 @@ export function Timeline({ groups, whole, span, selected, onSpan, onSelect }: {
       if (event.ctrlKey || event.metaKey) {
         event.preventDefault();
         const area = box.getBoundingClientRect();
-        zoom(event.deltaY > 0 ? 1.25 : 0.8, (event.clientX - area.left) / area.width);
+        zoom(event.deltaY > 0 ? 1.25 : 0.8, (event.clientX - area.left - GUTTER) / (area.width - GUTTER));
       } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
         event.preventDefault();
         pan(((event.deltaX || event.deltaY) / box.clientWidth) * 0.8);
@@ -358,7 +364,7 @@ export function Timeline({ groups, whole, span, selected, onSpan, onSelect }: {
       if (Math.abs(shift) > 3) drag.current.moved = true;
       if (!drag.current.moved) return;
       const length = drag.current.span.to - drag.current.span.from;
-      const ms = (-shift / viewNow().width) * length;
+      const ms = (-shift / (viewNow().width - GUTTER)) * length;
       move({ from: drag.current.span.from + ms, to: drag.current.span.to + ms });
       setHovered(null);
       return;
@@ -404,7 +410,7 @@ export function Timeline({ groups, whole, span, selected, onSpan, onSelect }: {
             onPointerMove={onPointerMove}
             onPointerUp={onPointerUp}
             onPointerLeave={() => setHovered(null)}
-            onDblClick={(event) => zoom(0.5, event.offsetX / viewNow().width)}
+            onDblClick={(event) => zoom(0.5, (event.offsetX - GUTTER) / (viewNow().width - GUTTER))}
           />
         </div>
       </div>

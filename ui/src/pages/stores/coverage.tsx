@@ -10,12 +10,16 @@ import type { Store } from './index';
 const percent = (ms: number, { from, to }: Span): number =>
   Math.max(0, Math.min(100, ((ms - from) / (to - from)) * 100));
 
-export function CoverageAxis({ span }: { span: Span }) {
+export function CoverageAxis({ span, most = 4 }: {
+  span: Span;
+  /** How many times at most. */
+  most?: number;
+}) {
   const zone = useStore(timeZone);
   const days = span.to - span.from > 3 * 86_400_000;
   return (
     <span class="coverage-axis" title={zoneName(zone)}>
-      {ticksIn(span, 4)
+      {ticksIn(span, most)
         .filter((ms) => percent(ms, span) < 92)
         .map((ms) => (
           <span key={ms} style={{ left: `${percent(ms, span)}%` }}>
@@ -54,7 +58,7 @@ export function CoverageSummary({ stores, span }: { stores: readonly Store[]; sp
         </span>
       </div>
       <Coverage spans={union} span={span} up />
-      <CoverageAxis span={span} />
+      <CoverageAxis span={span} most={8} />
       {union.length === 0 && (
         <p class="hole">
           <Icon name="warn" size={14} /> No endpoint that is up covers any of this time.

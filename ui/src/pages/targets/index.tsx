@@ -149,7 +149,7 @@ function TargetLine({ target, discovery, onOpen }: { target: Target; discovery: 
       <Badge tone={tone(target.health)}>{target.health}</Badge>
       <span class="wrap">
         <span class="mono">{target.scrapeUrl}</span>
-        {target.lastError && <span class="error-text"> {target.lastError}</span>}
+        {target.lastError && <span class="error-text block">{target.lastError}</span>}
       </span>
       {discovery && <LabelSet labels={target.discoveredLabels} />}
       <LabelSet labels={target.labels} />
