@@ -35,5 +35,8 @@ export function onThemeChange(listener: () => void): () => void {
   };
 }
 
-applyTheme();
-theme.subscribe(applyTheme);
+// Unit tests have no document.
+if (typeof document !== 'undefined') {
+  applyTheme();
+  theme.subscribe(applyTheme);
+}

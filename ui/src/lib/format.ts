@@ -10,18 +10,19 @@ const SI: readonly (readonly [number, string])[] = [
   [1e6, 'M'],
   [1e3, 'k'],
   [1, ''],
-  [1e-3, 'm'],
   [1e-6, 'µ'],
   [1e-9, 'n'],
 ];
 
-/** Short, for axes and legends: "12.5k", "3.2m". NaN and infinities as the API writes them. */
+/** Short, for axes and legends: "12.5k", "0.25", "3.2µ". NaN and infinities as the API writes them. */
 export function formatSi(value: number, digits = 4): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (value === 0) return '0';
   const size = Math.abs(value);
   if (size >= 1e27 || size < 1e-12) return value.toExponential(2);
+  // "0.25" is read faster than "250m".
+  if (size < 1 && size >= 1e-3) return String(Number(value.toPrecision(digits)));
   for (const [scale, unit] of SI) {
     if (size >= scale * 0.999999999) return Number((value / scale).toPrecision(digits)) + unit;
   }

@@ -224,7 +224,6 @@ export function PanelControls({ panel, config, onChange, heat }: {
       {panel.tab !== 'table' && <RangeInput panel={panel} onChange={onChange} />}
       <EndInput panel={panel} onChange={onChange} />
       {panel.tab !== 'table' && <StepInput panel={panel} config={config} onChange={onChange} />}
-      {panel.tab === 'graph' && <GraphLooks panel={panel} onChange={onChange} heat={heat} />}
       {panel.tab === 'explain' && (
         <label class="check" title="Run the query and measure each operator">
           <input type="checkbox" checked={panel.analyze} onChange={(event) => onChange({ analyze: event.currentTarget.checked })} />
@@ -233,6 +232,7 @@ export function PanelControls({ panel, config, onChange, heat }: {
       )}
       <button type="button" class="options-toggle" aria-expanded={open} onClick={() => setOpen(!open)}>Options</button>
       <div class={`options ${open ? 'open' : ''}`}>
+        {panel.tab === 'graph' && <GraphLooks panel={panel} onChange={onChange} heat={heat} />}
         <Options panel={panel} config={config} onChange={onChange} />
       </div>
     </div>

@@ -91,6 +91,7 @@ function look(dark: boolean) {
         boxShadow: '0 8px 28px rgb(0 0 0 / 25%)',
         fontSize: '13px',
       },
+      '.cm-tooltip.cm-tooltip-autocomplete.cm-tooltip-below': { marginTop: '5px' },
       '.cm-tooltip.cm-tooltip-autocomplete > ul': {
         fontFamily: "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace",
         maxHeight: '320px',

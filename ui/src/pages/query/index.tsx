@@ -115,6 +115,9 @@ export default function QueryPage({ config, params, path }: PageProps) {
         </p>
       )}
       <div class="page-line">
+        <button type="button" class="ghost add-panel" onClick={() => add({ ...base, expr: '' })}>
+          <Icon name="plus" size={14} /> Add panel
+        </button>
         <label class="check">
           <Icon name="refresh" size={14} /> <span class="visually-hidden">Refresh</span>
           <select aria-label="Refresh" value={interval} onChange={(event) => refresh.set(event.currentTarget.value as (typeof INTERVALS)[number])}>
@@ -138,9 +141,6 @@ export default function QueryPage({ config, params, path }: PageProps) {
           onRemove={() => remove(i)}
         />
       ))}
-      <button type="button" class="add-panel" onClick={() => add({ ...base, expr: '', stores: base.stores })}>
-        <Icon name="plus" size={14} /> Add panel
-      </button>
     </>
   );
 }

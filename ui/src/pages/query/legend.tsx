@@ -1,4 +1,5 @@
 // The series below a graph: colour, name, min, max, mean, last; shown, isolated, filtered.
+import { Fragment } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { CopyButton, FilterBox } from '../../components/controls';
 import { Icon } from '../../components/icon';
@@ -107,8 +108,8 @@ export function Legend(props: LegendProps) {
               const stroke = strokes[i];
               const on = visible[i] ?? true;
               return (
-                <>
-                  <tr key={one.name} class={`${on ? '' : 'off'} ${i === highlight ? 'near' : ''}`} onMouseEnter={() => onHighlight(i)}>
+                <Fragment key={`${i} ${one.name}`}>
+                  <tr class={`${on ? '' : 'off'} ${i === highlight ? 'near' : ''}`} onMouseEnter={() => onHighlight(i)}>
                     <td>
                       <button type="button" class="series" aria-pressed={on} title="Click: this one alone. Ctrl+click: show or hide." onClick={(event) => onVisible(nextVisible(visible, i, event.ctrlKey || event.metaKey))} onFocus={() => onHighlight(i)} onBlur={() => onHighlight(-1)}>
                         <svg class="swatch-line" width="18" height="10" aria-hidden="true">
@@ -127,11 +128,11 @@ export function Legend(props: LegendProps) {
                     </td>
                   </tr>
                   {open === i && (
-                    <tr key={`${one.name} tools`} class="tools-row">
+                    <tr class="tools-row">
                       <td colSpan={6}><LabelTools series={one} onFilter={props.onFilter} /></td>
                     </tr>
                   )}
-                </>
+                </Fragment>
               );
             })}
           </tbody>

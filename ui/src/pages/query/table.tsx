@@ -137,8 +137,8 @@ function SeriesTable({ data }: { data: ListData }) {
             </tr>
           </thead>
           <tbody>
-            {shown.map(({ series, name }) => (
-              <tr key={name}>
+            {shown.map(({ series, name }, i) => (
+              <tr key={`${name} ${i}`}>
                 {mode === 'series' ? (
                   <td><SeriesName labels={series.metric} /></td>
                 ) : (
