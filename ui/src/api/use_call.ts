@@ -20,6 +20,8 @@ export interface UseCallOptions extends Omit<CallOptions, 'signal'> {
   everyMs?: number;
 }
 
+const PATIENCE_MS = 400;
+
 /** Calls when `path` or the parameters change, and again on reload(); an older call is aborted. */
 export function useCall<T>(path: string, options: UseCallOptions = {}): CallState<T> {
   const { enabled = true, everyMs = 0 } = options;
@@ -35,6 +37,7 @@ export function useCall<T>(path: string, options: UseCallOptions = {}): CallStat
   latest.current = options;
   const key = `${options.method ?? 'GET'} ${path}?${encodeParams(options.params)}`;
   const lastKey = useRef(key);
+  const answered = useRef(false);
 
   useEffect(() => {
     if (!enabled) return;
@@ -43,25 +46,37 @@ export function useCall<T>(path: string, options: UseCallOptions = {}): CallStat
     // What belongs to other parameters is not shown as the answer to these.
     const same = lastKey.current === key;
     lastKey.current = key;
-    setState((old) => ({
-      answer: same ? old.answer : null,
-      error: same ? old.error : null,
-      loading: true,
-      startedAt: performance.now(),
-    }));
+    const startedAt = performance.now();
+    const show = (): void =>
+      setState((old) => ({
+        answer: same ? old.answer : null,
+        error: same ? old.error : null,
+        loading: true,
+        startedAt,
+      }));
+    // What is there is dimmed only when the next answer takes its time: no flicker while polling.
+    const patience = same && answered.current ? setTimeout(show, PATIENCE_MS) : (show(), 0);
+    const ended = (): void => {
+      clearTimeout(patience);
+      if (running.current === control) running.current = null;
+    };
     call<T>(path, { ...latest.current, signal: control.signal }).then(
       (answer) => {
         if (control.signal.aborted) return;
+        ended();
+        answered.current = true;
         setState((old) => ({ ...old, answer, error: null, loading: false }));
       },
       (error: unknown) => {
         if (running.current !== control) return;
+        ended();
+        answered.current = false;
         const shown = error instanceof ApiError ? error : new ApiError('format', String(error));
         setState((old) => ({ ...old, error: shown, loading: false }));
       },
     );
     return () => {
-      if (running.current === control) running.current = null;
+      ended();
       control.abort();
     };
   }, [key, enabled, round]);
@@ -69,7 +84,8 @@ export function useCall<T>(path: string, options: UseCallOptions = {}): CallStat
   useEffect(() => {
     if (!enabled || everyMs <= 0) return;
     const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') setRound((n) => n + 1);
+      // A slow server is not asked again before it has answered.
+      if (document.visibilityState === 'visible' && !running.current) setRound((n) => n + 1);
     }, everyMs);
     return () => clearInterval(timer);
   }, [enabled, everyMs]);

@@ -47,7 +47,7 @@ function ZoneMenu() {
     </button>
   );
   return (
-    <Menu class="ghost zone" align="right" label="Time zone" button={<><Icon name="clock" size={14} /> <span class="zone-name">{zoneName(chosen)}</span></>}>
+    <Menu class="ghost zone" align="right" label={`Time zone ${zoneName(chosen)}`} button={<><Icon name="clock" size={14} /> <span class="zone-name">{zoneName(chosen)}</span></>}>
       {(close) => (
         <>
           <input type="search" placeholder="Find a zone" aria-label="Find a zone" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />

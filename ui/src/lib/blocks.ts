@@ -255,7 +255,8 @@ export function firstReaching(lane: Lane, from: number): number {
 
 export interface Totals {
   blocks: number;
-  byResolution: Map<string, number>;
+  /** By milliseconds, the finest first. */
+  byResolution: Map<number, number>;
   bytes: number;
   samples: number;
   overlapping: number;
@@ -267,8 +268,7 @@ export interface Totals {
 export function totalsOf(blocks: readonly Block[]): Totals {
   const totals: Totals = { blocks: blocks.length, byResolution: new Map(), bytes: 0, samples: 0, overlapping: 0, deletion: 0, noCompact: 0, noDownsample: 0 };
   for (const block of blocks) {
-    const name = resolutionName(block.resolution);
-    totals.byResolution.set(name, (totals.byResolution.get(name) ?? 0) + 1);
+    totals.byResolution.set(block.resolution, (totals.byResolution.get(block.resolution) ?? 0) + 1);
     totals.bytes += block.bytes;
     totals.samples += block.samples;
     if (block.overlaps) ++totals.overlapping;
@@ -276,6 +276,7 @@ export function totalsOf(blocks: readonly Block[]): Totals {
     if (isMarked(block, 'no-compact')) ++totals.noCompact;
     if (isMarked(block, 'no-downsample')) ++totals.noDownsample;
   }
+  totals.byResolution = new Map([...totals.byResolution].sort(([a], [b]) => a - b));
   return totals;
 }
 

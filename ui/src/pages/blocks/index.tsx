@@ -153,7 +153,7 @@ function Totals({ blocks, answer, partial }: { blocks: readonly Block[]; answer:
   return (
     <div class="tiles">
       {tile('blocks', formatCount(totals.blocks))}
-      {[...totals.byResolution].sort().map(([name, count]) => tile(name, formatCount(count)))}
+      {[...totals.byResolution].map(([ms, count]) => tile(resolutionName(ms), formatCount(count)))}
       {totals.bytes > 0 && tile('in all', formatBytes(totals.bytes))}
       {tile('samples', formatSi(totals.samples))}
       {tile('overlapping', formatCount(totals.overlapping), totals.overlapping > 0 ? 'bad' : '')}
@@ -177,7 +177,7 @@ function Filters({ all, shown, params, labels, table }: { all: readonly Block[];
   const kinds = useMemo(
     () => ({
       levels: counted(all, (block) => String(block.level)),
-      resolutions: counted(all, (block) => resolutionName(block.resolution)),
+      resolutions: [...totalsOf(all).byResolution].map(([ms, count]) => ({ value: resolutionName(ms), text: resolutionName(ms), count })),
       sources: counted(all, (block) => block.source),
       overlapping: all.filter((block) => block.overlaps).length,
       marked: all.filter((block) => block.marks.length > 0).length,
@@ -185,6 +185,7 @@ function Filters({ all, shown, params, labels, table }: { all: readonly Block[];
     }),
     [all],
   );
+  const groupText = `Group by ${labels.length > 0 ? labels.join(', ') : 'all labels'}`;
   const put = (key: string) => (next: ReadonlySet<string>) => setParams({ [key]: [...next].join(',') });
   return (
     <div class="toolbar">
@@ -206,7 +207,7 @@ function Filters({ all, shown, params, labels, table }: { all: readonly Block[];
           <Chips label="Source" chosen={filter.sources} onChange={put('source')} options={kinds.sources} />
         </Menu>
       )}
-      <Menu label="Group by" button={<>Group by {labels.length > 0 ? labels.join(', ') : 'all labels'}</>}>
+      <Menu label={groupText} button={groupText}>
         <div class="group-menu">
           {names.map((name) => (
             <label class="check" key={name}>
@@ -288,7 +289,7 @@ function TimeRange({ span, whole }: { span: { from: number; to: number }; whole:
           Everything
         </button>
       )}
-      <span class="muted push">Drag to move, Ctrl and wheel to zoom, click for details</span>
+      <span class="muted push hint">Drag to move, Ctrl and wheel to zoom, click for details</span>
     </div>
   );
 }

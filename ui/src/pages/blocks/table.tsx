@@ -1,10 +1,11 @@
 // The same blocks as a table: for screen readers, for the browser's own search, for sorting.
 import { useState } from 'preact/hooks';
 import { Badge, LabelSet, Time } from '../../components/controls';
-import { sorted, SortHead } from '../../components/sorting';
+import { SortHead } from '../../components/sorting';
 import { type Block, labelsText, resolutionName } from '../../lib/blocks';
 import { formatBytes, formatCount, plural } from '../../lib/format';
 import { formatDuration } from '../../lib/time';
+import { sorted } from '../../lib/sorted';
 
 const STEP = 500;
 

@@ -3,10 +3,11 @@ import type { PageProps } from '../../app/routes';
 import { setParams } from '../../app/router';
 import { useCall } from '../../api/use_call';
 import { CopyButton, FilterBox, Page } from '../../components/controls';
-import { sorted, SortHead } from '../../components/sorting';
+import { SortHead } from '../../components/sorting';
 import { DataRegion, Empty } from '../../components/states';
 import { matcherOf } from '../../lib/match';
 import { plural } from '../../lib/format';
+import { sorted } from '../../lib/sorted';
 import '../../components/lists.css';
 
 type Flags = Record<string, string>;

@@ -5,13 +5,14 @@ import { useCall } from '../../api/use_call';
 import { announce } from '../../app/live';
 import { hrefOf, setParams } from '../../app/router';
 import type { PageProps } from '../../app/routes';
-import { Ago, Badge, FilterBox, Page, Segments, Time } from '../../components/controls';
+import { Ago, Badge, FilterBox, Page, Segments } from '../../components/controls';
 import { Icon } from '../../components/icon';
-import { sorted, SortHead } from '../../components/sorting';
+import { SortHead } from '../../components/sorting';
 import { DataRegion, Empty, ErrorBox } from '../../components/states';
 import { formatBytes, formatCount, formatTook, plural } from '../../lib/format';
 import { matcherOf, timeOf } from '../../lib/match';
 import { formatDuration } from '../../lib/time';
+import { sorted } from '../../lib/sorted';
 import '../../components/lists.css';
 import './queries.css';
 
@@ -189,9 +190,6 @@ function Finished({ queries, all, tenants, sort }: { queries: Query[]; all: numb
                   {tenants && <td>{one.tenant}</td>}
                   <td>
                     <Ago ms={timeOf(one.began)} />
-                    <span class="visually-hidden">
-                      <Time ms={timeOf(one.began)} />
-                    </span>
                   </td>
                   <td class="number">{formatTook(one.seconds * 1000)}</td>
                   <td class="number">{formatCount(one.samples)}</td>

@@ -20,7 +20,7 @@ export function CoverageAxis({ span, most = 4 }: {
   return (
     <span class="coverage-axis" title={zoneName(zone)}>
       {ticksIn(span, most)
-        .filter((ms) => percent(ms, span) < 92)
+        .filter((ms) => percent(ms, span) < 88)
         .map((ms) => (
           <span key={ms} style={{ left: `${percent(ms, span)}%` }}>
             {days ? formatTime(ms, zone).slice(5, 10) : formatTime(ms, zone).slice(11, 16)}

@@ -4,12 +4,13 @@ import { useCall } from '../../api/use_call';
 import type { PageProps } from '../../app/routes';
 import { setParams } from '../../app/router';
 import { Ago, Badge, Chips, FilterBox, LabelSet, Page, Segments, Time } from '../../components/controls';
-import { sorted, SortHead } from '../../components/sorting';
+import { SortHead } from '../../components/sorting';
 import { DataRegion, Empty } from '../../components/states';
 import { plural } from '../../lib/format';
 import { matcherOf, timeOf } from '../../lib/match';
 import type { Span } from '../../lib/coverage';
 import { Coverage, CoverageAxis, CoverageSummary } from './coverage';
+import { sorted } from '../../lib/sorted';
 import '../../components/lists.css';
 import './stores.css';
 
