@@ -61,3 +61,6 @@ if(THANOS_UI)
                         "Either install Node and npm, or build without the UI: -DTHANOS_UI=OFF")
   endif()
 endif()
+
+# For the tests, which lie in another folder.
+set(THANOS_UI_FROM_SOURCE ${THANOS_UI_FROM_SOURCE} CACHE INTERNAL "")

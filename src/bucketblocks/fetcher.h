@@ -58,8 +58,9 @@ struct FetchResult {
   Status incomplete;
   std::vector<base::Ulid> partial;     // Directories without a (readable) meta.json.
   std::vector<base::Ulid> duplicates;  // Left out because another block has all their sources.
-  /// With for_writing or with_marks, of selected blocks, left out or not, and of partial ones. No-compact and
-  /// no-downsample marks that cannot be read are there too, as marks without details.
+  /// With for_writing or with_marks, of selected blocks, left out or not, and of partial ones.
+  /// No-compact and no-downsample marks that cannot be read are there too, as marks without
+  /// details.
   std::map<base::Ulid, Mark> deletion_marks, no_compact_marks, no_downsample_marks;
   /// Sizes of the index files as they were listed; of a block that is not there it is not known.
   std::map<base::Ulid, uint64_t> index_bytes;

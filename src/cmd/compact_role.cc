@@ -207,8 +207,7 @@ class CompactRole : public Role {
   Status MarkBlock(const CallContext& context, const api::BlockMarkRequest& request) {
     THANOS_ASSIGN_OR_RETURN(const base::Ulid ulid, BlockToMark(context, *bucket_, request.id));
     const bucketblocks::Mark mark = MarkFor(request, ulid);
-    THANOS_RETURN_IF_ERROR(
-        compactor_.marker().Put(mark.kind, ulid, mark.reason, mark.details));
+    THANOS_RETURN_IF_ERROR(compactor_.marker().Put(mark.kind, ulid, mark.reason, mark.details));
     bucket_view_->AddMark(mark);
     return OkStatus();
   }

@@ -187,8 +187,7 @@ class StoreRole : public Role {
                                                  !flags.web.cors_disabled);
       api::AddStatusApi(routes_.get(), process.flag_values);
       api::AddBlocksApi(routes_.get(), flags.web_label, [this] { return ShowBlocks(); });
-      ui::UiOptions ui{
-          .prefix = PrefixOf(flags.web), .home = "/loaded", .logger = process.logger};
+      ui::UiOptions ui{.prefix = PrefixOf(flags.web), .home = "/loaded", .logger = process.logger};
       ui.config.component = "store";
       ui::AddUi(&servers_.http(), std::move(ui));
     }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-// Written by ui_embed: the symbols of the blobs, and kAssets.
-#include "ui_assets.inc"
+// Written by ui_embed into the build tree: the symbols of the blobs, and kAssets.
+#include <ui_assets.inc>
 
 namespace thanos::ui {
 

@@ -9,10 +9,10 @@ namespace thanos::ui {
 
 /// A file of the bundle. All views are into .rodata and live as long as the process.
 struct Asset {
-  std::string_view path;    // Below the prefix: "static/index-B1xyz.js".
-  std::string_view type;    // "text/javascript; charset=utf-8"
-  std::string_view sha256;  // Of the file itself, hex.
-  size_t size = 0;          // Of the file itself.
+  std::string_view path;          // Below the prefix: "static/index-B1xyz.js".
+  std::string_view type;          // "text/javascript; charset=utf-8"
+  std::string_view sha256;        // Of the file itself, hex.
+  size_t size = 0;                // Of the file itself.
   std::string_view brotli, gzip;  // Both empty for a file that is kept as it is.
   std::string_view plain;         // Empty for all others.
 };

@@ -22,9 +22,9 @@ constexpr std::string_view kForEver = "public, max-age=31536000, immutable";
 
 // Every address that Thanos or Prometheus shows a page at, and ours.
 constexpr std::string_view kPages[] = {
-    "/graph",       "/query",   "/stores",      "/alerts",      "/rules",
-    "/targets",     "/status",  "/flags",       "/config",      "/service-discovery",
-    "/tsdb-status", "/blocks",  "/loaded",      "/global",      "/alertmanager-discovery",
+    "/graph",       "/query",   "/stores",          "/alerts", "/rules",
+    "/targets",     "/status",  "/flags",           "/config", "/service-discovery",
+    "/tsdb-status", "/blocks",  "/loaded",          "/global", "/alertmanager-discovery",
     "/cardinality", "/queries", "/metrics-explorer"};
 
 // Headers and files of a page's own that may lie at the root for a day.
@@ -150,8 +150,7 @@ class Pages {
   }
 
   net::HttpResponse Config(const net::HttpRequest& request) const {
-    auto response =
-        api::Success(ConfigJson(options_.config, Prefix(request), base::NowMs()), {});
+    auto response = api::Success(ConfigJson(options_.config, Prefix(request), base::NowMs()), {});
     response.headers.Set("Cache-Control", "no-store");
     return response;
   }

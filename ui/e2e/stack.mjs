@@ -46,8 +46,9 @@ export async function getJson(address) {
   return (await answer.json()).data;
 }
 
-// Two weeks of a counter, a gauge and a classic histogram, an hour ago and older.
-function history(endS) {
+// Two weeks of counters and a gauge; with `series` also so many gauges over the last 17 hours, a
+// thousand points of a minute each.
+function history(endS, series) {
   const from = endS - 14 * 86400;
   const out = ['# TYPE demo_requests counter'];
   for (let path = 0; path < 4; ++path) {
@@ -62,6 +63,12 @@ function history(endS) {
   out.push('# TYPE demo_hostile gauge');
   for (let t = endS - 7200; t < endS; t += 120) {
     out.push(`demo_hostile{job="demo",text="${HOSTILE.replaceAll('"', '\\"')}"} 1 ${t}`);
+  }
+  if (series > 0) out.push('# TYPE demo_load gauge');
+  for (let i = 0; i < series; ++i) {
+    for (let t = endS - 61_200; t < endS; t += 60) {
+      out.push(`demo_load{job="demo",n="${i}"} ${(i + 10 * Math.sin(t / 3000 + i) + 3 * Math.sin(t / 211 + 7 * i)).toFixed(3)} ${t}`);
+    }
   }
   return out.join('\n') + '\n# EOF\n';
 }
@@ -107,8 +114,11 @@ function stripper(prefix, port) {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
 
-/** Starts all of it; `binary` is ours. `goPeer`: a Thanos querier to be started over the same endpoints. */
-export async function startStack(binary, { goPeer = '' } = {}) {
+/**
+ * Starts all of it; `binary` is ours. `goPeer`: another Thanos that becomes a querier over the same
+ * endpoints; `series`: how many gauges of a thousand points there are.
+ */
+export async function startStack(binary, { goPeer = '', series = 0 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'thanos-ui-'));
   const processes = [];
   let proxy = null;
@@ -130,7 +140,7 @@ export async function startStack(binary, { goPeer = '' } = {}) {
   try {
     for (const name of ['prometheus', 'bucket', 'store', 'compact']) mkdirSync(at(name));
     const end = (Math.floor(Date.now() / 7_200_000) - 1) * 7200;
-    writeFileSync(at('history.om'), history(end));
+    writeFileSync(at('history.om'), history(end, series));
     execFileSync('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', at('history.om'), at('prometheus')], { stdio: 'ignore' });
     const [promPort, sideHttp, sideGrpc, storeHttp, storeGrpc, queryHttp, queryGrpc, compactHttp, webHttp, prefixHttp, prefixGrpc, goHttp, goGrpc] =
       await Promise.all(Array.from({ length: 13 }, freePort));

@@ -54,9 +54,8 @@ std::vector<std::pair<const char*, std::string>> BlobsOf(const File& file) {
 // Names go into assembly and C++ between quotes.
 bool IsPlain(const std::string& text) {
   return !text.empty() && text.find("..") == std::string::npos &&
-         std::ranges::all_of(text, [](unsigned char c) {
-           return c >= ' ' && c < 127 && c != '"' && c != '\\';
-         });
+         std::ranges::all_of(
+             text, [](unsigned char c) { return c >= ' ' && c < 127 && c != '"' && c != '\\'; });
 }
 
 bool Fail(const std::string& what) {
@@ -75,8 +74,11 @@ bool ReadManifest(const std::string& bundle, std::vector<File>* files) {
       const auto found = entry.find(name);
       return found != entry.end() && found->is_string() ? found->get<std::string>() : "";
     };
-    File file{.path = field("path"), .type = field("type"), .sha256 = field("sha256"),
-              .brotli = field("br"), .gzip = field("gz")};
+    File file{.path = field("path"),
+              .type = field("type"),
+              .sha256 = field("sha256"),
+              .brotli = field("br"),
+              .gzip = field("gz")};
     const auto size = entry.find("size");
     const bool has_size = size != entry.end() && size->is_number_unsigned();
     if (has_size) file.size = size->get<size_t>();
@@ -115,8 +117,8 @@ void WriteAssembly(const std::string& bundle, const std::vector<File>& files, st
   const auto blob = [&](const std::string& symbol, const std::string& name) {
     // The digest is here so that this text changes whenever the bytes do.
     out << "    # " << Hex(ReadFile(bundle + "/" + name).value_or("")) << "\n    .balign 16\n"
-        << "    .globl " << symbol << "\n" << symbol << ":\n    .incbin \"" << bundle << "/"
-        << name << "\"\n";
+        << "    .globl " << symbol << "\n"
+        << symbol << ":\n    .incbin \"" << bundle << "/" << name << "\"\n";
   };
   for (size_t i = 0; i < files.size(); ++i) {
     for (const auto& [coding, name] : BlobsOf(files[i])) blob(SymbolOf(i, coding), name);
@@ -138,8 +140,8 @@ void WriteTable(const std::string& bundle, const std::vector<File>& files, std::
       << (files.empty() ? "" : "{") << "\n";
   for (size_t i = 0; i < files.size(); ++i) {
     const File& file = files[i];
-    out << "    Asset{\"" << file.path << "\", \"" << file.type << "\", \"" << file.sha256
-        << "\", " << file.size;
+    out << "    Asset{\"" << file.path << "\", \"" << file.type << "\", \"" << file.sha256 << "\", "
+        << file.size;
     for (const auto& [coding, name] : BlobsOf(file)) {
       // The third field is for files that are kept as they are.
       if (std::string_view(coding) == "plain") out << ", {}, {}";

@@ -60,8 +60,9 @@ TEST_F(BlocksApiTest, TellsOfMarksAndTroubles) {
   const std::string answer = Get("/api/v1/blocks?view=loaded");
   EXPECT_THAT(
       answer,
-      HasSubstr(R"("troubled":[{"ulid":"T","state":"partial","reason":"no meta.json"}],"marks":[{)"
-                R"("ulid":"M","kind":"no-compact","reason":"manual","details":"said \"so\"","time":7}]})"));
+      HasSubstr(
+          R"("troubled":[{"ulid":"T","state":"partial","reason":"no meta.json"}],"marks":[{)"
+          R"("ulid":"M","kind":"no-compact","reason":"manual","details":"said \"so\"","time":7}]})"));
   EXPECT_THAT(Get("/api/v1/blocks"), HasSubstr(R"("troubled":[],"marks":[]})"));
 }
 

@@ -29,8 +29,8 @@ class UiTest : public ::testing::Test {
   std::string Get(const std::string& target, const std::string& headers = "",
                   const std::string& method = "GET") {
     testing::RawClient client(server_.port());
-    EXPECT_TRUE(client.Send(method + " " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" +
-                            headers + "\r\n"));
+    EXPECT_TRUE(client.Send(method + " " + target +
+                            " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + headers + "\r\n"));
     return client.ReadToEnd();
   }
   static std::string BodyOf(const std::string& answer) {
@@ -183,8 +183,8 @@ TEST_F(BundledUiTest, AnswersHeadAndKnownTagsWithoutBodies) {
 
 TEST_F(BundledUiTest, AnUnknownFileIsNeverTheShell) {
   Start({.home = "/graph"});
-  for (const char* at : {"/static/none.js", "/static/", "/static/../index.html",
-                         "/static/%2e%2e/index.html"}) {
+  for (const char* at :
+       {"/static/none.js", "/static/", "/static/../index.html", "/static/%2e%2e/index.html"}) {
     EXPECT_THAT(Get(at), AllOf(StartsWith("HTTP/1.1 404"), Not(HasSubstr("<html")))) << at;
   }
 }

@@ -21,7 +21,7 @@ export function parseSamples(text: string): Sample[] {
       labels[key] = value.replace(/\\(.)/g, (_, c: string) => (c === 'n' ? '\n' : c));
     }
     const value = Number(number.replace(/^([-+]?)Inf$/, '$1Infinity'));
-    out.push({ name, labels, value });
+    if (!Number.isNaN(value) || number === 'NaN') out.push({ name, labels, value });
   }
   return out;
 }

@@ -1,0 +1,11 @@
+# cmake -P: the unit tests of ui/ with the packages of the build tree. SOURCE, WORK, NPM.
+if(NOT EXISTS ${WORK}/node_modules)
+  message("skipped: the packages of the web UI could not be installed when it was built")
+  return()
+endif()
+file(REMOVE_RECURSE ${WORK}/tests)
+file(COPY ${SOURCE}/tests DESTINATION ${WORK})
+execute_process(COMMAND ${NPM} --silent test WORKING_DIRECTORY ${WORK} RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "unit tests of the web UI failed")
+endif()
