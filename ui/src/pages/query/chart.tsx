@@ -6,7 +6,7 @@ import { LabelSet } from '../../components/controls';
 import { formatSi } from '../../lib/format';
 import { formatTime, zoneName } from '../../lib/time';
 import { xAxis, yAxis } from './chart_axes';
-import { cursorBind, type InputActions, listenToWheel } from './chart_input';
+import { cursorBind, drawPanned, type InputActions, isPanning, listenToWheel } from './chart_input';
 import type { Stroke } from './colours';
 import { type Exemplar, traceHref, traceIdOf } from './exemplars';
 import { stack } from './heat';
@@ -71,8 +71,10 @@ function bandsOf(visible: readonly boolean[]): uPlot.Band[] {
 }
 
 function seriesOptions(props: ChartProps): uPlot.Series[] {
-  const { stepped } = uPlot.paths;
-  const paths = props.draw === 'step' ? stepped?.({ align: 1 }) : undefined;
+  const { linear, stepped } = uPlot.paths;
+  const build = props.draw === 'step' ? stepped!({ align: 1 }) : linear!();
+  const paths: uPlot.Series.PathBuilder = (u, i, from, to) =>
+    isPanning(u) ? null : build(u, i, from, to);
   return props.data.series.map((one, i) => {
     const { colour, dash } = props.strokes[i] ?? { colour: '#888', dash: [] };
     return {
@@ -82,20 +84,23 @@ function seriesOptions(props: ChartProps): uPlot.Series[] {
       width: props.draw === 'points' ? 0 : 1.5,
       ...(dash.length > 0 && props.draw !== 'points' ? { dash } : {}),
       ...(props.stacked ? { fill: colour + '40' } : {}),
-      ...(paths ? { paths } : {}),
+      paths,
       points: {
-        show: props.draw === 'points',
+        show: (u: uPlot) => props.draw === 'points' && !isPanning(u),
         size: 4,
         fill: colour,
-        filter: (_u: uPlot, _i: number, show: boolean) => (show ? null : one.lonely),
+        filter: (u: uPlot, _i: number, show: boolean) => (show || isPanning(u) ? null : one.lonely),
       },
     };
   });
 }
 
 function scaleY(props: ChartProps): uPlot.Scale {
-  if (props.yAxis === 'log') return { distr: 3, log: 10 };
+  // Moving must not change the height of what is moved.
+  const auto = (u: uPlot): boolean => !isPanning(u);
+  if (props.yAxis === 'log') return { distr: 3, log: 10, auto };
   return {
+    auto,
     range: (_u, low, high) => {
       if (low === null || high === null) return [0, 1];
       const zero = props.yAxis === 'zero' || props.stacked;
@@ -334,6 +339,8 @@ export function Chart(props: ChartProps) {
           ],
           draw: [
             (u) => {
+              drawPanned(u);
+              if (isPanning(u)) return;
               if (latest.current.exemplars.length > 0) {
                 drawExemplars(u, latest.current.exemplars, colours.strong, colours.surface);
               }
