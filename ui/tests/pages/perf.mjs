@@ -6,6 +6,11 @@ const api = await startCanned();
 const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
 const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
 const out = {};
+// How long the main thread is busy with a large answer: from the response to the picture.
+await page.addInitScript(() => {
+  window.longest = 0;
+  new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => (window.longest = Math.max(window.longest, duration)))).observe({ type: 'longtask', buffered: true });
+});
 await page.goto(`${api.url}graph?g0.expr=size200&g0.tab=0&g0.range_input=1000s&g0.step_input=1`);
 await page.waitForSelector('.legend-box tbody tr');
 await page.waitForTimeout(1000);
@@ -34,6 +39,10 @@ out.panFps = Math.round((times.length - 1) / ((times.at(-1) - times[0]) / 1000))
 out.panFrameP95Ms = Math.round(gaps[Math.floor(gaps.length * 0.95)]);
 await page.mouse.up();
 await page.keyboard.up('Shift');
+await page.goto(`${api.url}graph?g0.expr=size1000&g0.tab=0&g0.range_input=1000s&g0.step_input=1`);
+await page.waitForSelector('.legend-box tbody tr');
+await page.waitForTimeout(1500);
+out.longestTask1000x1000Ms = await page.evaluate(() => Math.round(window.longest));
 console.log(JSON.stringify(out));
 await browser.close();
 await api.close();

@@ -11,6 +11,7 @@ import type { Stroke } from './colours';
 import { type Exemplar, traceHref, traceIdOf } from './exemplars';
 import { stack } from './heat';
 import type { GraphData, GraphSeries } from './result';
+import { SeriesName } from './series_name';
 import type { Draw, YAxis } from './url_state';
 
 export interface ChartProps {
@@ -192,7 +193,7 @@ function drawExemplars(u: uPlot, all: readonly Exemplar[], fill: string, edge: s
     if (!spot) continue;
     const x = u.bbox.left + spot[0] * ratio;
     const y = u.bbox.top + spot[1] * ratio;
-    const r = 5 * ratio;
+    const r = 6 * ratio;
     ctx.beginPath();
     ctx.moveTo(x, y - r);
     ctx.lineTo(x + r, y);
@@ -243,7 +244,7 @@ function Tooltip({ hover, props, width }: { hover: Hover; props: ChartProps; wid
         <>
           <div><strong>Exemplar</strong> {String(hover.exemplar.value)}</div>
           <LabelSet labels={hover.exemplar.labels} />
-          <LabelSet labels={hover.exemplar.seriesLabels} limit={8} />
+          <SeriesName labels={hover.exemplar.seriesLabels} />
           {traceHref(props.traceUrlTemplate, trace) && <div class="muted">Click opens the trace</div>}
         </>
       ) : (
@@ -256,7 +257,7 @@ function Tooltip({ hover, props, width }: { hover: Hover; props: ChartProps; wid
                 <span class="muted"> {formatSi(value)}</span>
               )}
             </div>
-            <LabelSet labels={series.labels} limit={12} />
+            <SeriesName labels={series.labels} />
           </>
         )
       )}

@@ -188,6 +188,7 @@ export function Panel(props: PanelProps) {
     if (!grid || !done?.data || !isList(done.data) || !graph) return null;
     return graph.total <= graph.series.length ? graph : graphDataOf(done.data.result, grid, Infinity);
   };
+  const heat = !graph || !hasHeat(graph) ? 'none' : graph.series.length === 0 ? 'only' : 'some';
   const problem = panel.tab !== 'table' && 'stepMs' in panel.resolution ? stepProblem(panel.resolution.stepMs, panel.rangeMs) : null;
   const parseAt = error ? offsetOf(error.message, panel.expr) : null;
   const partial = done !== null && sortWarnings(done.answer.warnings).failures.length > 0;
@@ -224,7 +225,7 @@ export function Panel(props: PanelProps) {
         {text !== panel.expr && !loading && <span class="edited">edited, not run</span>}
       </div>
       <div id={`${id}-body`} role="tabpanel" aria-labelledby={`${id}-${panel.tab}`} aria-busy={loading}>
-        <PanelControls panel={panel} config={config} onChange={onChange} heat={graph !== null && hasHeat(graph)} />
+        <PanelControls panel={panel} config={config} onChange={onChange} heat={heat} />
         {problem && <p class="notice info" role="status"><Icon name="info" /> {problem}</p>}
         {formatError && <ErrorBox error={formatError} title="This cannot be formatted" />}
         {error && !loading && (
