@@ -52,6 +52,12 @@ test('requests carry what Thanos\' own UI sends', () => {
   assert.equal(storeSelector('a"b'), '{__address__="a\\"b"}');
 });
 
+test('"now" is a whole step, so that points keep their places', () => {
+  const { params } = requestOf({ ...panel, resolution: { stepMs: 60_000 } }, 'graph', defaultConfig, 1_700_000_059_999, false);
+  assert.deepEqual([params['start'], params['end']], [1_699_996_440, 1_700_000_040]);
+  assert.equal(requestOf(panel, 'table', defaultConfig, 1_700_000_059_999, false).params['time'], 1_700_000_059.999);
+});
+
 test('the tenant goes where the server reads it', () => {
   const config = { ...defaultConfig, tenant: { enabled: true, header: 'THANOS-TENANT', default: 'd' } };
   assert.deepEqual(requestOf({ ...panel, tenant: 't' }, 'table', config, 0, false).headers, { 'THANOS-TENANT': 't' });

@@ -36,18 +36,29 @@ function zones(): string[] {
   }
 }
 
+function isZone(name: string): boolean {
+  try {
+    return name.includes('/') && Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
 function ZoneMenu() {
   const chosen = useStore(timeZone);
   const [filter, setFilter] = useState('');
   const needle = filter.toLowerCase().replaceAll(' ', '_');
-  const found = zones().filter((zone) => zone.toLowerCase().includes(needle));
+  const listed = zones().filter((zone) => zone.toLowerCase().includes(needle));
+  // Zones have more names than are listed: Asia/Kolkata is listed as Asia/Calcutta.
+  const typed = filter.trim().replaceAll(' ', '_');
+  const found = listed.length === 0 && isZone(typed) ? [typed] : listed;
   const pick = (zone: string, close: () => void) => (
     <button type="button" key={zone} class="item" aria-pressed={zone === chosen} onClick={() => { timeZone.set(zone); close(); }}>
       {zone === 'local' ? `Browser (${zoneName('local')})` : zone}
     </button>
   );
   return (
-    <Menu class="ghost zone" align="right" label={`Time zone ${zoneName(chosen)}`} button={<><Icon name="clock" size={14} /> <span class="zone-name">{zoneName(chosen)}</span></>}>
+    <Menu class="ghost zone" align="right" label="Time zone:" button={<><Icon name="clock" size={14} /> <span class="zone-name">{zoneName(chosen)}</span></>}>
       {(close) => (
         <>
           <input type="search" placeholder="Find a zone" aria-label="Find a zone" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />

@@ -185,7 +185,10 @@ export function Ago({ ms }: { ms: number }) {
   );
 }
 
-/** A button that opens a panel below itself; closes on Escape, outside click and lost focus. */
+/**
+ * A button that opens a panel below itself; closes on Escape, outside click and lost focus. `label`
+ * is its name for those who do not see it, before what the button shows.
+ */
 export function Menu({ button, label, children, align = 'left', class: className = '' }: {
   button: ComponentChildren;
   label: string;
@@ -220,7 +223,8 @@ export function Menu({ button, label, children, align = 'left', class: className
   };
   return (
     <div class="menu" ref={root} onKeyDown={onKeyDown}>
-      <button type="button" ref={opener} class={className} aria-label={label} title={label} aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button type="button" ref={opener} class={className} title={label} aria-expanded={open} onClick={() => setOpen(!open)}>
+        <span class="visually-hidden">{label} </span>
         {button}
       </button>
       {open && (

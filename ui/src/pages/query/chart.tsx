@@ -6,11 +6,12 @@ import { LabelSet } from '../../components/controls';
 import { formatSi } from '../../lib/format';
 import { formatTime, zoneName } from '../../lib/time';
 import { xAxis, yAxis } from './chart_axes';
-import { cursorBind, type InputActions, listenToWheel } from './chart_input';
+import { cursorBind, drawPanned, type InputActions, isPanning, listenToWheel } from './chart_input';
 import type { Stroke } from './colours';
 import { type Exemplar, traceHref, traceIdOf } from './exemplars';
 import { stack } from './heat';
 import type { GraphData, GraphSeries } from './result';
+import { SeriesName } from './series_name';
 import type { Draw, YAxis } from './url_state';
 
 export interface ChartProps {
@@ -71,8 +72,10 @@ function bandsOf(visible: readonly boolean[]): uPlot.Band[] {
 }
 
 function seriesOptions(props: ChartProps): uPlot.Series[] {
-  const { stepped } = uPlot.paths;
-  const paths = props.draw === 'step' ? stepped?.({ align: 1 }) : undefined;
+  const { linear, stepped } = uPlot.paths;
+  const build = props.draw === 'step' ? stepped!({ align: 1 }) : linear!();
+  const paths: uPlot.Series.PathBuilder = (u, i, from, to) =>
+    isPanning(u) ? null : build(u, i, from, to);
   return props.data.series.map((one, i) => {
     const { colour, dash } = props.strokes[i] ?? { colour: '#888', dash: [] };
     return {
@@ -82,20 +85,23 @@ function seriesOptions(props: ChartProps): uPlot.Series[] {
       width: props.draw === 'points' ? 0 : 1.5,
       ...(dash.length > 0 && props.draw !== 'points' ? { dash } : {}),
       ...(props.stacked ? { fill: colour + '40' } : {}),
-      ...(paths ? { paths } : {}),
+      paths,
       points: {
-        show: props.draw === 'points',
+        show: (u: uPlot) => props.draw === 'points' && !isPanning(u),
         size: 4,
         fill: colour,
-        filter: (_u: uPlot, _i: number, show: boolean) => (show ? null : one.lonely),
+        filter: (u: uPlot, _i: number, show: boolean) => (show || isPanning(u) ? null : one.lonely),
       },
     };
   });
 }
 
 function scaleY(props: ChartProps): uPlot.Scale {
-  if (props.yAxis === 'log') return { distr: 3, log: 10 };
+  // Moving must not change the height of what is moved.
+  const auto = (u: uPlot): boolean => !isPanning(u);
+  if (props.yAxis === 'log') return { distr: 3, log: 10, auto };
   return {
+    auto,
     range: (_u, low, high) => {
       if (low === null || high === null) return [0, 1];
       const zero = props.yAxis === 'zero' || props.stacked;
@@ -187,7 +193,7 @@ function drawExemplars(u: uPlot, all: readonly Exemplar[], fill: string, edge: s
     if (!spot) continue;
     const x = u.bbox.left + spot[0] * ratio;
     const y = u.bbox.top + spot[1] * ratio;
-    const r = 5 * ratio;
+    const r = 6 * ratio;
     ctx.beginPath();
     ctx.moveTo(x, y - r);
     ctx.lineTo(x + r, y);
@@ -238,7 +244,7 @@ function Tooltip({ hover, props, width }: { hover: Hover; props: ChartProps; wid
         <>
           <div><strong>Exemplar</strong> {String(hover.exemplar.value)}</div>
           <LabelSet labels={hover.exemplar.labels} />
-          <LabelSet labels={hover.exemplar.seriesLabels} limit={8} />
+          <SeriesName labels={hover.exemplar.seriesLabels} />
           {traceHref(props.traceUrlTemplate, trace) && <div class="muted">Click opens the trace</div>}
         </>
       ) : (
@@ -251,7 +257,7 @@ function Tooltip({ hover, props, width }: { hover: Hover; props: ChartProps; wid
                 <span class="muted"> {formatSi(value)}</span>
               )}
             </div>
-            <LabelSet labels={series.labels} limit={12} />
+            <SeriesName labels={series.labels} />
           </>
         )
       )}
@@ -334,6 +340,8 @@ export function Chart(props: ChartProps) {
           ],
           draw: [
             (u) => {
+              drawPanned(u);
+              if (isPanning(u)) return;
               if (latest.current.exemplars.length > 0) {
                 drawExemplars(u, latest.current.exemplars, colours.strong, colours.surface);
               }

@@ -10,34 +10,72 @@ export interface InputActions {
 
 const SETTLE_MS = 250;
 
+interface Panning {
+  /** What the plot showed when moving began, its grid included. */
+  picture: HTMLCanvasElement;
+  /** Seconds that it has moved since. */
+  shift: number;
+  perPixel: number;
+}
+
+const panning = new WeakMap<uPlot, Panning>();
+
+/** While a plot is moved its series are not drawn: their picture is shifted. */
+export const isPanning = (u: uPlot): boolean => panning.has(u);
+
+/** The picture, where it has been moved to; for the `draw` hook. */
+export function drawPanned(u: uPlot): void {
+  const now = panning.get(u);
+  if (!now) return;
+  const { left, top, width, height } = u.bbox;
+  u.ctx.save();
+  u.ctx.beginPath();
+  u.ctx.rect(left, top, width, height);
+  u.ctx.clip();
+  const by = Math.round((now.shift / now.perPixel) * devicePixelRatio);
+  u.ctx.drawImage(now.picture, left - by, top);
+  u.ctx.restore();
+}
+
+function pictureOf(u: uPlot): HTMLCanvasElement {
+  const { left, top, width, height } = u.bbox;
+  const picture = document.createElement('canvas');
+  picture.width = width;
+  picture.height = height;
+  picture.getContext('2d')?.drawImage(u.ctx.canvas, left, top, width, height, 0, 0, width, height);
+  return picture;
+}
+
 /** Moves the shown range with the pointer until the button is released. */
 function pan(u: uPlot, event: MouseEvent, actions: InputActions): void {
   const { min = 0, max = 0 } = u.scales['x'] ?? {};
   const from = Number(min);
   const to = Number(max);
   const perPixel = (to - from) / Math.max(1, u.over.clientWidth);
+  const state: Panning = { picture: pictureOf(u), shift: 0, perPixel };
+  panning.set(u, state);
   const startX = event.clientX;
-  let shift = 0;
   let frame = 0;
   const show = (): void => {
     frame = 0;
-    u.setScale('x', { min: from + shift, max: to + shift });
+    u.setScale('x', { min: from + state.shift, max: to + state.shift });
   };
   const move = (e: MouseEvent): void => {
-    shift = (startX - e.clientX) * perPixel;
+    state.shift = (startX - e.clientX) * perPixel;
     if (frame === 0) frame = requestAnimationFrame(show);
   };
   const end = (): void => {
     document.removeEventListener('mousemove', move);
     document.removeEventListener('mouseup', end);
     cancelAnimationFrame(frame);
+    panning.delete(u);
     u.over.classList.remove('panning');
-    if (shift !== 0) actions.onRange(from + shift, to + shift);
+    u.setScale('x', { min: from + state.shift, max: to + state.shift });
+    if (state.shift !== 0) actions.onRange(from + state.shift, to + state.shift);
   };
   u.over.classList.add('panning');
   document.addEventListener('mousemove', move);
   document.addEventListener('mouseup', end);
-  event.preventDefault();
 }
 
 /** What uPlot's own listeners become. */

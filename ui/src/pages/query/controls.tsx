@@ -149,7 +149,7 @@ function Options({ panel, config, onChange }: { panel: PanelState; config: UiCon
         </select>
       )}
       {config.tenant.enabled && (
-        <input type="text" class="field" style={{ width: '130px' }} aria-label="Tenant" placeholder={`tenant: ${config.tenant.default || 'default'}`} value={panel.tenant} onChange={(event) => onChange({ tenant: event.currentTarget.value })} />
+        <input type="text" class="field" style={{ width: '170px' }} aria-label="Tenant" placeholder={`tenant: ${config.tenant.default || 'default'}`} value={panel.tenant} onChange={(event) => onChange({ tenant: event.currentTarget.value })} />
       )}
       <label class="check" title="Send X-Thanos-Force-Tracing">
         <input type="checkbox" checked={tracing} onChange={(event) => forceTracing.set(event.currentTarget.checked)} />
@@ -180,17 +180,20 @@ export function Tabs({ tab, onTab, id }: { tab: Tab; onTab: (next: Tab) => void;
   );
 }
 
-/** `heat`: the answer holds histograms. */
-export function GraphLooks({ panel, onChange, heat }: { panel: PanelState; onChange: Change; heat: boolean }) {
+/** Whether the answer holds histograms, beside lines or alone. */
+export type Heat = 'none' | 'some' | 'only';
+
+export function GraphLooks({ panel, onChange, heat }: { panel: PanelState; onChange: Change; heat: Heat }) {
+  const display = heat === 'only' ? 'heatmap' : panel.display;
   const displays: { value: Display; text: string }[] = [
     { value: 'lines', text: 'Lines' },
     { value: 'stacked', text: 'Stacked' },
   ];
-  if (heat || panel.display === 'heatmap') displays.push({ value: 'heatmap', text: 'Heat map' });
+  if (heat !== 'none' || display === 'heatmap') displays.push({ value: 'heatmap', text: 'Heat map' });
   return (
     <>
-      <Segments<Display> label="Display" value={panel.display} options={displays} onChange={(display) => onChange({ display })} />
-      {panel.display !== 'heatmap' && (
+      <Segments<Display> label="Display" value={display} options={heat === 'only' ? displays.slice(-1) : displays} onChange={(display) => onChange({ display })} />
+      {display !== 'heatmap' && (
         <>
           <select aria-label="Drawing" value={panel.draw} onChange={(event) => onChange({ draw: event.currentTarget.value as Draw })}>
             <option value="line">Linear</option>
@@ -216,7 +219,7 @@ export function PanelControls({ panel, config, onChange, heat }: {
   panel: PanelState;
   config: UiConfig;
   onChange: Change;
-  heat: boolean;
+  heat: Heat;
 }) {
   const [open, setOpen] = useState(false);
   return (

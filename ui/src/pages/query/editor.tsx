@@ -14,6 +14,8 @@ editorModule.catch(() => undefined);
 
 export interface ExpressionProps {
   text: string;
+  /** Changes when the text was set by something else than typing: only then the editor takes it. */
+  version: number;
   label: string;
   around: () => Surroundings;
   onChange: (text: string) => void;
@@ -65,7 +67,8 @@ export function Expression(props: ExpressionProps) {
       editor.current = null;
     };
   }, []);
-  useEffect(() => editor.current?.setText(props.text), [props.text]);
+  // Not on every change of the text: a draw that lags behind typing would undo what was typed.
+  useEffect(() => editor.current?.setText(latest.current.text), [props.version]);
   useEffect(() => {
     if (loaded) editor.current?.setHelp(completion, linter);
   }, [loaded, completion, linter]);

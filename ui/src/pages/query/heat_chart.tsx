@@ -6,7 +6,7 @@ import { formatSi } from '../../lib/format';
 import { formatTime, zoneName } from '../../lib/time';
 import { tokens } from './chart';
 import { xAxis, yAxis } from './chart_axes';
-import { cursorBind, type InputActions, listenToWheel } from './chart_input';
+import { cursorBind, drawPanned, type InputActions, isPanning, listenToWheel } from './chart_input';
 import { type HeatData, heatOf } from './heat';
 import type { GraphData } from './result';
 
@@ -116,7 +116,7 @@ export function HeatChart({ data, zone, dark, height, actions, handle }: {
           }),
         },
         hooks: {
-          draw: [(plot) => drawCells(plot, heat, palette)],
+          draw: [(plot) => (isPanning(plot) ? drawPanned(plot) : drawCells(plot, heat, palette))],
           setCursor: [
             (plot) => {
               const { left = -1, top = -1, idx } = plot.cursor;

@@ -35,7 +35,7 @@ function EditorMenu() {
   const completion = useStore(completionOn);
   const linter = useStore(linterOn);
   return (
-    <Menu class="ghost" align="right" label="Editor settings" button={<>Editor <Icon name="down" size={10} /></>}>
+    <Menu class="ghost" align="right" label="Settings:" button={<>Editor <Icon name="down" size={10} /></>}>
       <label class="check">
         <input type="checkbox" checked={completion} onChange={(event) => completionOn.set(event.currentTarget.checked)} />
         Complete while typing

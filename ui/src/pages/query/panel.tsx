@@ -1,5 +1,5 @@
 // One query: expression, controls, result.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import { ApiError, call } from '../../api/client';
 import type { UiConfig } from '../../api/config';
@@ -18,6 +18,7 @@ import { GraphView } from './graph_view';
 import { hasHeat } from './heat';
 import { history } from './history';
 import { HistoryDialog } from './history_dialog';
+import { MetricsDialog } from './metrics_dialog';
 import { PanelMenu } from './panel_menu';
 import { gridOf, tenantHeader } from './request';
 import { graphDataOf, isList } from './result';
@@ -103,22 +104,28 @@ const offsetOf = (message: string, text: string): number | null => {
 export function Panel(props: PanelProps) {
   const { id, panel, config, round, count, onChange, draft } = props;
   const [text, setText] = useState(panel.expr);
+  const [version, setVersion] = useState(0);
   const [formatError, setFormatError] = useState<ApiError | null>(null);
   const [historyOpen, setHistoryOpen] = useState(false);
+  const [metricsOpen, setMetricsOpen] = useState(false);
   const editor = useRef<Editor | null>(null);
   const plot = useRef<uPlot | null>(null);
   const zooms = useRef<{ rangeMs: number; endMs: number | null }[]>([]);
   const historyAt = useRef(-1);
   const section = useRef<HTMLElement>(null);
+  const stores = useStore(knownStores);
   const { done, error, loading, startedAt, run, cancel } = useRun(panel, config, round);
 
-  useEffect(() => setText(panel.expr), [panel.expr]);
-  draft.current = text;
-
-  const setDraft = (next: string): void => {
+  const onTyped = (next: string): void => {
     setText(next);
     draft.current = next;
   };
+  const setDraft = (next: string): void => {
+    onTyped(next);
+    setVersion((n) => n + 1);
+  };
+  useLayoutEffect(() => setDraft(panel.expr), [panel.expr]);
+
   const submit = (expr = draft.current): void => {
     historyAt.current = -1;
     setFormatError(null);
@@ -181,20 +188,22 @@ export function Panel(props: PanelProps) {
     if (!grid || !done?.data || !isList(done.data) || !graph) return null;
     return graph.total <= graph.series.length ? graph : graphDataOf(done.data.result, grid, Infinity);
   };
+  const heat = !graph || !hasHeat(graph) ? 'none' : graph.series.length === 0 ? 'only' : 'some';
   const problem = panel.tab !== 'table' && 'stepMs' in panel.resolution ? stepProblem(panel.resolution.stepMs, panel.rangeMs) : null;
   const parseAt = error ? offsetOf(error.message, panel.expr) : null;
   const partial = done !== null && sortWarnings(done.answer.warnings).failures.length > 0;
   const empty = done?.data && isList(done.data) && done.data.result.length === 0;
-  const storeCount = panel.stores.length || (knownStores.get()?.length ?? 0);
+  const storeCount = panel.stores.length || (stores?.length ?? 0);
 
   return (
     <section class="panel query-panel" ref={section} aria-label={panel.expr || 'New query'} onKeyDown={onKeyDown}>
       <div class="query-line">
         <Expression
           text={text}
+          version={version}
           label="Expression"
           around={around}
-          onChange={setDraft}
+          onChange={onTyped}
           onRun={() => submit()}
           onEscape={() => {
             if (loading) cancel();
@@ -208,7 +217,7 @@ export function Panel(props: PanelProps) {
         ) : (
           <button type="button" class="run primary" onClick={() => submit()} title="Run (Enter)"><Icon name="play" size={13} /> Run</button>
         )}
-        <PanelMenu panel={{ ...panel, expr: text }} done={done} graph={wholeGraph} plot={() => plot.current} count={count} onFormat={format} onHistory={() => setHistoryOpen(true)} onDuplicate={props.onDuplicate} onRemove={props.onRemove} />
+        <PanelMenu panel={{ ...panel, expr: text }} done={done} graph={wholeGraph} plot={() => plot.current} count={count} onFormat={format} onHistory={() => setHistoryOpen(true)} onMetrics={() => setMetricsOpen(true)} onDuplicate={props.onDuplicate} onRemove={props.onRemove} />
       </div>
       <div class="tab-line">
         <Tabs id={id} tab={panel.tab} onTab={(tab) => onChange({ tab })} />
@@ -216,7 +225,7 @@ export function Panel(props: PanelProps) {
         {text !== panel.expr && !loading && <span class="edited">edited, not run</span>}
       </div>
       <div id={`${id}-body`} role="tabpanel" aria-labelledby={`${id}-${panel.tab}`} aria-busy={loading}>
-        <PanelControls panel={panel} config={config} onChange={onChange} heat={graph !== null && hasHeat(graph)} />
+        <PanelControls panel={panel} config={config} onChange={onChange} heat={heat} />
         {problem && <p class="notice info" role="status"><Icon name="info" /> {problem}</p>}
         {formatError && <ErrorBox error={formatError} title="This cannot be formatted" />}
         {error && !loading && (
@@ -246,6 +255,17 @@ export function Panel(props: PanelProps) {
           </Empty>
         )}
       </div>
+      {metricsOpen && (
+        <MetricsDialog
+          around={around}
+          onClose={() => setMetricsOpen(false)}
+          onPick={(metric) => {
+            setMetricsOpen(false);
+            if (editor.current) editor.current.insert(metric);
+            else setDraft(draft.current + metric);
+          }}
+        />
+      )}
       {historyOpen && (
         <HistoryDialog
           onClose={() => setHistoryOpen(false)}

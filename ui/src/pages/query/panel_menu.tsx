@@ -18,7 +18,7 @@ export function partialNote(done: Finished): string {
   return `PARTIAL RESULT: ${failures.map(({ message }) => message).join('; ')}`;
 }
 
-export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory, onDuplicate, onRemove }: {
+export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory, onMetrics, onDuplicate, onRemove }: {
   panel: PanelState;
   done: Finished | null;
   /** All series of the answer, for CSV. */
@@ -28,6 +28,7 @@ export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory
   count: number;
   onFormat: () => void;
   onHistory: () => void;
+  onMetrics: () => void;
   onDuplicate: () => void;
   onRemove: () => void;
 }) {
@@ -59,6 +60,7 @@ export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory
           <>
             {item('wand', 'Format', onFormat, panel.expr.trim() !== '')}
             {item('history', 'History …', onHistory)}
+            {item('search', 'Metrics …', onMetrics)}
             <hr />
             {item('link', 'Copy link to this panel', () => copy(link(), 'Link'))}
             {item('copy', 'Copy as curl', () => copy(done?.curl ?? '', 'Command'), done !== null)}

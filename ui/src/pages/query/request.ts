@@ -22,9 +22,10 @@ const seconds = (ms: number): number => Math.round(ms) / 1000;
 export const storeSelector = (address: string): string => `{__address__=${JSON.stringify(address)}}`;
 
 export function gridOf(panel: PanelState, defaultStep: number, nowMs: number): Grid {
-  // Whole seconds: repeated runs of one second ask the same, which caches like.
-  const endMs = panel.endMs ?? Math.floor(nowMs / 1000) * 1000;
   const stepMs = stepOf(panel.resolution, panel.rangeMs, defaultStep);
+  // "Now" is the last whole step: points keep their places from run to run, so lines do not dance
+  // when they are refreshed, and caches are asked the same again.
+  const endMs = panel.endMs ?? Math.floor(nowMs / stepMs) * stepMs;
   return { startMs: endMs - panel.rangeMs, endMs, stepMs };
 }
 

@@ -24,7 +24,7 @@ export function StoresMenu({ chosen, onChange }: {
   const text = chosen.length === 0 ? 'All stores' : chosen.length === 1 ? chosen[0]! : plural(chosen.length, 'store');
   return (
     <span onPointerEnter={refreshStores} onFocusIn={refreshStores}>
-      <Menu label={`Stores: ${text}`} class={chosen.length > 0 ? 'active' : ''} button={<><Icon name="filter" size={13} /> <span class="ellipsis">{text}</span></>}>
+      <Menu label="Stores:" class={chosen.length > 0 ? 'active' : ''} button={<><Icon name="filter" size={13} /> <span class="ellipsis">{text}</span></>}>
         <input type="search" placeholder="Find by address, type or label" aria-label="Find stores" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
         {chosen.length > 0 && (
           <button type="button" class="small" onClick={() => onChange([])}>Ask all stores</button>
