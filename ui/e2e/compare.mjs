@@ -103,7 +103,7 @@ async function panTheirs(browser, stack) {
     await page.locator('.graph canvas, .graph-chart canvas').first().waitFor();
     await page.waitForLoadState('networkidle');
     await pause(500);
-    const back = page.locator('button[title="Decrease end time"]').first();
+    const back = page.locator('button[title="Decrease time"]').first();
     await back.waitFor();
     return await framesDuring(page, async () => {
       for (let i = 0; i < 8; ++i) {

@@ -203,11 +203,11 @@ function Filters({ all, shown, params, labels, table }: { all: readonly Block[];
         ]}
       />
       {kinds.sources.length > 1 && (
-        <Menu label="Source" button={<><Icon name="filter" size={14} /> Source{filter.sources.size > 0 ? `: ${filter.sources.size}` : ''}</>}>
+        <Menu label="Filter:" button={<><Icon name="filter" size={14} /> Source{filter.sources.size > 0 ? `: ${filter.sources.size}` : ''}</>}>
           <Chips label="Source" chosen={filter.sources} onChange={put('source')} options={kinds.sources} />
         </Menu>
       )}
-      <Menu label={groupText} button={groupText}>
+      <Menu label="Blocks:" button={groupText}>
         <div class="group-menu">
           {names.map((name) => (
             <label class="check" key={name}>
