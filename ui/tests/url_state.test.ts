@@ -18,6 +18,8 @@ test('a link of Thanos is read', () => {
     display: 'stacked',
     draw: 'line',
     yAxis: 'auto',
+    yMin: null,
+    yMax: null,
     rangeMs: 6 * 3_600_000,
     endMs: Date.UTC(2026, 0, 2, 3, 4, 5),
     resolution: { stepMs: 30_000 },
@@ -44,6 +46,7 @@ test('a link of Prometheus 3 is read', () => {
   assert.equal(panel.exemplars, true);
   assert.equal(panel.yAxis, 'zero');
   assert.equal(panel.endMs, Date.UTC(2026, 0, 2, 3, 4, 5));
+  assert.equal(one('g0.expr=up&g0.y_axis_min=5').yMin, 5);
   assert.deepEqual(one('g0.expr=up&g0.res_type=custom&g0.res_step=15').resolution, { stepMs: 15_000 });
   assert.equal(one('g0.expr=up&g0.tab=explain').tab, 'explain');
 });
@@ -57,6 +60,7 @@ test('the first missing expression ends the panels', () => {
   assert.equal(decode('g0.expr=a&g1.expr=b&g3.expr=d').length, 2);
   assert.equal(decode('x=1').length, 0);
   assert.equal(decode('g0.expr=&g1.expr=b').length, 2);
+  assert.equal(decode(Array.from({ length: 30 }, (_, i) => `g${i}.expr=a`).join('&')).length, 20);
 });
 
 test('what cannot be read falls back', () => {
@@ -76,6 +80,8 @@ test('what is written is read back, whatever it holds', () => {
     { ...base, expr: 'c', display: 'heatmap', draw: 'step', yAxis: 'log', resolution: { stepMs: 1500 } },
     { ...base, expr: 'd', display: 'stacked', yAxis: 'zero', resolution: { density: 'low' }, exemplars: true },
     { ...base, expr: 'e', dedup: false, partial: false, engine: 'thanos', tenant: 't', maxSourceResolution: '1h', draw: 'points', rangeMs: 1234 },
+    { ...base, expr: 'f', yAxis: 'fixed', yMin: -0.5, yMax: null },
+    { ...base, expr: 'g', yAxis: 'fixed', yMin: 0, yMax: 1e9 },
   ];
   assert.deepEqual(decode(encodePanels(panels)), panels);
 });

@@ -41,7 +41,7 @@ const plan = {
   name: 'result: holds its input, 10 steps', totalSamples: 10, rows: 1,
   children: [{
     name: 'sum by (job): holds groups, 10 steps', executionTime: '1.5ms', rows: 1, peakBytes: 2048,
-    children: [{ name: 'scan canned[300000ms] with rate(): streams', executionTime: '12ms', workerTime: '4.5ms', series: 200, totalSamples: 54321, chunkBytes: 1048576, stores: [{ name: '10.0.0.1:10901', series: 120, chunkBytes: 4096, executionTime: '9ms' }, { name: hostile }] }],
+    children: [{ name: 'scan canned[300000ms] with rate(): streams', executionTime: '12ms', workerTime: '4.5ms', series: 200, totalSamples: 54321, chunkBytes: 1048576, fanout: [{ endpointAddr: '10.0.0.1:10901', series: 120, bytesProcessed: 4096, duration: '9ms', chunks: 7, samples: 99 }, { endpointAddr: hostile, error: hostile }] }],
   }],
 };
 

@@ -24,6 +24,8 @@ export interface ChartProps {
   stacked: boolean;
   draw: Draw;
   yAxis: YAxis;
+  yMin: number | null;
+  yMax: number | null;
   zone: string;
   dark: boolean;
   height: number;
@@ -103,6 +105,11 @@ function scaleY(props: ChartProps): uPlot.Scale {
   return {
     auto,
     range: (_u, low, high) => {
+      if (props.yAxis === 'fixed') {
+        const min = props.yMin ?? low ?? 0;
+        const max = props.yMax ?? high ?? 1;
+        return min < max ? [min, max] : [min, min + 1];
+      }
       if (low === null || high === null) return [0, 1];
       const zero = props.yAxis === 'zero' || props.stacked;
       const min = zero ? Math.min(0, low) : low;
@@ -384,7 +391,7 @@ export function Chart(props: ChartProps) {
       setHover(null);
       u.destroy();
     };
-  }, [table, props.strokes, props.draw, props.stacked, props.yAxis, props.dark, props.height, props.stacked ? props.visible : null]);
+  }, [table, props.strokes, props.draw, props.stacked, props.yAxis, props.yMin, props.yMax, props.dark, props.height, props.stacked ? props.visible : null]);
 
   useEffect(() => {
     const u = plot.current;

@@ -53,6 +53,11 @@ function Field({ value, label, read, onValue, placeholder, width }: {
   );
 }
 
+const limit = (text: string): number | null => {
+  const value = Number(text);
+  return Number.isFinite(value) ? value : null;
+};
+
 const positive = (text: string): number | null => {
   const ms = parseDuration(text);
   return ms !== null && ms > 0 ? ms : null;
@@ -204,7 +209,14 @@ export function GraphLooks({ panel, onChange, heat }: { panel: PanelState; onCha
             <option value="auto">Y: auto</option>
             <option value="zero">Y: from zero</option>
             <option value="log">Y: log</option>
+            <option value="fixed">Y: min–max</option>
           </select>
+          {panel.yAxis === 'fixed' && (
+            <span class="joined" role="group" aria-label="Y axis limits">
+              <Field label="Least y" width={64} placeholder="min" value={panel.yMin === null ? '' : String(panel.yMin)} read={limit} onValue={(yMin) => onChange({ yMin })} />
+              <Field label="Greatest y" width={64} placeholder="max" value={panel.yMax === null ? '' : String(panel.yMax)} read={limit} onValue={(yMax) => onChange({ yMax })} />
+            </span>
+          )}
           <label class="check">
             <input type="checkbox" checked={panel.exemplars} onChange={(event) => onChange({ exemplars: event.currentTarget.checked })} />
             Exemplars

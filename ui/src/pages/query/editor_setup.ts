@@ -66,7 +66,7 @@ function look(dark: boolean) {
   const c = colours(dark);
   const theme = EditorView.theme(
     {
-      '&': { color: c.text, fontSize: '14px', backgroundColor: 'transparent' },
+      '&': { color: c.text, fontSize: '15px', backgroundColor: 'transparent' },
       '&.cm-focused': { outline: 'none' },
       '.cm-scroller': {
         fontFamily: "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace",
@@ -175,7 +175,7 @@ export function createEditor(options: EditorOptions): Editor {
       drawSelection(),
       closeBrackets(),
       bracketMatching(),
-      autocompletion({ defaultKeymap: false, maxRenderedOptions: 100, icons: true }),
+      autocompletion({ activateOnTypingDelay: 150, defaultKeymap: false, maxRenderedOptions: 100, icons: true }),
       tooltips({ position: 'fixed' }),
       EditorView.lineWrapping,
       EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),

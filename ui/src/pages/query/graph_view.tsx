@@ -117,7 +117,7 @@ export function GraphView({ data, grid, request, panel, config, partial, onChang
         {heat ? (
           <HeatChart data={data} zone={zone} dark={dark} height={height} actions={actions} handle={handle} />
         ) : (
-          <Chart data={data} strokes={strokes} visible={visible} highlight={pointed >= 0 ? pointed : near} stacked={panel.display === 'stacked'} draw={panel.draw} yAxis={panel.yAxis} zone={zone} dark={dark} height={height} exemplars={exemplars.list} traceUrlTemplate={config.traceUrlTemplate} actions={actions} onNear={setNear} handle={handle} />
+          <Chart data={data} strokes={strokes} visible={visible} highlight={pointed >= 0 ? pointed : near} stacked={panel.display === 'stacked'} draw={panel.draw} yAxis={panel.yAxis} yMin={panel.yMin} yMax={panel.yMax} zone={zone} dark={dark} height={height} exemplars={exemplars.list} traceUrlTemplate={config.traceUrlTemplate} actions={actions} onNear={setNear} handle={handle} />
         )}
       </div>
       {legend && !heat && (

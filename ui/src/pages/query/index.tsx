@@ -12,7 +12,7 @@ import { completionOn, linterOn } from './editor';
 import { Panel } from './panel';
 import './query.css';
 import { refreshStores } from './stores';
-import { decodePanels, encodePanels, newPanel, type PanelState } from './url_state';
+import { decodePanels, encodePanels, newPanel, PANELS_MAX, type PanelState } from './url_state';
 
 const INTERVALS = ['off', '5s', '10s', '30s', '1m', '5m'] as const;
 const LENGTH_MS: Record<(typeof INTERVALS)[number], number> = {
@@ -52,6 +52,7 @@ export default function QueryPage({ config, params, path }: PageProps) {
   const interval = useStore(refresh);
   const skew = useStore(clockSkewMs);
   const [round, setRound] = useState(0);
+  const [, redraw] = useState(0);
   const ids = useRef<string[]>([]);
   const counter = useRef(0);
   const drafts = useRef(new Map<string, { current: string }>());
@@ -72,6 +73,7 @@ export default function QueryPage({ config, params, path }: PageProps) {
   const change = (i: number, changes: Partial<PanelState>): void =>
     show(panels.map((panel, n) => (n === i ? { ...panel, ...changes } : panel)));
   const add = (panel: PanelState, at = panels.length): void => {
+    if (panels.length >= PANELS_MAX) return;
     ids.current.splice(at, 0, `panel${counter.current++}`);
     show([...panels.slice(0, at), panel, ...panels.slice(at)]);
   };
@@ -79,6 +81,16 @@ export default function QueryPage({ config, params, path }: PageProps) {
     drafts.current.delete(ids.current[i] ?? '');
     ids.current.splice(i, 1);
     show(panels.filter((_, n) => n !== i));
+  };
+  const move = (i: number, by: -1 | 1): void => {
+    const to = i + by;
+    if (to < 0 || to >= panels.length) return;
+    const next = [...panels];
+    [next[i], next[to]] = [next[to]!, next[i]!];
+    [ids.current[i], ids.current[to]] = [ids.current[to]!, ids.current[i]!];
+    show(next);
+    // Two panels of the same query: the address stays, what is typed in them moves.
+    redraw((n) => n + 1);
   };
   const runAll = (): void => {
     const typed = panels.map((panel, i) => ({ ...panel, expr: draftOf(ids.current[i]!).current }));
@@ -115,7 +127,7 @@ export default function QueryPage({ config, params, path }: PageProps) {
         </p>
       )}
       <div class="page-line">
-        <button type="button" class="ghost add-panel" onClick={() => add({ ...base, expr: '' })}>
+        <button type="button" class="ghost add-panel" disabled={panels.length >= PANELS_MAX} title={panels.length >= PANELS_MAX ? `At most ${PANELS_MAX} panels` : ''} onClick={() => add({ ...base, expr: '' })}>
           <Icon name="plus" size={14} /> Add panel
         </button>
         <label class="check">
@@ -138,6 +150,7 @@ export default function QueryPage({ config, params, path }: PageProps) {
           count={panels.length}
           onChange={(changes) => change(i, changes)}
           onDuplicate={() => add(panel, i + 1)}
+          onMove={panels.length > 1 ? (by) => move(i, by) : null}
           onRemove={() => remove(i)}
         />
       ))}

@@ -38,6 +38,8 @@ export interface PanelProps {
   /** Takes effect: the address changes. */
   onChange: Change;
   onDuplicate: () => void;
+  /** null: there is nowhere to go. */
+  onMove: ((by: -1 | 1) => void) | null;
   onRemove: () => void;
   /** Asked by the page before it runs all: what is typed but not run yet. */
   draft: { current: string };
@@ -217,7 +219,7 @@ export function Panel(props: PanelProps) {
         ) : (
           <button type="button" class="run primary" onClick={() => submit()} title="Run (Enter)"><Icon name="play" size={13} /> Run</button>
         )}
-        <PanelMenu panel={{ ...panel, expr: text }} done={done} graph={wholeGraph} plot={() => plot.current} count={count} onFormat={format} onHistory={() => setHistoryOpen(true)} onMetrics={() => setMetricsOpen(true)} onDuplicate={props.onDuplicate} onRemove={props.onRemove} />
+        <PanelMenu panel={{ ...panel, expr: text }} done={done} graph={wholeGraph} plot={() => plot.current} count={count} onFormat={format} onHistory={() => setHistoryOpen(true)} onMetrics={() => setMetricsOpen(true)} onDuplicate={props.onDuplicate} onMove={props.onMove} onRemove={props.onRemove} />
       </div>
       <div class="tab-line">
         <Tabs id={id} tab={panel.tab} onTab={(tab) => onChange({ tab })} />

@@ -18,7 +18,7 @@ export function partialNote(done: Finished): string {
   return `PARTIAL RESULT: ${failures.map(({ message }) => message).join('; ')}`;
 }
 
-export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory, onMetrics, onDuplicate, onRemove }: {
+export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory, onMetrics, onDuplicate, onMove, onRemove }: {
   panel: PanelState;
   done: Finished | null;
   /** All series of the answer, for CSV. */
@@ -30,6 +30,7 @@ export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory
   onHistory: () => void;
   onMetrics: () => void;
   onDuplicate: () => void;
+  onMove: ((by: -1 | 1) => void) | null;
   onRemove: () => void;
 }) {
   const csv = (): void => {
@@ -70,6 +71,8 @@ export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory
             {item('download', 'PNG', png, done?.kind === 'graph')}
             <hr />
             {item('duplicate', 'Duplicate panel', onDuplicate)}
+            {onMove && item('up', 'Move up', () => onMove(-1))}
+            {onMove && item('down', 'Move down', () => onMove(1))}
             {item('trash', 'Remove panel', onRemove, count > 1)}
           </>
         );

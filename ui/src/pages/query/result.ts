@@ -25,6 +25,19 @@ export interface QueryStats {
   samples?: { totalQueryableSamples?: number; peakSamples?: number };
 }
 
+/** Keys of nothing are left out. */
+export interface Fanout {
+  endpointAddr?: string;
+  /** A Go duration. */
+  duration?: string;
+  bytesProcessed?: number;
+  numResponses?: number;
+  series?: number;
+  chunks?: number;
+  samples?: number;
+  error?: string;
+}
+
 /** A node of a plan, with what it did when the query was analysed. */
 export interface PlanNode {
   name: string;
@@ -37,8 +50,8 @@ export interface PlanNode {
   series?: number;
   chunkBytes?: number;
   peakBytes?: number;
-  /** Which stores a scan read, when the server tells. */
-  stores?: { name: string; series?: number; chunkBytes?: number; executionTime?: string }[];
+  /** What each store did for a scan, when the server tells. */
+  fanout?: Fanout[];
   children?: PlanNode[];
 }
 
