@@ -10,6 +10,8 @@ import { goDurationMs, planRows, splitName } from '../src/pages/query/plan';
 import { requestOf, storeSelector } from '../src/pages/query/request';
 import { addMatcher, escapePattern, metricsOf } from '../src/pages/query/selectors';
 import { neighbourRange, stepOf, stepProblem } from '../src/pages/query/step';
+import { NODES_MAX, queryTree, runnable } from '../src/pages/query/tree';
+import { labelCounts } from '../src/pages/query/tree_view';
 import { newPanel } from '../src/pages/query/url_state';
 
 const panel = newPanel({ partial: true, engine: 'prometheus', tenant: '' });
@@ -145,4 +147,37 @@ test('curl lines quote what a shell would read', () => {
   );
   assert.equal(curlOf('api/v1/x', { params: { a: 'b' } }), `curl -sS -G --data-urlencode 'a=b' 'http://h/p/api/v1/x'`);
   delete g.document;
+});
+
+test('an expression as a tree of parts that can be run', () => {
+  const rows = (expr: string) => queryTree(expr).map((node) => [node.depth, node.title, runnable(node)]);
+  assert.deepEqual(rows('sum by (job) (rate(a{x="(…)"}[5m])) / on (job) group_left b offset 1h'), [
+    [0, '… / on (job) group_left …', 'sum by (job) (rate(a{x="(…)"}[5m])) / on (job) group_left b offset 1h'],
+    [1, 'sum by (job) (…)', 'sum by (job) (rate(a{x="(…)"}[5m]))'],
+    [2, 'rate(…)', 'rate(a{x="(…)"}[5m])'],
+    [3, 'a{x="(…)"}[5m]', 'last_over_time(a{x="(…)"}[5m])'],
+    [1, 'b offset 1h', 'b offset 1h'],
+  ]);
+  assert.deepEqual(rows('max_over_time((a - b)[1h:5m])'), [
+    [0, 'max_over_time(…)', 'max_over_time((a - b)[1h:5m])'],
+    [1, '(…)[1h:5m]', 'last_over_time((a - b)[1h:5m])'],
+    [2, '… - …', 'a - b'],
+    [3, 'a', 'a'],
+    [3, 'b', 'b'],
+  ]);
+  assert.deepEqual(rows('histogram_quantile(0.9, x) > 2').map(([, title]) => title), ['… > 2', 'histogram_quantile(0.9, …)', 'x']);
+  assert.deepEqual(rows('x[5m] offset 1h').map(([, , run]) => run), ['last_over_time(x[5m] offset 1h)']);
+  assert.deepEqual(rows('a + b * c @ 5 offset 1h').map(([, , run]) => run).at(-1), 'c @ 5 offset 1h');
+  assert.deepEqual(rows('-a'), [[0, '-…', '-a'], [1, 'a', 'a']]);
+  assert.deepEqual(rows('1'), [[0, '1', '1']]);
+  assert.deepEqual(rows('vector(1)'), [[0, 'vector(1)', 'vector(1)']]);
+  assert.deepEqual(rows('sum('), []);
+  assert.deepEqual(rows(''), []);
+  assert.equal(queryTree(Array.from({ length: 300 }, () => 'a').join(' + ')).length, NODES_MAX);
+});
+
+test('labels are counted by their values, most first', () => {
+  const sets: Record<string, string>[] = [{ a: '1', b: 'x' }, { a: '2', b: 'x' }, { a: '3' }];
+  const series = sets.map((metric) => ({ metric }));
+  assert.deepEqual(labelCounts({ resultType: 'vector', result: series }), [['a', 3], ['b', 1]]);
 });

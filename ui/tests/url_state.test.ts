@@ -30,7 +30,7 @@ test('a link of Thanos is read', () => {
     engine: 'thanos',
     tenant: 'team-a',
     exemplars: false,
-    analyze: true,
+    explain: 'analyze',
   });
 });
 
@@ -76,7 +76,8 @@ test('what is written is read back, whatever it holds', () => {
   const base = newPanel(defaults);
   const panels: PanelState[] = [
     { ...base, expr: 'a{b="&=#+% \n\u2028é<script>"}', tab: 'table', stores: ['x:1', 'y"z:2'] },
-    { ...base, expr: 'b', tab: 'explain', analyze: true, rangeMs: 5400_000, endMs: 1_700_000_000_123 },
+    { ...base, expr: 'b', tab: 'explain', explain: 'analyze', rangeMs: 5400_000, endMs: 1_700_000_000_123 },
+    { ...base, expr: 'b', tab: 'explain', explain: 'tree' },
     { ...base, expr: 'c', display: 'heatmap', draw: 'step', yAxis: 'log', resolution: { stepMs: 1500 } },
     { ...base, expr: 'd', display: 'stacked', yAxis: 'zero', resolution: { density: 'low' }, exemplars: true },
     { ...base, expr: 'e', dedup: false, partial: false, engine: 'thanos', tenant: 't', maxSourceResolution: '1h', draw: 'points', rangeMs: 1234 },

@@ -343,12 +343,30 @@ describe('query page', { skip: missing }, () => {
     await page.goto(`${api.url}graph?g0.expr=a&g0.tab=explain`);
     await page.getByText('scan canned[5m] with rate()').waitFor();
     assert.equal(asked('query_range_explain')[0].get('engine'), 'thanos');
-    await page.getByLabel('Analyze').check();
+    await page.getByRole('button', { name: 'Analyze' }).click();
     await page.getByText('54,321').waitFor();
     const text = await page.locator('.plan').textContent();
     for (const part of ['12 ms', '4.5 ms', '1 MiB', '2 KiB', '10.0.0.1:10901', '9ms1207994 KiB', '<script>']) assert.ok(text.includes(part), part);
     await page.getByRole('button', { name: 'Close' }).first().click();
     assert.equal(await page.locator('.plan tbody tr').count(), 1);
+  });
+
+  test('query tree: each part is run, counted, and can become the query', async () => {
+    await page.goto(`${api.url}graph?g0.expr=${encodeURIComponent('size7 / (empty + bad)')}&g0.tab=explain&g0.show_tree=1`);
+    await page.getByText('7 series').waitFor();
+    const rows = await page.locator('.plan tbody tr').allTextContents();
+    assert.equal(rows.length, 5);
+    assert.match(rows[1], /size7.*7 series.*instance 7/);
+    assert.match(rows[3], /empty.*0 series/);
+    assert.deepEqual(asked('query').map((params) => params.get('query')).sort(), ['bad', 'empty', 'empty + bad', 'size7', 'size7 / (empty + bad)']);
+    await page.getByRole('button', { name: 'Use as query' }).nth(1).click();
+    await page.waitForFunction(() => new URLSearchParams(location.search).get('g0.expr') === 'size7');
+    await page.goto(`${api.url}graph?g0.expr=slow&g0.tab=explain&g0.show_tree=1`);
+    api.state.aborted = 0;
+    await page.locator('.legend-tools').getByRole('button', { name: 'Cancel' }).click();
+    await page.locator('.error-text', { hasText: 'Cancelled' }).waitFor();
+    for (let i = 0; api.state.aborted === 0 && i < 50; ++i) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(api.state.aborted, 1);
   });
 
   test('several panels: add, run all, duplicate, remove', async () => {
@@ -471,7 +489,7 @@ describe('query page', { skip: missing }, () => {
       test(`accessible and inside of the window: ${colorScheme}, ${width} px`, async () => {
         await context.close();
         await open({ viewport: { width, height: 800 }, colorScheme });
-        const address = `${graph('partial')}&g1.expr=size20&g1.tab=1&g2.expr=a&g2.tab=explain&g2.analyze=1&g3.expr=bad(&g4.expr=empty`;
+        const address = `${graph('partial')}&g1.expr=size20&g1.tab=1&g2.expr=a&g2.tab=explain&g2.analyze=1&g3.expr=bad(&g4.expr=empty&g5.expr=sum(a)&g5.tab=explain&g5.show_tree=1`;
         await page.goto(address);
         await settled();
         assert.deepEqual(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth).slice(0, 5).map((e) => e.outerHTML.slice(0, 150))), []);

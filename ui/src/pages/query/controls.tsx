@@ -8,7 +8,7 @@ import { useStore } from '../../lib/store';
 import { formatDuration, formatTime, parseDuration, parseTime, zoneName } from '../../lib/time';
 import { neighbourRange, stepOf } from './step';
 import { StoresMenu } from './stores_menu';
-import type { Density, Display, Draw, PanelState, Tab, YAxis } from './url_state';
+import type { Density, Display, Draw, ExplainView, PanelState, Tab, YAxis } from './url_state';
 import { forceTracing } from './use_run';
 
 export type Change = (next: Partial<PanelState>) => void;
@@ -240,10 +240,16 @@ export function PanelControls({ panel, config, onChange, heat }: {
       <EndInput panel={panel} onChange={onChange} />
       {panel.tab !== 'table' && <StepInput panel={panel} config={config} onChange={onChange} />}
       {panel.tab === 'explain' && (
-        <label class="check" title="Run the query and measure each operator">
-          <input type="checkbox" checked={panel.analyze} onChange={(event) => onChange({ analyze: event.currentTarget.checked })} />
-          Analyze
-        </label>
+        <Segments<ExplainView>
+          label="Explain by"
+          value={panel.explain}
+          onChange={(explain) => onChange({ explain })}
+          options={[
+            { value: 'plan', text: 'Plan', title: 'The operators, without running them' },
+            { value: 'analyze', text: 'Analyze', title: 'Run the query and measure each operator' },
+            { value: 'tree', text: 'Query tree', title: 'Run each part of the expression' },
+          ]}
+        />
       )}
       <button type="button" class="options-toggle" aria-expanded={open} onClick={() => setOpen(!open)}>Options</button>
       <div class={`options ${open ? 'open' : ''}`}>

@@ -25,6 +25,7 @@ import { graphDataOf, isList } from './result';
 import { stepProblem } from './step';
 import { coverageOf, knownStores, refreshStores } from './stores';
 import { ResultTable } from './table';
+import { TreeView } from './tree_view';
 import type { PanelState } from './url_state';
 import { type Finished, useRun } from './use_run';
 
@@ -116,7 +117,7 @@ export function Panel(props: PanelProps) {
   const historyAt = useRef(-1);
   const section = useRef<HTMLElement>(null);
   const stores = useStore(knownStores);
-  const { done, error, loading, startedAt, run, cancel } = useRun(panel, config, round);
+  const { done, error, loading, startedAt, run, cancel, runs } = useRun(panel, config, round);
 
   const onTyped = (next: string): void => {
     setText(next);
@@ -250,6 +251,9 @@ export function Panel(props: PanelProps) {
             {(done.kind === 'explain' || done.kind === 'analyze') && done.plan && <Explain plan={done.plan} analysed={done.kind === 'analyze'} />}
             {done.kind === 'analyze' && !done.plan && <Empty title="The server sent no analysis" />}
           </div>
+        )}
+        {panel.tab === 'explain' && panel.explain === 'tree' && panel.expr.trim() !== '' && (
+          <TreeView panel={panel} config={config} round={runs} onPick={submit} />
         )}
         {!done && !error && !loading && panel.expr.trim() === '' && (
           <Empty title="Type an expression">

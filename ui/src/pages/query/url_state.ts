@@ -6,6 +6,8 @@ export type Tab = 'graph' | 'table' | 'explain';
 export type Display = 'lines' | 'stacked' | 'heatmap';
 export type Draw = 'line' | 'step' | 'points';
 export type YAxis = 'auto' | 'zero' | 'log' | 'fixed';
+/** What the explain tab shows: the plan, what it did when run, or the parts of the expression. */
+export type ExplainView = 'plan' | 'analyze' | 'tree';
 export type Density = 'low' | 'medium' | 'high';
 export type Resolution = { density: Density } | { stepMs: number };
 
@@ -31,7 +33,7 @@ export interface PanelState {
   engine: string;
   tenant: string;
   exemplars: boolean;
-  analyze: boolean;
+  explain: ExplainView;
 }
 
 export interface PanelDefaults {
@@ -59,7 +61,7 @@ export function newPanel(defaults: PanelDefaults): PanelState {
     engine: defaults.engine,
     tenant: defaults.tenant,
     exemplars: false,
-    analyze: false,
+    explain: 'plan',
   };
 }
 
@@ -112,7 +114,8 @@ export function encodePanels(panels: readonly PanelState[]): string {
     put('engine', panel.engine);
     if (panel.tenant) put('tenant', panel.tenant);
     if (panel.exemplars) put('show_exemplars', '1');
-    if (panel.analyze) put('analyze', '1');
+    if (panel.explain === 'analyze') put('analyze', '1');
+    if (panel.explain === 'tree') put('show_tree', '1');
     if (panel.yAxis === 'zero') put('y_axis_min', '0');
     if (panel.yAxis === 'log' || panel.yAxis === 'fixed') put('y_axis', panel.yAxis);
     if (panel.yAxis === 'fixed') {
@@ -198,7 +201,7 @@ function panelOf(get: (key: string) => string | null, defaults: PanelDefaults): 
     engine: get('engine') || fresh.engine,
     tenant: get('tenant') ?? fresh.tenant,
     exemplars: on('show_exemplars', false),
-    analyze: on('analyze', false),
+    explain: on('show_tree', false) ? 'tree' : on('analyze', false) ? 'analyze' : 'plan',
   };
 }
 

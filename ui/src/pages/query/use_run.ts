@@ -57,10 +57,12 @@ export function useRun(panel: PanelState, config: UiConfig, round: number) {
   const [state, setState] = useState<RunState>(IDLE);
   const [own, setOwn] = useState(0);
   const running = useRef<AbortController | null>(null);
-  const kind: Kind = panel.tab === 'explain' ? (panel.analyze ? 'analyze' : 'explain') : panel.tab;
+  const tree = panel.tab === 'explain' && panel.explain === 'tree';
+  const kind: Kind = panel.tab !== 'explain' ? panel.tab : panel.explain === 'analyze' ? 'analyze' : 'explain';
   // Of a fixed moment: what is asked "now" differs each time, and is no reason to ask again.
   const { path, params, headers } = requestOf(panel, kind, config, 0, false);
-  const key = panel.expr.trim() ? JSON.stringify([path, params, headers]) : '';
+  // The parts of a tree run by themselves.
+  const key = panel.expr.trim() && !tree ? JSON.stringify([path, params, headers]) : '';
 
   useEffect(() => {
     if (key === '') {
@@ -100,5 +102,5 @@ export function useRun(panel: PanelState, config: UiConfig, round: number) {
 
   const run = useCallback(() => setOwn((n) => n + 1), []);
   const cancel = useCallback(() => running.current?.abort(), []);
-  return { ...state, run, cancel };
+  return { ...state, run, cancel, runs: round + own };
 }
