@@ -66,7 +66,11 @@ export class CompletionClient implements PrometheusClient {
   }
 
   async labelNames(metric?: string): Promise<string[]> {
-    return this.#ask('api/v1/labels', { ...this.#range(), ...this.#match(metric), limit: NAMES_MAX }, []);
+    return this.#ask(
+      'api/v1/labels',
+      { ...this.#range(), ...this.#match(metric), limit: NAMES_MAX },
+      [],
+    );
   }
 
   async labelValues(label: string, metric?: string, matchers?: Matcher[]): Promise<string[]> {
@@ -79,7 +83,11 @@ export class CompletionClient implements PrometheusClient {
     return this.#ask('api/v1/metadata', {}, {});
   }
 
-  async series(metric: string, matchers?: Matcher[], label?: string): Promise<Map<string, string>[]> {
+  async series(
+    metric: string,
+    matchers?: Matcher[],
+    label?: string,
+  ): Promise<Map<string, string>[]> {
     const params = { ...this.#range(), ...this.#match(metric, matchers, label), limit: 1000 };
     const found = await this.#ask<Record<string, string>[]>('api/v1/series', params, []);
     return found as unknown as Map<string, string>[]; // As their own client: plain objects.

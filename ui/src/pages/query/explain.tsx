@@ -30,7 +30,10 @@ function Fanout({ row }: { row: PlanRow }) {
                 {one.endpointAddr ?? ''}
                 {one.error && <div class="error-text wrap">{one.error}</div>}
               </td>
-              <td class="plan-time"><Bar share={goDurationMs(one.duration) / slowest} />{one.duration ?? ''}</td>
+              <td class="plan-time">
+                <Bar share={goDurationMs(one.duration) / slowest} />
+                {one.duration ?? ''}
+              </td>
               <td class="number">{count(one.series)}</td>
               <td class="number">{count(one.chunks)}</td>
               <td class="number">{count(one.samples)}</td>
@@ -46,7 +49,11 @@ function Fanout({ row }: { row: PlanRow }) {
 /** 0 to 1 as a length. */
 function Bar({ share }: { share: number }) {
   const percent = Number.isFinite(share) ? Math.round(share * 100) : 0;
-  return <span class="plan-bar"><span style={{ width: `${percent}%` }} /></span>;
+  return (
+    <span class="plan-bar">
+      <span style={{ width: `${percent}%` }} />
+    </span>
+  );
 }
 
 const count = (value: number | undefined): string => (value ? formatCount(value) : '');
@@ -70,12 +77,18 @@ export function Explain({ plan, analysed }: { plan: PlanNode; analysed: boolean 
             {analysed && (
               <>
                 <th>Own time</th>
-                <th class="number" title="On the pool, summed over its threads">Workers</th>
+                <th class="number" title="On the pool, summed over its threads">
+                  Workers
+                </th>
                 <th class="number">Series</th>
                 <th class="number">Samples</th>
                 <th class="number">Rows</th>
-                <th class="number" title="Bytes of chunks read">Chunks</th>
-                <th class="number" title="Most bytes held at a time">Peak</th>
+                <th class="number" title="Bytes of chunks read">
+                  Chunks
+                </th>
+                <th class="number" title="Most bytes held at a time">
+                  Peak
+                </th>
               </>
             )}
           </tr>
@@ -86,7 +99,13 @@ export function Explain({ plan, analysed }: { plan: PlanNode; analysed: boolean 
               <td>
                 <div class="plan-node" style={{ paddingLeft: `${row.depth * 20}px` }}>
                   {row.node.children?.length ? (
-                    <button type="button" class="ghost icon-only" aria-label={closed.has(row.path) ? 'Open' : 'Close'} aria-expanded={!closed.has(row.path)} onClick={() => toggle(row.path)}>
+                    <button
+                      type="button"
+                      class="ghost icon-only"
+                      aria-label={closed.has(row.path) ? 'Open' : 'Close'}
+                      aria-expanded={!closed.has(row.path)}
+                      onClick={() => toggle(row.path)}
+                    >
                       <Icon name={closed.has(row.path) ? 'right' : 'down'} size={12} />
                     </button>
                   ) : (

@@ -34,8 +34,10 @@ interface Part {
 function childrenOf(node: SyntaxNode): Part[] {
   const out: Part[] = [];
   for (let child = node.firstChild; child; child = child.nextSibling) {
-    if (INNER.has(child.name) || LEAVES.has(child.name) || AROUND.has(child.name)) out.push({ node: child, to: child.to });
-    else if (child.name === 'ParenExpr' || child.name === 'FunctionCallBody') out.push(...childrenOf(child));
+    if (INNER.has(child.name) || LEAVES.has(child.name) || AROUND.has(child.name))
+      out.push({ node: child, to: child.to });
+    else if (child.name === 'ParenExpr' || child.name === 'FunctionCallBody')
+      out.push(...childrenOf(child));
   }
   return out;
 }
@@ -68,7 +70,9 @@ function titleOf({ node, to }: Part, parts: readonly Part[], expr: string): stri
   }
   const text = oneLine(out + expr.slice(at, to));
   // Parentheses around an operand are of no interest.
-  return node.name === 'BinaryExpr' ? text.replace(/\(\s*…\s*\)/g, '…') : text.replace(/\(\s*\(?…\)?\s*\)/g, '(…)');
+  return node.name === 'BinaryExpr'
+    ? text.replace(/\(\s*…\s*\)/g, '…')
+    : text.replace(/\(\s*\(?…\)?\s*\)/g, '(…)');
 }
 
 /** The parts of an expression, each before those below; none when it does not parse. */
@@ -76,7 +80,11 @@ export function queryTree(expr: string): TreeNode[] {
   const out: TreeNode[] = [];
   const tree = parser.parse(expr);
   let broken = false;
-  tree.iterate({ enter: (node) => { broken ||= node.type.isError; } });
+  tree.iterate({
+    enter: (node) => {
+      broken ||= node.type.isError;
+    },
+  });
   if (broken) return [];
   const visit = (part: Part, depth: number, path: string): void => {
     if (out.length >= NODES_MAX) return;
@@ -84,15 +92,35 @@ export function queryTree(expr: string): TreeNode[] {
     const inner = INNER.has(core.node.name) ? partsOf(core) : [];
     const text = expr.slice(part.node.from, part.to);
     const title = inner.length > 0 ? titleOf(core, inner, expr) : oneLine(text);
-    out.push({ path, depth, text, title, range: RANGES.has(core.node.name), leaf: inner.length === 0 });
+    out.push({
+      path,
+      depth,
+      text,
+      title,
+      range: RANGES.has(core.node.name),
+      leaf: inner.length === 0,
+    });
     inner.forEach((one, i) => visit(one, depth + 1, `${path}.${i}`));
   };
   childrenOf(tree.topNode).forEach((one, i) => visit(one, 0, String(i)));
-  if (out.length === 0 && tree.topNode.getChildren('NumberDurationLiteral').concat(tree.topNode.getChildren('StringLiteral')).length > 0) {
-    out.push({ path: '0', depth: 0, text: oneLine(expr), title: oneLine(expr), range: false, leaf: true });
+  if (
+    out.length === 0 &&
+    tree.topNode
+      .getChildren('NumberDurationLiteral')
+      .concat(tree.topNode.getChildren('StringLiteral')).length > 0
+  ) {
+    out.push({
+      path: '0',
+      depth: 0,
+      text: oneLine(expr),
+      title: oneLine(expr),
+      range: false,
+      leaf: true,
+    });
   }
   return out;
 }
 
 /** What is run for a node: a range by its last values. */
-export const runnable = (node: TreeNode): string => (node.range ? `last_over_time(${node.text})` : node.text);
+export const runnable = (node: TreeNode): string =>
+  node.range ? `last_over_time(${node.text})` : node.text;

@@ -38,23 +38,36 @@ export function labelCounts({ result }: ListData): [string, number][] {
       else values.set(name, new Set([value]));
     }
   }
-  return [...values].map(([name, seen]): [string, number] => [name, seen.size]).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  return [...values]
+    .map(([name, seen]): [string, number] => [name, seen.size])
+    .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
 }
 
-async function runNode(node: TreeNode, panel: PanelState, config: UiConfig, signal: AbortSignal): Promise<Outcome> {
+async function runNode(
+  node: TreeNode,
+  panel: PanelState,
+  config: UiConfig,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const request = requestOf({ ...panel, expr: runnable(node) }, 'table', config, Date.now(), false);
   const params = { ...request.params, limit: SERIES_ASKED };
   const answer = await call<unknown>(request.path, { ...request, params, signal });
   const data = checkQueryData(answer.data);
   const took = data.stats?.timings?.['execTotalTime'];
   const ms = typeof took === 'number' ? took * 1000 : answer.tookMs;
-  if (!isList(data)) return { ...WAITING, state: 'done', ms, text: `${data.resultType} ${data.result[1]}` };
+  if (!isList(data))
+    return { ...WAITING, state: 'done', ms, text: `${data.resultType} ${data.result[1]}` };
   const count = data.result.length;
   const text = `${count >= SERIES_ASKED ? '≥ ' : ''}${plural(count, 'series', 'series')}`;
   return { ...WAITING, state: 'done', ms, text, labels: labelCounts(data), empty: count === 0 };
 }
 
-function useOutcomes(nodes: readonly TreeNode[], panel: PanelState, config: UiConfig, round: number) {
+function useOutcomes(
+  nodes: readonly TreeNode[],
+  panel: PanelState,
+  config: UiConfig,
+  round: number,
+) {
   const [outcomes, setOutcomes] = useState<ReadonlyMap<string, Outcome>>(new Map());
   const [control, setControl] = useState<AbortController | null>(null);
   useEffect(() => {
@@ -62,7 +75,8 @@ function useOutcomes(nodes: readonly TreeNode[], panel: PanelState, config: UiCo
     setControl(stop);
     setOutcomes(new Map());
     const put = (path: string, outcome: Outcome): void => {
-      if (!stop.signal.aborted || outcome.state === 'failed') setOutcomes((old) => new Map(old).set(path, outcome));
+      if (!stop.signal.aborted || outcome.state === 'failed')
+        setOutcomes((old) => new Map(old).set(path, outcome));
     };
     let gone = false;
     const queue = [...nodes];
@@ -73,7 +87,11 @@ function useOutcomes(nodes: readonly TreeNode[], panel: PanelState, config: UiCo
           put(node.path, await runNode(node, panel, config, stop.signal));
         } catch (why) {
           if (gone) return;
-          put(node.path, { ...WAITING, state: 'failed', error: why instanceof ApiError ? why.message : String(why) });
+          put(node.path, {
+            ...WAITING,
+            state: 'failed',
+            error: why instanceof ApiError ? why.message : String(why),
+          });
         }
       }
     };
@@ -88,21 +106,40 @@ function useOutcomes(nodes: readonly TreeNode[], panel: PanelState, config: UiCo
 
 function Result({ outcome }: { outcome: Outcome | undefined }) {
   if (!outcome || outcome.state === 'waiting') return <span class="muted">waiting</span>;
-  if (outcome.state === 'running') return <><span class="spinner" /> <span class="muted">running</span></>;
-  if (outcome.state === 'failed') return <span class="error-text wrap"><Icon name="error" size={13} /> {outcome.error}</span>;
+  if (outcome.state === 'running')
+    return (
+      <>
+        <span class="spinner" /> <span class="muted">running</span>
+      </>
+    );
+  if (outcome.state === 'failed')
+    return (
+      <span class="error-text wrap">
+        <Icon name="error" size={13} /> {outcome.error}
+      </span>
+    );
   return (
     <span class="tree-result">
       <Badge tone={outcome.empty ? 'warn' : 'plain'}>{outcome.text}</Badge>
       <span class="muted">{formatTook(outcome.ms)}</span>
       {outcome.labels.slice(0, LABELS_SHOWN).map(([name, values]) => (
-        <span key={name} class="label" title={`${formatCount(values)} values of ${name}`}>{name} <b>{formatCount(values)}</b></span>
+        <span key={name} class="label" title={`${formatCount(values)} values of ${name}`}>
+          {name} <b>{formatCount(values)}</b>
+        </span>
       ))}
-      {outcome.labels.length > LABELS_SHOWN && <span class="muted">+{outcome.labels.length - LABELS_SHOWN}</span>}
+      {outcome.labels.length > LABELS_SHOWN && (
+        <span class="muted">+{outcome.labels.length - LABELS_SHOWN}</span>
+      )}
     </span>
   );
 }
 
-export function TreeView({ panel, config, round, onPick }: {
+export function TreeView({
+  panel,
+  config,
+  round,
+  onPick,
+}: {
   panel: PanelState;
   config: UiConfig;
   /** Changes when all is to be run again. */
@@ -114,22 +151,54 @@ export function TreeView({ panel, config, round, onPick }: {
   const nodes = useMemo(() => queryTree(panel.expr), [asked]);
   const { outcomes, cancel } = useOutcomes(nodes, panel, config, round);
   if (nodes.length === 0) {
-    return <Empty title="No tree">{panel.expr.trim() !== '' && <p>The expression cannot be parsed: run it to see why.</p>}</Empty>;
+    return (
+      <Empty title="No tree">
+        {panel.expr.trim() !== '' && <p>The expression cannot be parsed: run it to see why.</p>}
+      </Empty>
+    );
   }
   return (
     <>
-      {cancel && <p class="legend-tools"><span class="spinner" /> Running the parts <button type="button" class="small" onClick={cancel}>Cancel</button></p>}
+      {cancel && (
+        <p class="legend-tools">
+          <span class="spinner" /> Running the parts{' '}
+          <button type="button" class="small" onClick={cancel}>
+            Cancel
+          </button>
+        </p>
+      )}
       {nodes.length >= NODES_MAX && <p class="muted">The first {NODES_MAX} parts are shown.</p>}
       <div class="table-box plan" tabIndex={0} role="region" aria-label="Query tree">
         <table>
-          <thead><tr><th>Part</th><th>Result at the end of the range</th><th><span class="visually-hidden">Tools</span></th></tr></thead>
+          <thead>
+            <tr>
+              <th>Part</th>
+              <th>Result at the end of the range</th>
+              <th>
+                <span class="visually-hidden">Tools</span>
+              </th>
+            </tr>
+          </thead>
           <tbody>
             {nodes.map((node) => (
               <tr key={node.path}>
-                <td><div class="mono wrap" style={{ paddingLeft: `${node.depth * 22}px` }}>{node.title}</div></td>
-                <td><Result outcome={outcomes.get(node.path)} /></td>
+                <td>
+                  <div class="mono wrap" style={{ paddingLeft: `${node.depth * 22}px` }}>
+                    {node.title}
+                  </div>
+                </td>
+                <td>
+                  <Result outcome={outcomes.get(node.path)} />
+                </td>
                 <td class="number">
-                  <button type="button" class="small" title={`Run ${node.text}`} onClick={() => onPick(node.text)}>Use as query</button>
+                  <button
+                    type="button"
+                    class="small"
+                    title={`Run ${node.text}`}
+                    onClick={() => onPick(node.text)}
+                  >
+                    Use as query
+                  </button>
                 </td>
               </tr>
             ))}

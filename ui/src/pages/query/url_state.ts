@@ -169,7 +169,8 @@ function yAxisOf(get: (key: string) => string | null): Pick<PanelState, 'yAxis' 
   const yMax = limitOf(get('y_axis_max'));
   if (axis === 'log') return { yAxis: 'log', yMin: null, yMax: null };
   // Prometheus has a least value only, and 0 there is our "from zero".
-  if (axis !== 'fixed' && yMin === 0 && yMax === null) return { yAxis: 'zero', yMin: null, yMax: null };
+  if (axis !== 'fixed' && yMin === 0 && yMax === null)
+    return { yAxis: 'zero', yMin: null, yMax: null };
   const fixed = axis === 'fixed' || yMin !== null || yMax !== null;
   return fixed ? { yAxis: 'fixed', yMin, yMax } : { yAxis: 'auto', yMin: null, yMax: null };
 }
