@@ -42,12 +42,16 @@ function licences() {
   for (const [path, entry] of Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (path === '' || entry.dev || entry.devOptional || entry.optional) continue;
     const folder = join(ui, path);
-    const file = readdirSync(folder).sort().find((name) => /^licen[cs]e/i.test(name));
+    const file = readdirSync(folder)
+      .sort()
+      .find((name) => /^licen[cs]e/i.test(name));
     const text = file ? readFileSync(join(folder, file), 'utf8').replace(/\r\n/g, '\n').trim() : '';
     const { license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     if (!license) throw new Error(`${path} names no licence`);
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    parts.push(`${name} ${entry.version} (${license})\n\n${text || '(The package ships no text.)'}\n`);
+    parts.push(
+      `${name} ${entry.version} (${license})\n\n${text || '(The package ships no text.)'}\n`,
+    );
   }
   const rule = '\n' + '-'.repeat(78) + '\n\n';
   return 'The web UI contains these packages.\n' + rule + parts.join(rule);
@@ -84,7 +88,9 @@ function firstLoad(files, page) {
   const text = (path) => files.get(path)?.toString('utf8') ?? '';
   const entry = [...files.keys()].filter((path) => text('index.html').includes(path));
   // The editor is asked for while the page is drawn, so it belongs to the first load.
-  const start = [...files.keys()].filter((path) => new RegExp(`^static/(${page}|editor_setup)-[\\w-]+\\.(js|css)$`).test(path));
+  const start = [...files.keys()].filter((path) =>
+    new RegExp(`^static/(${page}|editor_setup)-[\\w-]+\\.(js|css)$`).test(path),
+  );
   const seen = new Set([...entry, ...start]);
   for (const path of seen) {
     if (!path.endsWith('.js')) continue;
@@ -118,11 +124,18 @@ for (const [path, bytes] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
   packedSize.set(path, br.length);
   everything += br.length + gz.length;
 }
-writeFileSync(join(dist, 'assets.json'), `[\n${rows.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`);
+writeFileSync(
+  join(dist, 'assets.json'),
+  `[\n${rows.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`,
+);
 
 const sum = (paths) => paths.reduce((total, path) => total + (packedSize.get(path) ?? 0), 0);
 const { entry, all } = firstLoad(files, 'query');
-const measured = { entry: sum(entry.filter((path) => /\.(js|css)$/.test(path))), queryPage: sum(all.filter((path) => path.endsWith('.js'))), everything };
+const measured = {
+  entry: sum(entry.filter((path) => /\.(js|css)$/.test(path))),
+  queryPage: sum(all.filter((path) => path.endsWith('.js'))),
+  everything,
+};
 const shellBytes = statSync(join(dist, 'index.html')).size;
 for (const [name, bytes] of Object.entries(measured)) {
   console.log(`${name}: ${(bytes / 1024).toFixed(1)} KiB of ${BUDGETS[name] / 1024}`);
@@ -133,13 +146,22 @@ for (const [name, bytes] of Object.entries(measured)) {
 }
 // Nothing may write markup or scripts from text. Preact's own line stands behind
 // dangerouslySetInnerHTML, which the sources may not name.
-const MARKUP = /\b(innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML)\b|document\.write\b|\beval\(|new Function\(/g;
+const MARKUP =
+  /\b(innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML)\b|document\.write\b|\beval\(|new Function\(/g;
 for (const path of filesBelow(join(ui, 'src'))) {
   const found = readFileSync(path, 'utf8').match(MARKUP);
   if (found) throw new Error(`${relative(ui, path)}: ${found[0]} is not allowed`);
 }
 let writers = 0;
 for (const [path, bytes] of files) {
-  if (path.endsWith('.js')) writers += (bytes.toString('utf8').match(/\.(innerHTML|outerHTML)\s*=[^=]|insertAdjacentHTML|\beval\(|new Function\(/g) ?? []).length;
+  if (path.endsWith('.js'))
+    writers += (
+      bytes
+        .toString('utf8')
+        .match(/\.(innerHTML|outerHTML)\s*=[^=]|insertAdjacentHTML|\beval\(|new Function\(/g) ?? []
+    ).length;
 }
-if (writers > 1) throw new Error(`${writers} places of the bundle write markup or scripts from text; one is known`);
+if (writers > 1)
+  throw new Error(
+    `${writers} places of the bundle write markup or scripts from text; one is known`,
+  );

@@ -22,10 +22,14 @@ function readBundle(folder) {
 
 function passOn(api, req, res, path) {
   const target = new URL(path, api);
-  const asked = request(target, { method: req.method, headers: { ...req.headers, host: target.host } }, (answer) => {
-    res.writeHead(answer.statusCode ?? 502, answer.headers);
-    answer.pipe(res);
-  });
+  const asked = request(
+    target,
+    { method: req.method, headers: { ...req.headers, host: target.host } },
+    (answer) => {
+      res.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(res);
+    },
+  );
   asked.on('error', (error) => {
     if (!res.headersSent) res.writeHead(502, { 'Content-Type': 'text/plain' });
     res.end(String(error));
@@ -37,22 +41,43 @@ function passOn(api, req, res, path) {
 /** `answerApi(req, res, path)` takes calls of the API; false: 404. Resolves to a listening server. */
 export function serveBundle({ folder = join(ui, 'dist'), port = 0, prefix = '', answerApi }) {
   const files = readBundle(folder);
-  const shell = files.get('index.html').body.toString('utf8').replace('<base href="/" />', `<base href="${prefix}/" />`);
+  const shell = files
+    .get('index.html')
+    .body.toString('utf8')
+    .replace('<base href="/" />', `<base href="${prefix}/" />`);
   const server = createServer((req, res) => {
     const path = new URL(req.url ?? '/', 'http://local').pathname;
     if (!path.startsWith(`${prefix}/`)) return void res.writeHead(404).end('404 page not found\n');
     const inside = path.slice(prefix.length + 1);
     if (/^(api|-)\//.test(inside)) {
-      if (answerApi?.(req, res, (req.url ?? '').slice(prefix.length)) === false) res.writeHead(404).end('404 page not found\n');
+      if (answerApi?.(req, res, (req.url ?? '').slice(prefix.length)) === false)
+        res.writeHead(404).end('404 page not found\n');
       return undefined;
     }
-    const headers = { 'Content-Security-Policy': CSP, 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer' };
+    const headers = {
+      'Content-Security-Policy': CSP,
+      'X-Content-Type-Options': 'nosniff',
+      'Referrer-Policy': 'no-referrer',
+    };
     const file = files.get(inside);
     if (file?.br) {
-      return void res.writeHead(200, { ...headers, 'Content-Type': file.type, 'Content-Encoding': 'br', 'Cache-Control': 'public, max-age=31536000, immutable' }).end(file.body);
+      return void res
+        .writeHead(200, {
+          ...headers,
+          'Content-Type': file.type,
+          'Content-Encoding': 'br',
+          'Cache-Control': 'public, max-age=31536000, immutable',
+        })
+        .end(file.body);
     }
     if (inside.startsWith('static/')) return void res.writeHead(404).end('404 page not found\n');
-    return void res.writeHead(200, { ...headers, 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-cache' }).end(shell);
+    return void res
+      .writeHead(200, {
+        ...headers,
+        'Content-Type': 'text/html; charset=utf-8',
+        'Cache-Control': 'no-cache',
+      })
+      .end(shell);
   });
   return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
 }
@@ -65,6 +90,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const api = option('api', 'http://127.0.0.1:10902');
   const prefix = option('prefix', '');
   const port = Number(option('port', '8080'));
-  await serveBundle({ folder: option('folder', join(ui, 'dist')), port, prefix, answerApi: (req, res, path) => passOn(api, req, res, path) });
+  await serveBundle({
+    folder: option('folder', join(ui, 'dist')),
+    port,
+    prefix,
+    answerApi: (req, res, path) => passOn(api, req, res, path),
+  });
   console.log(`http://127.0.0.1:${port}${prefix}/`);
 }

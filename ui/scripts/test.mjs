@@ -22,11 +22,17 @@ await build({
     emptyOutDir: true,
     minify: false,
     rolldownOptions: {
-      input: Object.fromEntries(names.map((name) => [name.replace(/\.tsx?$/, ''), join(ui, 'tests', name)])),
+      input: Object.fromEntries(
+        names.map((name) => [name.replace(/\.tsx?$/, ''), join(ui, 'tests', name)]),
+      ),
       output: { entryFileNames: '[name].mjs', chunkFileNames: 'chunks/[name]-[hash].mjs' },
     },
   },
 });
-const built = readdirSync(out).filter((name) => name.endsWith('.test.mjs')).map((name) => join(out, name));
-const run = spawnSync(process.execPath, ['--test', ...process.argv.slice(2), ...built], { stdio: 'inherit' });
+const built = readdirSync(out)
+  .filter((name) => name.endsWith('.test.mjs'))
+  .map((name) => join(out, name));
+const run = spawnSync(process.execPath, ['--test', ...process.argv.slice(2), ...built], {
+  stdio: 'inherit',
+});
 process.exit(run.status ?? 1);

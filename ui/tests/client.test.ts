@@ -8,11 +8,17 @@ import { ApiError, call } from '../src/api/client';
 const answers: Record<string, (res: ServerResponse, url: URL) => void> = {
   '/api/ok': (res) => res.end('{"status":"success","data":[1],"warnings":["w",7],"infos":["i"]}'),
   '/api/echo': (res, url) => res.end(JSON.stringify({ status: 'success', data: url.search })),
-  '/api/html': (res) => res.end('<html><script>alert(1)</script><body>Please <b>log in</b></body></html>'),
+  '/api/html': (res) =>
+    res.end('<html><script>alert(1)</script><body>Please <b>log in</b></body></html>'),
   '/api/truncated': (res) => res.end('{"status":"success","data":[1,'),
   '/api/empty': (res) => res.end(),
   '/api/other': (res) => res.end('{"hello":1}'),
-  '/api/400': (res) => res.writeHead(400).end('{"status":"error","errorType":"bad_data","error":"1:5: parse error: <script>","warnings":["also"]}'),
+  '/api/400': (res) =>
+    res
+      .writeHead(400)
+      .end(
+        '{"status":"error","errorType":"bad_data","error":"1:5: parse error: <script>","warnings":["also"]}',
+      ),
   '/api/401': (res) => res.writeHead(401).end('Unauthorized'),
   '/api/429': (res) => res.writeHead(429, { 'Retry-After': '7' }).end('slow down'),
   '/api/500': (res) => res.writeHead(500).end('<h1>Oops</h1>'),
@@ -32,7 +38,9 @@ before(async () => {
     answers[url.pathname]?.(res, url);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  (globalThis as { document?: unknown }).document = { baseURI: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+  (globalThis as { document?: unknown }).document = {
+    baseURI: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+  };
 });
 after(() => {
   server.closeAllConnections();
@@ -59,7 +67,10 @@ test('an answer has data, warnings and infos', async () => {
 });
 
 test('parameters arrive', async () => {
-  assert.equal((await call<string>('api/echo', { params: { q: 'a b', 'm[]': ['x', 'y'] } })).data, '?q=a+b&m%5B%5D=x&m%5B%5D=y');
+  assert.equal(
+    (await call<string>('api/echo', { params: { q: 'a b', 'm[]': ['x', 'y'] } })).data,
+    '?q=a+b&m%5B%5D=x&m%5B%5D=y',
+  );
 });
 
 test('every bad answer is told apart', async () => {

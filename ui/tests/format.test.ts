@@ -36,6 +36,9 @@ test('warnings are told apart: failed stores, and remarks', () => {
     'PromQL info: metric might not be a counter, name does not end in _total: "up"',
     'results truncated due to limit',
   ]);
-  assert.deepEqual(failures.map(({ store }) => store), ['127.0.0.1:10901', 'store.example.com:10901']);
+  assert.deepEqual(
+    failures.map(({ store }) => store),
+    ['127.0.0.1:10901', 'store.example.com:10901'],
+  );
   assert.equal(notes.length, 2);
 });

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAge, formatDuration, formatTime, parseDuration, parseTime, zoneOffsetMinutes } from '../src/lib/time';
+import {
+  formatAge,
+  formatDuration,
+  formatTime,
+  parseDuration,
+  parseTime,
+  zoneOffsetMinutes,
+} from '../src/lib/time';
 
 test('durations are read as Prometheus writes them', () => {
   assert.equal(parseDuration('1h30m'), 5_400_000);
@@ -46,7 +53,10 @@ test('times are read in the zone they are shown in', () => {
   assert.equal(parseTime('2026-01-02 03:04:05', 'UTC', now), Date.UTC(2026, 0, 2, 3, 4, 5));
   assert.equal(parseTime('2026-01-02 03:04', 'Europe/Berlin', now), Date.UTC(2026, 0, 2, 2, 4));
   assert.equal(parseTime('2026-07-02', 'Europe/Berlin', now), Date.UTC(2026, 6, 1, 22));
-  assert.equal(parseTime('2026-01-02T03:04:05.25Z', 'Europe/Berlin', now), Date.UTC(2026, 0, 2, 3, 4, 5, 250));
+  assert.equal(
+    parseTime('2026-01-02T03:04:05.25Z', 'Europe/Berlin', now),
+    Date.UTC(2026, 0, 2, 3, 4, 5, 250),
+  );
   assert.equal(parseTime('2026-01-02T03:04:05-05:30', 'UTC', now), Date.UTC(2026, 0, 2, 8, 34, 5));
   assert.equal(parseTime('1700000000', 'UTC', now), 1_700_000_000_000);
   assert.equal(parseTime('1700000000123', 'UTC', now), 1_700_000_000_123);

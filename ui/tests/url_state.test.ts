@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodePanels, encodePanels, newPanel, type PanelState, queryHref } from '../src/pages/query/url_state';
+import {
+  decodePanels,
+  encodePanels,
+  newPanel,
+  type PanelState,
+  queryHref,
+} from '../src/pages/query/url_state';
 
 const defaults = { partial: true, engine: 'prometheus', tenant: '' };
 const decode = (text: string): PanelState[] => decodePanels(new URLSearchParams(text), defaults);
@@ -18,6 +24,8 @@ test('a link of Thanos is read', () => {
     display: 'stacked',
     draw: 'line',
     yAxis: 'auto',
+    yMin: null,
+    yMax: null,
     rangeMs: 6 * 3_600_000,
     endMs: Date.UTC(2026, 0, 2, 3, 4, 5),
     resolution: { stepMs: 30_000 },
@@ -28,7 +36,7 @@ test('a link of Thanos is read', () => {
     engine: 'thanos',
     tenant: 'team-a',
     exemplars: false,
-    analyze: true,
+    explain: 'analyze',
   });
 });
 
@@ -44,7 +52,10 @@ test('a link of Prometheus 3 is read', () => {
   assert.equal(panel.exemplars, true);
   assert.equal(panel.yAxis, 'zero');
   assert.equal(panel.endMs, Date.UTC(2026, 0, 2, 3, 4, 5));
-  assert.deepEqual(one('g0.expr=up&g0.res_type=custom&g0.res_step=15').resolution, { stepMs: 15_000 });
+  assert.equal(one('g0.expr=up&g0.y_axis_min=5').yMin, 5);
+  assert.deepEqual(one('g0.expr=up&g0.res_type=custom&g0.res_step=15').resolution, {
+    stepMs: 15_000,
+  });
   assert.equal(one('g0.expr=up&g0.tab=explain').tab, 'explain');
 });
 
@@ -57,6 +68,7 @@ test('the first missing expression ends the panels', () => {
   assert.equal(decode('g0.expr=a&g1.expr=b&g3.expr=d').length, 2);
   assert.equal(decode('x=1').length, 0);
   assert.equal(decode('g0.expr=&g1.expr=b').length, 2);
+  assert.equal(decode(Array.from({ length: 30 }, (_, i) => `g${i}.expr=a`).join('&')).length, 20);
 });
 
 test('what cannot be read falls back', () => {
@@ -72,18 +84,56 @@ test('what is written is read back, whatever it holds', () => {
   const base = newPanel(defaults);
   const panels: PanelState[] = [
     { ...base, expr: 'a{b="&=#+% \n\u2028é<script>"}', tab: 'table', stores: ['x:1', 'y"z:2'] },
-    { ...base, expr: 'b', tab: 'explain', analyze: true, rangeMs: 5400_000, endMs: 1_700_000_000_123 },
-    { ...base, expr: 'c', display: 'heatmap', draw: 'step', yAxis: 'log', resolution: { stepMs: 1500 } },
-    { ...base, expr: 'd', display: 'stacked', yAxis: 'zero', resolution: { density: 'low' }, exemplars: true },
-    { ...base, expr: 'e', dedup: false, partial: false, engine: 'thanos', tenant: 't', maxSourceResolution: '1h', draw: 'points', rangeMs: 1234 },
+    {
+      ...base,
+      expr: 'b',
+      tab: 'explain',
+      explain: 'analyze',
+      rangeMs: 5400_000,
+      endMs: 1_700_000_000_123,
+    },
+    { ...base, expr: 'b', tab: 'explain', explain: 'tree' },
+    {
+      ...base,
+      expr: 'c',
+      display: 'heatmap',
+      draw: 'step',
+      yAxis: 'log',
+      resolution: { stepMs: 1500 },
+    },
+    {
+      ...base,
+      expr: 'd',
+      display: 'stacked',
+      yAxis: 'zero',
+      resolution: { density: 'low' },
+      exemplars: true,
+    },
+    {
+      ...base,
+      expr: 'e',
+      dedup: false,
+      partial: false,
+      engine: 'thanos',
+      tenant: 't',
+      maxSourceResolution: '1h',
+      draw: 'points',
+      rangeMs: 1234,
+    },
+    { ...base, expr: 'f', yAxis: 'fixed', yMin: -0.5, yMax: null },
+    { ...base, expr: 'g', yAxis: 'fixed', yMin: 0, yMax: 1e9 },
   ];
   assert.deepEqual(decode(encodePanels(panels)), panels);
 });
 
 test('what is written, Thanos reads: the expression first, one unit, whole keys', () => {
-  const text = encodePanels([{ ...newPanel(defaults), expr: 'up', rangeMs: 5_400_000, endMs: Date.UTC(2026, 0, 2) }]);
+  const text = encodePanels([
+    { ...newPanel(defaults), expr: 'up', rangeMs: 5_400_000, endMs: Date.UTC(2026, 0, 2) },
+  ]);
   assert.ok(text.startsWith('g0.expr=up&g0.tab=0&g0.range_input=90m&'), text);
-  assert.ok(text.includes('g0.end_input=2026-01-02+00%3A00%3A00&g0.moment_input=2026-01-02+00%3A00%3A00'));
+  assert.ok(
+    text.includes('g0.end_input=2026-01-02+00%3A00%3A00&g0.moment_input=2026-01-02+00%3A00%3A00'),
+  );
 });
 
 test('links from other pages', () => {

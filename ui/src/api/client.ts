@@ -143,7 +143,8 @@ function answerOf<T>(response: Response, text: string, tookMs: number, curl: str
     });
   }
   if (!response.ok) {
-    const kind = status >= 502 || [401, 403, 429].includes(status) ? kindOfStatus(status) : 'format';
+    const kind =
+      status >= 502 || [401, 403, 429].includes(status) ? kindOfStatus(status) : 'format';
     const said = excerpt(text) || response.statusText || 'no further words';
     throw new ApiError(kind, said, more);
   }

@@ -55,7 +55,13 @@ class Guard extends Component<{ children: ComponentChildren; path: string }, { e
     const { error } = this.state;
     if (!error) return this.props.children;
     const text = error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : String(error);
-    return <ErrorBox title="This page failed" error={new ApiError('format', text)} onRetry={() => this.setState({ error: null })} />;
+    return (
+      <ErrorBox
+        title="This page failed"
+        error={new ApiError('format', text)}
+        onRetry={() => this.setState({ error: null })}
+      />
+    );
   }
 }
 
@@ -78,7 +84,8 @@ function PageLoader({ page, config }: { page: string; config: UiConfig }) {
         if (current) redraw((n) => n + 1);
       },
       (why: unknown) => {
-        if (current) setError(new ApiError('network', `This page could not be loaded: ${String(why)}`));
+        if (current)
+          setError(new ApiError('network', `This page could not be loaded: ${String(why)}`));
       },
     );
     return () => {

@@ -16,7 +16,10 @@ export const keyTable: readonly (readonly [string, string])[] = [
   ['Esc', 'Cancel the running query, close, leave the editor'],
   ['/', 'To the filter'],
   ['e', 'To the editor'],
-  ['g q', 'Query; also g and e a r t m c u s f: Endpoints, Alerts, Rules, Targets, Metrics, Cardinality, Queries, Status, Flags'],
+  [
+    'g q',
+    'Query; also g and e a r t m c u s f: Endpoints, Alerts, Rules, Targets, Metrics, Cardinality, Queries, Status, Flags',
+  ],
   ['g b', 'Blocks'],
   ['← →', 'On a chart: a quarter of the range back and on'],
   ['+ -', 'On a chart: nearer, farther'],

@@ -10,7 +10,9 @@ export interface Place {
 const base = (): string => new URL('.', document.baseURI).pathname;
 
 export function placeOf(address: URL, basePath: string): Place {
-  const inside = address.pathname.startsWith(basePath) ? address.pathname.slice(basePath.length) : '';
+  const inside = address.pathname.startsWith(basePath)
+    ? address.pathname.slice(basePath.length)
+    : '';
   return { path: inside.replace(/\/+$/, ''), params: new URLSearchParams(address.search) };
 }
 

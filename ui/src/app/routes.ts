@@ -73,7 +73,11 @@ const byComponent: Record<Component, NavEntry[]> = {
   ],
   rule: [entry('alerts', 'Alerts', 'a'), entry('rules', 'Rules', 'r'), ...status],
   store: [entry('loaded', 'Blocks', 'b'), ...status],
-  compact: [entry('global', 'Global blocks', 'b'), entry('loaded', 'Loaded blocks', 'l'), ...status],
+  compact: [
+    entry('global', 'Global blocks', 'b'),
+    entry('loaded', 'Loaded blocks', 'l'),
+    ...status,
+  ],
   bucket: [entry('blocks', 'Blocks', 'b'), ...status],
   sidecar: status,
   receive: [entry('cardinality', 'Cardinality', 'c'), ...status],

@@ -22,7 +22,13 @@ function ThemeButton() {
   const now = themes[at] ?? themes[0]!;
   const next = themes[(at + 1) % themes.length]!;
   return (
-    <button type="button" class="ghost icon-only" aria-label={`Colours: ${now.text}. Switch to ${next.text}`} title={`Colours: ${now.text}`} onClick={() => theme.set(next.value)}>
+    <button
+      type="button"
+      class="ghost icon-only"
+      aria-label={`Colours: ${now.text}. Switch to ${next.text}`}
+      title={`Colours: ${now.text}`}
+      onClick={() => theme.set(next.value)}
+    >
       <Icon name={now.icon} />
     </button>
   );
@@ -53,15 +59,39 @@ function ZoneMenu() {
   const typed = filter.trim().replaceAll(' ', '_');
   const found = listed.length === 0 && isZone(typed) ? [typed] : listed;
   const pick = (zone: string, close: () => void) => (
-    <button type="button" key={zone} class="item" aria-pressed={zone === chosen} onClick={() => { timeZone.set(zone); close(); }}>
+    <button
+      type="button"
+      key={zone}
+      class="item"
+      aria-pressed={zone === chosen}
+      onClick={() => {
+        timeZone.set(zone);
+        close();
+      }}
+    >
       {zone === 'local' ? `Browser (${zoneName('local')})` : zone}
     </button>
   );
   return (
-    <Menu class="ghost zone" align="right" label="Time zone:" button={<><Icon name="clock" size={14} /> <span class="zone-name">{zoneName(chosen)}</span></>}>
+    <Menu
+      class="ghost zone"
+      align="right"
+      label="Time zone:"
+      button={
+        <>
+          <Icon name="clock" size={14} /> <span class="zone-name">{zoneName(chosen)}</span>
+        </>
+      }
+    >
       {(close) => (
         <>
-          <input type="search" placeholder="Find a zone" aria-label="Find a zone" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+          <input
+            type="search"
+            placeholder="Find a zone"
+            aria-label="Find a zone"
+            value={filter}
+            onInput={(event) => setFilter(event.currentTarget.value)}
+          />
           <div class="menu-scroll">
             {!needle && pick('UTC', close)}
             {!needle && pick('local', close)}
@@ -74,7 +104,14 @@ function ZoneMenu() {
 }
 
 function Nav({ entries, path }: { entries: NavEntry[]; path: string }) {
-  const here = path === '' ? entries[0]?.path : path === 'query' ? 'graph' : path === 'tsdb-status' ? 'cardinality' : path;
+  const here =
+    path === ''
+      ? entries[0]?.path
+      : path === 'query'
+        ? 'graph'
+        : path === 'tsdb-status'
+          ? 'cardinality'
+          : path;
   return (
     <>
       {entries.map((one) => (
@@ -91,14 +128,22 @@ function Help({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Keyboard" onClose={onClose}>
       <label class="check">
-        <input type="checkbox" checked={on} onChange={(event) => shortcuts.set(event.currentTarget.checked)} />
+        <input
+          type="checkbox"
+          checked={on}
+          onChange={(event) => shortcuts.set(event.currentTarget.checked)}
+        />
         Shortcuts of one key
       </label>
       <table class="keys">
         <tbody>
           {keyTable.map(([keys, what]) => (
             <tr key={keys}>
-              <td>{keys.split(' ').map((key) => <kbd key={key}>{key}</kbd>)}</td>
+              <td>
+                {keys.split(' ').map((key) => (
+                  <kbd key={key}>{key}</kbd>
+                ))}
+              </td>
               <td>{what}</td>
             </tr>
           ))}
@@ -116,10 +161,23 @@ export function Header({ config }: { config: UiConfig }) {
   useEffect(() => setOpen(false), [path]);
   return (
     <header class="top">
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById('main')?.focus();
+        }}
+      >
         Skip to content
       </a>
-      <button type="button" class="ghost icon-only burger" aria-label="Navigation" aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        class="ghost icon-only burger"
+        aria-label="Navigation"
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      >
         <Icon name="menu" />
       </button>
       <a class="brand" href="./" title={config.version ? `Thanos ${config.version}` : 'Thanos'}>
@@ -135,7 +193,13 @@ export function Header({ config }: { config: UiConfig }) {
       <div class="top-tools">
         <ZoneMenu />
         <ThemeButton />
-        <button type="button" class="ghost icon-only" aria-label="Keyboard shortcuts" title="Keyboard (?)" onClick={() => helpOpen.set(true)}>
+        <button
+          type="button"
+          class="ghost icon-only"
+          aria-label="Keyboard shortcuts"
+          title="Keyboard (?)"
+          onClick={() => helpOpen.set(true)}
+        >
           <Icon name="help" />
         </button>
       </div>

@@ -23,7 +23,11 @@ export async function copyText(text: string): Promise<boolean> {
   }
 }
 
-export function CopyButton({ text, label = 'Copy', compact = false }: {
+export function CopyButton({
+  text,
+  label = 'Copy',
+  compact = false,
+}: {
   text: string | (() => string);
   label?: string;
   /** The icon alone. */
@@ -37,7 +41,13 @@ export function CopyButton({ text, label = 'Copy', compact = false }: {
     });
   };
   return (
-    <button type="button" class={compact ? 'ghost icon-only' : 'small'} onClick={copy} title={label} aria-label={label}>
+    <button
+      type="button"
+      class={compact ? 'ghost icon-only' : 'small'}
+      onClick={copy}
+      title={label}
+      aria-label={label}
+    >
       <Icon name={done ? 'check' : 'copy'} size={14} /> {!compact && (done ? 'Copied' : label)}
     </button>
   );
@@ -64,7 +74,11 @@ export function Badge({ tone, children }: { tone: Tone; children: ComponentChild
 }
 
 /** Labels as chips, in the order given; values are text, whatever they hold. */
-export function LabelSet({ labels, limit = 1000, onPick }: {
+export function LabelSet({
+  labels,
+  limit = 1000,
+  onPick,
+}: {
   labels: Readonly<Record<string, string>>;
   /** How many are shown before "+n". */
   limit?: number;
@@ -97,7 +111,12 @@ export function LabelSet({ labels, limit = 1000, onPick }: {
 }
 
 /** The box that `/` focuses. */
-export function FilterBox({ value, onInput, label, placeholder }: {
+export function FilterBox({
+  value,
+  onInput,
+  label,
+  placeholder,
+}: {
   value: string;
   onInput: (text: string) => void;
   label: string;
@@ -119,7 +138,12 @@ export function FilterBox({ value, onInput, label, placeholder }: {
 }
 
 /** Chips of which any number is chosen; `count` stands behind the name. */
-export function Chips<T extends string>({ options, chosen, onChange, label }: {
+export function Chips<T extends string>({
+  options,
+  chosen,
+  onChange,
+  label,
+}: {
   options: readonly { value: T; text: string; count?: number; tone?: Tone }[];
   chosen: ReadonlySet<T>;
   onChange: (next: Set<T>) => void;
@@ -133,7 +157,13 @@ export function Chips<T extends string>({ options, chosen, onChange, label }: {
   return (
     <div class="chips" role="group" aria-label={label}>
       {options.map(({ value, text, count, tone = 'plain' }) => (
-        <button type="button" key={value} class={`chip ${tone}`} aria-pressed={chosen.has(value)} onClick={() => toggle(value)}>
+        <button
+          type="button"
+          key={value}
+          class={`chip ${tone}`}
+          aria-pressed={chosen.has(value)}
+          onClick={() => toggle(value)}
+        >
           {text}
           {count !== undefined && <span class="count">{count.toLocaleString('en-US')}</span>}
         </button>
@@ -143,7 +173,12 @@ export function Chips<T extends string>({ options, chosen, onChange, label }: {
 }
 
 /** One of a few, side by side. */
-export function Segments<T extends string>({ options, value, onChange, label }: {
+export function Segments<T extends string>({
+  options,
+  value,
+  onChange,
+  label,
+}: {
   options: readonly { value: T; text: string; title?: string }[];
   value: T;
   onChange: (next: T) => void;
@@ -152,7 +187,13 @@ export function Segments<T extends string>({ options, value, onChange, label }: 
   return (
     <div class="segments" role="group" aria-label={label}>
       {options.map((option) => (
-        <button type="button" key={option.value} title={option.title} aria-pressed={option.value === value} onClick={() => onChange(option.value)}>
+        <button
+          type="button"
+          key={option.value}
+          title={option.title}
+          aria-pressed={option.value === value}
+          onClick={() => onChange(option.value)}
+        >
           {option.text}
         </button>
       ))}
@@ -179,7 +220,11 @@ export function Ago({ ms }: { ms: number }) {
   const zone = useStore(timeZone);
   if (!Number.isFinite(ms) || ms <= 0) return <span class="muted">never</span>;
   return (
-    <time class="nowrap" dateTime={new Date(ms).toISOString()} title={`${formatTime(ms, zone)} ${zoneName(zone)}`}>
+    <time
+      class="nowrap"
+      dateTime={new Date(ms).toISOString()}
+      title={`${formatTime(ms, zone)} ${zoneName(zone)}`}
+    >
       {formatAge(Date.now() - ms)} ago
     </time>
   );
@@ -189,7 +234,13 @@ export function Ago({ ms }: { ms: number }) {
  * A button that opens a panel below itself; closes on Escape, outside click and lost focus. `label`
  * is its name for those who do not see it, before what the button shows.
  */
-export function Menu({ button, label, children, align = 'left', class: className = '' }: {
+export function Menu({
+  button,
+  label,
+  children,
+  align = 'left',
+  class: className = '',
+}: {
   button: ComponentChildren;
   label: string;
   children: ComponentChildren | ((close: () => void) => ComponentChildren);
@@ -223,19 +274,34 @@ export function Menu({ button, label, children, align = 'left', class: className
   };
   return (
     <div class="menu" ref={root} onKeyDown={onKeyDown}>
-      <button type="button" ref={opener} class={className} title={label} aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        ref={opener}
+        class={className}
+        title={label}
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      >
         <span class="visually-hidden">{label} </span>
         {button}
       </button>
       {open && (
-        <div class={`menu-panel ${align}`}>{typeof children === 'function' ? children(close) : children}</div>
+        <div class={`menu-panel ${align}`}>
+          {typeof children === 'function' ? children(close) : children}
+        </div>
       )}
     </div>
   );
 }
 
 /** A modal window. `onClose` on Escape, the cross, or a click beside it. */
-export function Dialog({ title, onClose, children, wide = false, drawer = false }: {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  wide = false,
+  drawer = false,
+}: {
   title: string;
   onClose: () => void;
   children: ComponentChildren;
@@ -270,7 +336,11 @@ export function Dialog({ title, onClose, children, wide = false, drawer = false 
 }
 
 /** A page's frame: heading, tools at its right, content. */
-export function Page({ title, tools, children }: {
+export function Page({
+  title,
+  tools,
+  children,
+}: {
   title: string;
   tools?: ComponentChildren;
   children: ComponentChildren;

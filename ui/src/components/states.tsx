@@ -9,7 +9,12 @@ import { CopyButton } from './controls';
 import { Icon } from './icon';
 
 /** Nothing for 150 ms, then bars; after two seconds how long it takes, and Cancel. */
-export function Loading({ startedAt, onCancel, rows = 3, quiet = false }: {
+export function Loading({
+  startedAt,
+  onCancel,
+  rows = 3,
+  quiet = false,
+}: {
   /** performance.now() at the start. */
   startedAt: number;
   onCancel?: () => void;
@@ -35,7 +40,9 @@ export function Loading({ startedAt, onCancel, rows = 3, quiet = false }: {
           )}
         </p>
       )}
-      {!quiet && waited >= 150 && Array.from({ length: rows }, (_, i) => <div key={i} class="bone" />)}
+      {!quiet &&
+        waited >= 150 &&
+        Array.from({ length: rows }, (_, i) => <div key={i} class="bone" />)}
       <span class="visually-hidden">Loading</span>
     </div>
   );
@@ -53,7 +60,11 @@ const HEADINGS: Record<ApiError['kind'], string> = {
 };
 
 /** What went wrong, in the server's words, as text. */
-export function ErrorBox({ error, onRetry, title }: {
+export function ErrorBox({
+  error,
+  onRetry,
+  title,
+}: {
   error: ApiError;
   onRetry?: (() => void) | undefined;
   title?: string;
@@ -92,7 +103,11 @@ export function Empty({ title, children }: { title: string; children?: Component
 }
 
 /** Warnings of an answer. Failed stores come first, in amber, and cannot be sent away. */
-export function PartialBar({ warnings, infos = [], stores = 0 }: {
+export function PartialBar({
+  warnings,
+  infos = [],
+  stores = 0,
+}: {
   warnings: readonly string[];
   infos?: readonly string[];
   /** How many were asked; 0 unknown. */
@@ -142,7 +157,13 @@ export function PartialBar({ warnings, infos = [], stores = 0 }: {
 }
 
 /** All four states of one call; what was there before stays, dimmed, while the next is loading. */
-export function DataRegion<T>({ call, isEmpty, empty, children, rows = 6 }: {
+export function DataRegion<T>({
+  call,
+  isEmpty,
+  empty,
+  children,
+  rows = 6,
+}: {
   call: CallState<T>;
   isEmpty?: (data: T) => boolean;
   /** Shown when `isEmpty`. */
@@ -162,7 +183,9 @@ export function DataRegion<T>({ call, isEmpty, empty, children, rows = 6 }: {
         <>
           <PartialBar warnings={answer.warnings} infos={answer.infos} />
           <div class={stale ? 'stale' : ''}>
-            {isEmpty?.(answer.data) ? (empty ?? <Empty title="Nothing here" />) : children(answer.data)}
+            {isEmpty?.(answer.data)
+              ? (empty ?? <Empty title="Nothing here" />)
+              : children(answer.data)}
           </div>
         </>
       )}

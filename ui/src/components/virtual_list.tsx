@@ -6,7 +6,12 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 const PLAIN_MAX = 1000;
 
 /** Rows of one height, drawn by `render`; the list scrolls with the page. */
-export function VirtualList<T>({ items, rowHeight, render, plainMax = PLAIN_MAX }: {
+export function VirtualList<T>({
+  items,
+  rowHeight,
+  render,
+  plainMax = PLAIN_MAX,
+}: {
   items: readonly T[];
   /** Pixels. Rows must have this height once there are more than `plainMax` of them. */
   rowHeight: number;

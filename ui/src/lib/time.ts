@@ -121,7 +121,8 @@ export function parseTime(text: string, zone: string, nowMs: number): number | n
       clean,
     );
   if (!match) return null;
-  const [, year, month, day, hour = '00', minute = '00', second = '00', millis = '0', offset] = match;
+  const [, year, month, day, hour = '00', minute = '00', second = '00', millis = '0', offset] =
+    match;
   const utc = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
   if (Number.isNaN(utc)) return null;
   const ms = utc + Number(millis.padEnd(3, '0'));

@@ -19,7 +19,9 @@ export function Buckets({ histogram }: { histogram: HistogramValue }) {
   const shown = all ? buckets : buckets.slice(0, BARS_MAX);
   return (
     <div class="buckets">
-      <div class="muted">count {histogram.count} · sum {histogram.sum}</div>
+      <div class="muted">
+        count {histogram.count} · sum {histogram.sum}
+      </div>
       {shown.map((bucket) => (
         <div key={`${bucket[1]} ${bucket[2]}`} class="bucket">
           <span class="bucket-name">{bucketName(bucket)}</span>
@@ -30,7 +32,9 @@ export function Buckets({ histogram }: { histogram: HistogramValue }) {
         </div>
       ))}
       {buckets.length > shown.length && (
-        <button type="button" class="small" onClick={() => setAll(true)}>All {buckets.length} buckets</button>
+        <button type="button" class="small" onClick={() => setAll(true)}>
+          All {buckets.length} buckets
+        </button>
       )}
     </div>
   );

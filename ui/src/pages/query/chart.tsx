@@ -24,6 +24,8 @@ export interface ChartProps {
   stacked: boolean;
   draw: Draw;
   yAxis: YAxis;
+  yMin: number | null;
+  yMax: number | null;
   zone: string;
   dark: boolean;
   height: number;
@@ -50,14 +52,21 @@ const NEAR_PX = 40;
 export function tokens(element: Element) {
   const style = getComputedStyle(element);
   const of = (name: string): string => style.getPropertyValue(name).trim() || '#888';
-  return { text: of('--muted'), grid: of('--grid'), strong: of('--text'), surface: of('--surface') };
+  return {
+    text: of('--muted'),
+    grid: of('--grid'),
+    strong: of('--text'),
+    surface: of('--surface'),
+  };
 }
 
 // What is drawn: the values themselves, or sums of what lies below. Infinities cannot be drawn.
 function columns(props: ChartProps): (number | null)[][] {
   const { data, stacked, visible, yAxis: axis } = props;
   const drawable = (value: number | null): number | null =>
-    value === null || !Number.isFinite(value) || (axis === 'log' && !stacked && value <= 0) ? null : value;
+    value === null || !Number.isFinite(value) || (axis === 'log' && !stacked && value <= 0)
+      ? null
+      : value;
   const values = data.series.map(({ values: all }) => all.map(drawable));
   if (!stacked) return values;
   const shown = values.filter((_, i) => visible[i]);
@@ -103,6 +112,11 @@ function scaleY(props: ChartProps): uPlot.Scale {
   return {
     auto,
     range: (_u, low, high) => {
+      if (props.yAxis === 'fixed') {
+        const min = props.yMin ?? low ?? 0;
+        const max = props.yMax ?? high ?? 1;
+        return min < max ? [min, max] : [min, min + 1];
+      }
       if (low === null || high === null) return [0, 1];
       const zero = props.yAxis === 'zero' || props.stacked;
       const min = zero ? Math.min(0, low) : low;
@@ -208,7 +222,12 @@ function drawExemplars(u: uPlot, all: readonly Exemplar[], fill: string, edge: s
   ctx.restore();
 }
 
-function nearestExemplar(u: uPlot, all: readonly Exemplar[], left: number, top: number): Exemplar | null {
+function nearestExemplar(
+  u: uPlot,
+  all: readonly Exemplar[],
+  left: number,
+  top: number,
+): Exemplar | null {
   let best: Exemplar | null = null;
   let least = 10;
   for (const one of all) {
@@ -242,10 +261,14 @@ function Tooltip({ hover, props, width }: { hover: Hover; props: ChartProps; wid
       </div>
       {hover.exemplar ? (
         <>
-          <div><strong>Exemplar</strong> {String(hover.exemplar.value)}</div>
+          <div>
+            <strong>Exemplar</strong> {String(hover.exemplar.value)}
+          </div>
           <LabelSet labels={hover.exemplar.labels} />
           <SeriesName labels={hover.exemplar.seriesLabels} />
-          {traceHref(props.traceUrlTemplate, trace) && <div class="muted">Click opens the trace</div>}
+          {traceHref(props.traceUrlTemplate, trace) && (
+            <div class="muted">Click opens the trace</div>
+          )}
         </>
       ) : (
         series && (
@@ -296,7 +319,13 @@ export function Chart(props: ChartProps) {
     }
     const exemplar = nearestExemplar(u, now.exemplars, left, top);
     const series = exemplar ? -1 : nearestSeries(u, idx, top);
-    setHover({ left: left + u.over.offsetLeft, top: top + u.over.offsetTop, index: idx, series, exemplar });
+    setHover({
+      left: left + u.over.offsetLeft,
+      top: top + u.over.offsetTop,
+      index: idx,
+      series,
+      exemplar,
+    });
     now.onNear(series);
   };
 
@@ -305,54 +334,55 @@ export function Chart(props: ChartProps) {
     const element = host.current;
     if (!element) return;
     const colours = tokens(element);
-    const make = (): uPlot => new uPlot(
-      {
-        width: Math.max(200, element.clientWidth),
-        height: props.height,
-        padding: [10, 12, 0, 0],
-        legend: { show: false },
-        series: [{}, ...seriesOptions(props)],
-        bands: props.stacked ? bandsOf(props.visible) : [],
-        scales: {
-          x: { time: true, range: (_u, min, max) => [min, max > min ? max : min + 1] },
-          y: scaleY(props),
+    const make = (): uPlot =>
+      new uPlot(
+        {
+          width: Math.max(200, element.clientWidth),
+          height: props.height,
+          padding: [10, 12, 0, 0],
+          legend: { show: false },
+          series: [{}, ...seriesOptions(props)],
+          bands: props.stacked ? bandsOf(props.visible) : [],
+          scales: {
+            x: { time: true, range: (_u, min, max) => [min, max > min ? max : min + 1] },
+            y: scaleY(props),
+          },
+          axes: [xAxis(colours, () => latest.current.zone), yAxis(colours)],
+          cursor: {
+            points: { show: false },
+            drag: { x: true, y: false, setScale: false },
+            sync: { key: 'query', scales: ['x', null] },
+            bind: cursorBind({
+              onRange: (from, to) => latest.current.actions.onRange(from, to),
+              onBack: () => latest.current.actions.onBack(),
+            }),
+          },
+          hooks: {
+            setCursor: [onCursor],
+            setSelect: [
+              (u) => {
+                const { left, width } = u.select;
+                if (width < 4) return;
+                const [from, to] = [u.posToVal(left, 'x'), u.posToVal(left + width, 'x')];
+                u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+                latest.current.actions.onRange(from, to);
+              },
+            ],
+            draw: [
+              (u) => {
+                drawPanned(u);
+                if (isPanning(u)) return;
+                if (latest.current.exemplars.length > 0) {
+                  drawExemplars(u, latest.current.exemplars, colours.strong, colours.surface);
+                }
+                redrawHighlight();
+              },
+            ],
+          },
         },
-        axes: [xAxis(colours, () => latest.current.zone), yAxis(colours)],
-        cursor: {
-          points: { show: false },
-          drag: { x: true, y: false, setScale: false },
-          sync: { key: 'query', scales: ['x', null] },
-          bind: cursorBind({
-            onRange: (from, to) => latest.current.actions.onRange(from, to),
-            onBack: () => latest.current.actions.onBack(),
-          }),
-        },
-        hooks: {
-          setCursor: [onCursor],
-          setSelect: [
-            (u) => {
-              const { left, width } = u.select;
-              if (width < 4) return;
-              const [from, to] = [u.posToVal(left, 'x'), u.posToVal(left + width, 'x')];
-              u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-              latest.current.actions.onRange(from, to);
-            },
-          ],
-          draw: [
-            (u) => {
-              drawPanned(u);
-              if (isPanning(u)) return;
-              if (latest.current.exemplars.length > 0) {
-                drawExemplars(u, latest.current.exemplars, colours.strong, colours.surface);
-              }
-              redrawHighlight();
-            },
-          ],
-        },
-      },
-      table,
-      element,
-    );
+        table,
+        element,
+      );
     const u = make();
     const canvas = document.createElement('canvas');
     canvas.className = 'chart-overlay';
@@ -360,7 +390,12 @@ export function Chart(props: ChartProps) {
     u.over.addEventListener('click', (event) => {
       const now = latest.current;
       const box = u.over.getBoundingClientRect();
-      const one = nearestExemplar(u, now.exemplars, event.clientX - box.left, event.clientY - box.top);
+      const one = nearestExemplar(
+        u,
+        now.exemplars,
+        event.clientX - box.left,
+        event.clientY - box.top,
+      );
       const href = one ? traceHref(now.traceUrlTemplate, traceIdOf(one.labels)) : '';
       if (href) window.open(href, '_blank', 'noopener,noreferrer');
     });
@@ -384,7 +419,18 @@ export function Chart(props: ChartProps) {
       setHover(null);
       u.destroy();
     };
-  }, [table, props.strokes, props.draw, props.stacked, props.yAxis, props.dark, props.height, props.stacked ? props.visible : null]);
+  }, [
+    table,
+    props.strokes,
+    props.draw,
+    props.stacked,
+    props.yAxis,
+    props.yMin,
+    props.yMax,
+    props.dark,
+    props.height,
+    props.stacked ? props.visible : null,
+  ]);
 
   useEffect(() => {
     const u = plot.current;
@@ -399,7 +445,13 @@ export function Chart(props: ChartProps) {
   useEffect(() => plot.current?.redraw(false, true), [props.zone, props.exemplars]);
 
   return (
-    <div class="chart" onMouseLeave={() => { setHover(null); props.onNear(-1); }}>
+    <div
+      class="chart"
+      onMouseLeave={() => {
+        setHover(null);
+        props.onNear(-1);
+      }}
+    >
       <div ref={host} class="chart-host" style={{ height: `${props.height}px` }} />
       {hover && (hover.series >= 0 || hover.exemplar) && (
         <Tooltip hover={hover} props={props} width={host.current?.clientWidth ?? 0} />

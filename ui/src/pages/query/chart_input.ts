@@ -119,10 +119,14 @@ export function listenToWheel(u: uPlot, actions: InputActions): void {
 }
 
 /** Keys on the plot; false when the key is none of ours. */
-export function chartKey(key: string, range: [number, number], actions: InputActions & {
-  onReset: () => void;
-  onToggle: (what: 'legend' | 'stacked' | 'zero' | 'table') => void;
-}): boolean {
+export function chartKey(
+  key: string,
+  range: [number, number],
+  actions: InputActions & {
+    onReset: () => void;
+    onToggle: (what: 'legend' | 'stacked' | 'zero' | 'table') => void;
+  },
+): boolean {
   const [from, to] = range;
   const length = to - from;
   const toggles = { l: 'legend', s: 'stacked', y: 'zero', t: 'table' } as const;

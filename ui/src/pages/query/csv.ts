@@ -2,9 +2,11 @@
 // formula gets an apostrophe; values never do, they are numbers.
 import { type GraphData, isList, type QueryData, type RawSeries, seriesName } from './result';
 
-const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+const cell = (text: string): string =>
+  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 const labelCell = (text: string): string => cell(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
-const lines = (rows: readonly string[][]): string => rows.map((row) => row.join(',') + '\r\n').join('');
+const lines = (rows: readonly string[][]): string =>
+  rows.map((row) => row.join(',') + '\r\n').join('');
 
 /** Seconds with at most three digits behind the point, as the API has them. */
 const timeCell = (seconds: number): string => String(Math.round(seconds * 1000) / 1000);
@@ -32,7 +34,13 @@ export function tableCsv(data: QueryData, note = ''): string {
   if (!isList(data)) {
     const [t, value] = data.result;
     const text = data.resultType === 'string' ? labelCell(value) : cell(value);
-    return head + lines([['timestamp', 'value'], [timeCell(t), text]]);
+    return (
+      head +
+      lines([
+        ['timestamp', 'value'],
+        [timeCell(t), text],
+      ])
+    );
   }
   const names = labelNames(data.result);
   const header = [...names.map(labelCell), 'timestamp', 'value'];

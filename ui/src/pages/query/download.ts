@@ -10,7 +10,10 @@ export function download(name: string, type: string, content: BlobPart): void {
 
 /** A file name from an expression: letters, digits and dashes only. */
 export function fileName(expr: string, ending: string): string {
-  const stem = expr.replace(/[^A-Za-z0-9_]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 60);
+  const stem = expr
+    .replace(/[^A-Za-z0-9_]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 60);
   return `${stem || 'query'}.${ending}`;
 }
 

@@ -12,9 +12,10 @@ export interface Surroundings {
   endMs: number;
 }
 
-const KEEP_MS = 60_000;
-const ENTRIES_MAX = 200;
-const VALUES_MAX = 10_000;
+const KEEP_MS = 5 * 60_000;
+const ENTRIES_MAX = 256;
+/** As many the API is asked for; 100,000 names are some MB. */
+const NAMES_MAX = 100_000;
 
 type Cached = { at: number; answer: Promise<unknown> };
 
@@ -35,7 +36,11 @@ export class CompletionClient implements PrometheusClient {
     };
     const key = JSON.stringify([path, all, tenantHeader]);
     const kept = this.#cache.get(key);
-    if (kept && Date.now() - kept.at < KEEP_MS) return kept.answer as Promise<T>;
+    this.#cache.delete(key);
+    if (kept && Date.now() - kept.at < KEEP_MS) {
+      this.#cache.set(key, kept);
+      return kept.answer as Promise<T>;
+    }
     const answer = call<T>(path, { params: all, headers: tenantHeader, timeoutMs: 15_000 }).then(
       ({ data }) => data ?? fallback,
       () => {
@@ -43,7 +48,8 @@ export class CompletionClient implements PrometheusClient {
         return fallback;
       },
     );
-    if (this.#cache.size >= ENTRIES_MAX) this.#cache.clear();
+    // The one not used for longest goes first: a map keeps the order in which keys came.
+    if (this.#cache.size >= ENTRIES_MAX) this.#cache.delete(this.#cache.keys().next().value ?? '');
     this.#cache.set(key, { at: Date.now(), answer });
     return answer;
   }
@@ -60,20 +66,28 @@ export class CompletionClient implements PrometheusClient {
   }
 
   async labelNames(metric?: string): Promise<string[]> {
-    return this.#ask('api/v1/labels', { ...this.#range(), ...this.#match(metric) }, []);
+    return this.#ask(
+      'api/v1/labels',
+      { ...this.#range(), ...this.#match(metric), limit: NAMES_MAX },
+      [],
+    );
   }
 
   async labelValues(label: string, metric?: string, matchers?: Matcher[]): Promise<string[]> {
     const path = `api/v1/label/${encodeURIComponent(label)}/values`;
-    const params = { ...this.#range(), ...this.#match(metric, matchers, label) };
-    return (await this.#ask<string[]>(path, params, [])).slice(0, VALUES_MAX);
+    const params = { ...this.#range(), ...this.#match(metric, matchers, label), limit: NAMES_MAX };
+    return this.#ask<string[]>(path, params, []);
   }
 
   async metricMetadata(): Promise<Record<string, { type: string; help: string }[]>> {
     return this.#ask('api/v1/metadata', {}, {});
   }
 
-  async series(metric: string, matchers?: Matcher[], label?: string): Promise<Map<string, string>[]> {
+  async series(
+    metric: string,
+    matchers?: Matcher[],
+    label?: string,
+  ): Promise<Map<string, string>[]> {
     const params = { ...this.#range(), ...this.#match(metric, matchers, label), limit: 1000 };
     const found = await this.#ask<Record<string, string>[]>('api/v1/series', params, []);
     return found as unknown as Map<string, string>[]; // As their own client: plain objects.

@@ -7,7 +7,12 @@ import {
   closeBracketsKeymap,
   completionKeymap,
 } from '@codemirror/autocomplete';
-import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from '@codemirror/commands';
+import {
+  defaultKeymap,
+  history,
+  historyKeymap,
+  insertNewlineAndIndent,
+} from '@codemirror/commands';
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { lintKeymap } from '@codemirror/lint';
 import { Compartment, EditorState, Prec } from '@codemirror/state';
@@ -66,7 +71,7 @@ function look(dark: boolean) {
   const c = colours(dark);
   const theme = EditorView.theme(
     {
-      '&': { color: c.text, fontSize: '14px', backgroundColor: 'transparent' },
+      '&': { color: c.text, fontSize: '15px', backgroundColor: 'transparent' },
       '&.cm-focused': { outline: 'none' },
       '.cm-scroller': {
         fontFamily: "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace",
@@ -129,7 +134,10 @@ function look(dark: boolean) {
     { tag: tags.number, color: c.num },
     { tag: tags.string, color: c.text2 },
     { tag: tags.keyword, color: c.accent },
-    { tag: [tags.function(tags.variableName), tags.standard(tags.function(tags.variableName))], color: c.func },
+    {
+      tag: [tags.function(tags.variableName), tags.standard(tags.function(tags.variableName))],
+      color: c.func,
+    },
     { tag: tags.labelName, color: c.label },
     { tag: [tags.operator, tags.modifier, tags.operatorKeyword], color: c.accent },
     { tag: tags.comment, color: c.muted, fontStyle: 'italic' },
@@ -175,7 +183,12 @@ export function createEditor(options: EditorOptions): Editor {
       drawSelection(),
       closeBrackets(),
       bracketMatching(),
-      autocompletion({ defaultKeymap: false, maxRenderedOptions: 100, icons: true }),
+      autocompletion({
+        activateOnTypingDelay: 150,
+        defaultKeymap: false,
+        maxRenderedOptions: 100,
+        icons: true,
+      }),
       tooltips({ position: 'fixed' }),
       EditorView.lineWrapping,
       EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),

@@ -28,7 +28,9 @@ export function exemplarsOf(data: unknown): Exemplar[] {
     }
   }
   const kept =
-    out.length > EXEMPLARS_MAX ? out.sort((a, b) => b.value - a.value).slice(0, EXEMPLARS_MAX) : out;
+    out.length > EXEMPLARS_MAX
+      ? out.sort((a, b) => b.value - a.value).slice(0, EXEMPLARS_MAX)
+      : out;
   return kept.sort((a, b) => a.at - b.at);
 }
 

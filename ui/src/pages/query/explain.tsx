@@ -1,24 +1,58 @@
 // The plan of a query as a tree; analysed, with what each operator did.
 import { useMemo, useState } from 'preact/hooks';
 import { Icon } from '../../components/icon';
-import { formatBytes, formatCount, formatTook } from '../../lib/format';
-import { planRows, type PlanRow } from './plan';
+import { formatBytes, formatCount, formatTook, plural } from '../../lib/format';
+import { goDurationMs, planRows, type PlanRow } from './plan';
 import type { PlanNode } from './result';
 
-function Stores({ row }: { row: PlanRow }) {
-  const stores = row.node.stores ?? [];
+function Fanout({ row }: { row: PlanRow }) {
+  const stores = row.node.fanout ?? [];
   if (stores.length === 0) return null;
+  const slowest = Math.max(...stores.map(({ duration }) => goDurationMs(duration)));
   return (
-    <ul class="plan-stores">
-      {stores.map(({ name, series, chunkBytes, executionTime }) => (
-        <li key={name}>
-          <span class="mono">{name}</span>{' '}
-          <span class="muted">
-            {[series !== undefined && `${formatCount(series)} series`, chunkBytes !== undefined && formatBytes(chunkBytes), executionTime].filter(Boolean).join(' · ')}
-          </span>
-        </li>
-      ))}
-    </ul>
+    <details class="fanout" open={stores.length <= 8}>
+      <summary>{plural(stores.length, 'store')}</summary>
+      <table>
+        <thead>
+          <tr>
+            <th>Store</th>
+            <th>Time</th>
+            <th class="number">Series</th>
+            <th class="number">Chunks</th>
+            <th class="number">Samples</th>
+            <th class="number">Bytes</th>
+          </tr>
+        </thead>
+        <tbody>
+          {stores.map((one, i) => (
+            <tr key={i}>
+              <td class="mono wrap">
+                {one.endpointAddr ?? ''}
+                {one.error && <div class="error-text wrap">{one.error}</div>}
+              </td>
+              <td class="plan-time">
+                <Bar share={goDurationMs(one.duration) / slowest} />
+                {one.duration ?? ''}
+              </td>
+              <td class="number">{count(one.series)}</td>
+              <td class="number">{count(one.chunks)}</td>
+              <td class="number">{count(one.samples)}</td>
+              <td class="number">{bytes(one.bytesProcessed)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
+  );
+}
+
+/** 0 to 1 as a length. */
+function Bar({ share }: { share: number }) {
+  const percent = Number.isFinite(share) ? Math.round(share * 100) : 0;
+  return (
+    <span class="plan-bar">
+      <span style={{ width: `${percent}%` }} />
+    </span>
   );
 }
 
@@ -43,12 +77,18 @@ export function Explain({ plan, analysed }: { plan: PlanNode; analysed: boolean 
             {analysed && (
               <>
                 <th>Own time</th>
-                <th class="number" title="On the pool, summed over its threads">Workers</th>
+                <th class="number" title="On the pool, summed over its threads">
+                  Workers
+                </th>
                 <th class="number">Series</th>
                 <th class="number">Samples</th>
                 <th class="number">Rows</th>
-                <th class="number" title="Bytes of chunks read">Chunks</th>
-                <th class="number" title="Most bytes held at a time">Peak</th>
+                <th class="number" title="Bytes of chunks read">
+                  Chunks
+                </th>
+                <th class="number" title="Most bytes held at a time">
+                  Peak
+                </th>
               </>
             )}
           </tr>
@@ -59,7 +99,13 @@ export function Explain({ plan, analysed }: { plan: PlanNode; analysed: boolean 
               <td>
                 <div class="plan-node" style={{ paddingLeft: `${row.depth * 20}px` }}>
                   {row.node.children?.length ? (
-                    <button type="button" class="ghost icon-only" aria-label={closed.has(row.path) ? 'Open' : 'Close'} aria-expanded={!closed.has(row.path)} onClick={() => toggle(row.path)}>
+                    <button
+                      type="button"
+                      class="ghost icon-only"
+                      aria-label={closed.has(row.path) ? 'Open' : 'Close'}
+                      aria-expanded={!closed.has(row.path)}
+                      onClick={() => toggle(row.path)}
+                    >
                       <Icon name={closed.has(row.path) ? 'right' : 'down'} size={12} />
                     </button>
                   ) : (
@@ -68,14 +114,14 @@ export function Explain({ plan, analysed }: { plan: PlanNode; analysed: boolean 
                   <div>
                     <div class="mono wrap">{row.title}</div>
                     {row.detail && <div class="muted small-text wrap">{row.detail}</div>}
-                    <Stores row={row} />
+                    <Fanout row={row} />
                   </div>
                 </div>
               </td>
               {analysed && (
                 <>
                   <td class="plan-time">
-                    <span class="plan-bar"><span style={{ width: `${Math.round(row.share * 100)}%` }} /></span>
+                    <Bar share={row.share} />
                     {row.pullMs > 0 ? formatTook(row.pullMs) : '–'}
                   </td>
                   <td class="number">{row.workerMs > 0 ? formatTook(row.workerMs) : ''}</td>

@@ -27,7 +27,10 @@ export function useDark(): boolean {
   return dark;
 }
 
-function useExemplars(on: boolean, request: QueryRequest): { list: readonly Exemplar[]; error: string } {
+function useExemplars(
+  on: boolean,
+  request: QueryRequest,
+): { list: readonly Exemplar[]; error: string } {
   const [state, setState] = useState<{ list: Exemplar[]; error: string }>({ list: [], error: '' });
   useEffect(() => {
     setState({ list: [], error: '' });
@@ -35,11 +38,16 @@ function useExemplars(on: boolean, request: QueryRequest): { list: readonly Exem
     const control = new AbortController();
     const { query, start, end } = request.params;
     const params = { query, start, end, partial_response: request.params['partial_response'] };
-    call<unknown>('api/v1/query_exemplars', { params, headers: request.headers, signal: control.signal }).then(
+    call<unknown>('api/v1/query_exemplars', {
+      params,
+      headers: request.headers,
+      signal: control.signal,
+    }).then(
       ({ data }) => setState({ list: exemplarsOf(data), error: '' }),
       (why: unknown) => {
         const aborted = why instanceof ApiError && why.kind === 'aborted';
-        if (!aborted) setState({ list: [], error: why instanceof Error ? why.message : String(why) });
+        if (!aborted)
+          setState({ list: [], error: why instanceof Error ? why.message : String(why) });
       },
     );
     return () => control.abort();
@@ -62,7 +70,20 @@ export function describe(data: GraphData, grid: Grid, zone: string): string {
 
 const chartHeight = (): number => Math.round(Math.max(240, Math.min(460, innerHeight * 0.4)));
 
-export function GraphView({ data, grid, request, panel, config, partial, onChange, onZoom, onBack, onReset, onFilter, handle }: {
+export function GraphView({
+  data,
+  grid,
+  request,
+  panel,
+  config,
+  partial,
+  onChange,
+  onZoom,
+  onBack,
+  onReset,
+  onFilter,
+  handle,
+}: {
   data: GraphData;
   grid: Grid;
   request: QueryRequest;
@@ -88,16 +109,19 @@ export function GraphView({ data, grid, request, panel, config, partial, onChang
   const exemplars = useExemplars(panel.exemplars && panel.display !== 'heatmap', request);
   const [height] = useState(chartHeight());
   const actions: InputActions = { onRange: (from, to) => onZoom(from * 1000, to * 1000), onBack };
-  const heat = panel.display === 'heatmap' || (data.series.length === 0 && data.histograms.length > 0);
+  const heat =
+    panel.display === 'heatmap' || (data.series.length === 0 && data.histograms.length > 0);
   const text = describe(data, grid, zone);
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== event.currentTarget) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== event.currentTarget)
+      return;
     const done = chartKey(event.key, [grid.startMs / 1000, grid.endMs / 1000], {
       ...actions,
       onReset,
       onToggle: (what) => {
         if (what === 'legend') legendShown.set(!legend);
-        else if (what === 'stacked') onChange({ display: panel.display === 'stacked' ? 'lines' : 'stacked' });
+        else if (what === 'stacked')
+          onChange({ display: panel.display === 'stacked' ? 'lines' : 'stacked' });
         else if (what === 'zero') onChange({ yAxis: panel.yAxis === 'zero' ? 'auto' : 'zero' });
         else onChange({ tab: 'table' });
       },
@@ -108,16 +132,57 @@ export function GraphView({ data, grid, request, panel, config, partial, onChang
     <>
       {data.total > SERIES_MAX && (
         <p class="notice info" role="status">
-          <Icon name="info" /> {SERIES_MAX.toLocaleString('en-US')} of {data.total.toLocaleString('en-US')} series are drawn: those with the greatest last value. Exports have them all.
+          <Icon name="info" /> {SERIES_MAX.toLocaleString('en-US')} of{' '}
+          {data.total.toLocaleString('en-US')} series are drawn: those with the greatest last value.
+          Exports have them all.
         </p>
       )}
-      {exemplars.error && <p class="notice info" role="status"><Icon name="info" /> No exemplars: {exemplars.error}</p>}
-      <div class={`graph ${partial ? 'partial' : ''}`} tabIndex={0} role="group" aria-label={text} onKeyDown={onKeyDown}>
-        {partial && <span class="graph-mark"><Icon name="warn" size={12} /> partial</span>}
+      {exemplars.error && (
+        <p class="notice info" role="status">
+          <Icon name="info" /> No exemplars: {exemplars.error}
+        </p>
+      )}
+      <div
+        class={`graph ${partial ? 'partial' : ''}`}
+        tabIndex={0}
+        role="group"
+        aria-label={text}
+        onKeyDown={onKeyDown}
+      >
+        {partial && (
+          <span class="graph-mark">
+            <Icon name="warn" size={12} /> partial
+          </span>
+        )}
         {heat ? (
-          <HeatChart data={data} zone={zone} dark={dark} height={height} actions={actions} handle={handle} />
+          <HeatChart
+            data={data}
+            zone={zone}
+            dark={dark}
+            height={height}
+            actions={actions}
+            handle={handle}
+          />
         ) : (
-          <Chart data={data} strokes={strokes} visible={visible} highlight={pointed >= 0 ? pointed : near} stacked={panel.display === 'stacked'} draw={panel.draw} yAxis={panel.yAxis} zone={zone} dark={dark} height={height} exemplars={exemplars.list} traceUrlTemplate={config.traceUrlTemplate} actions={actions} onNear={setNear} handle={handle} />
+          <Chart
+            data={data}
+            strokes={strokes}
+            visible={visible}
+            highlight={pointed >= 0 ? pointed : near}
+            stacked={panel.display === 'stacked'}
+            draw={panel.draw}
+            yAxis={panel.yAxis}
+            yMin={panel.yMin}
+            yMax={panel.yMax}
+            zone={zone}
+            dark={dark}
+            height={height}
+            exemplars={exemplars.list}
+            traceUrlTemplate={config.traceUrlTemplate}
+            actions={actions}
+            onNear={setNear}
+            handle={handle}
+          />
         )}
       </div>
       {legend && !heat && (
@@ -131,7 +196,11 @@ export function GraphView({ data, grid, request, panel, config, partial, onChang
           onFilter={onFilter}
         />
       )}
-      {!legend && <button type="button" class="small" onClick={() => legendShown.set(true)}>Show legend</button>}
+      {!legend && (
+        <button type="button" class="small" onClick={() => legendShown.set(true)}>
+          Show legend
+        </button>
+      )}
     </>
   );
 }

@@ -60,7 +60,9 @@ function classicHeat(data: GraphData): HeatData {
     below = next;
     return row;
   });
-  const rows = bounds.map((upper, i) => rowOf(i === 0 ? Math.min(0, upper) : bounds[i - 1]!, upper));
+  const rows = bounds.map((upper, i) =>
+    rowOf(i === 0 ? Math.min(0, upper) : bounds[i - 1]!, upper),
+  );
   return { xs: data.xs, rows, counts, max: maxOf(counts) };
 }
 

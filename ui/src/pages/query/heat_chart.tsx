@@ -62,7 +62,14 @@ interface Cell {
   row: number;
 }
 
-export function HeatChart({ data, zone, dark, height, actions, handle }: {
+export function HeatChart({
+  data,
+  zone,
+  dark,
+  height,
+  actions,
+  handle,
+}: {
   data: GraphData;
   zone: string;
   dark: boolean;
@@ -102,7 +109,8 @@ export function HeatChart({ data, zone, dark, height, actions, handle }: {
           {
             ...yAxis(colours),
             incrs: [1, 2, 5, 10, 20, 50],
-            values: (_u, splits) => splits.map((row) => (Number.isInteger(row) ? boundAt(row) : '')),
+            values: (_u, splits) =>
+              splits.map((row) => (Number.isInteger(row) ? boundAt(row) : '')),
             grid: { show: false },
           },
         ],
@@ -126,7 +134,12 @@ export function HeatChart({ data, zone, dark, height, actions, handle }: {
                 return;
               }
               const row = Math.floor(plot.posToVal(top, 'y'));
-              setCell({ left: left + plot.over.offsetLeft, top: top + plot.over.offsetTop, x: idx, row });
+              setCell({
+                left: left + plot.over.offsetLeft,
+                top: top + plot.over.offsetTop,
+                x: idx,
+                row,
+              });
             },
           ],
           setSelect: [
@@ -143,7 +156,10 @@ export function HeatChart({ data, zone, dark, height, actions, handle }: {
       [heat.xs, heat.xs.map(() => null)] as uPlot.AlignedData,
       element,
     );
-    listenToWheel(u, { onRange: (a, b) => latest.current.actions.onRange(a, b), onBack: () => latest.current.actions.onBack() });
+    listenToWheel(u, {
+      onRange: (a, b) => latest.current.actions.onRange(a, b),
+      onBack: () => latest.current.actions.onBack(),
+    });
     handle(u);
     const sizes = new ResizeObserver(() => {
       const width = Math.max(200, element.clientWidth);
@@ -168,10 +184,14 @@ export function HeatChart({ data, zone, dark, height, actions, handle }: {
           class="chart-tip"
           style={{
             top: `${cell.top + 14}px`,
-            ...(cell.left > width / 2 ? { right: `${width - cell.left + 14}px` } : { left: `${cell.left + 14}px` }),
+            ...(cell.left > width / 2
+              ? { right: `${width - cell.left + 14}px` }
+              : { left: `${cell.left + 14}px` }),
           }}
         >
-          <div class="muted">{formatTime(heat.xs[cell.x]! * 1000, zone)} {zoneName(zone)}</div>
+          <div class="muted">
+            {formatTime(heat.xs[cell.x]! * 1000, zone)} {zoneName(zone)}
+          </div>
           <div>{row.label}</div>
           <strong>{count === null || count === undefined ? 'no sample' : String(count)}</strong>
         </div>

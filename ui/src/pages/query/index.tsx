@@ -12,11 +12,16 @@ import { completionOn, linterOn } from './editor';
 import { Panel } from './panel';
 import './query.css';
 import { refreshStores } from './stores';
-import { decodePanels, encodePanels, newPanel, type PanelState } from './url_state';
+import { decodePanels, encodePanels, newPanel, PANELS_MAX, type PanelState } from './url_state';
 
 const INTERVALS = ['off', '5s', '10s', '30s', '1m', '5m'] as const;
 const LENGTH_MS: Record<(typeof INTERVALS)[number], number> = {
-  off: 0, '5s': 5000, '10s': 10_000, '30s': 30_000, '1m': 60_000, '5m': 300_000,
+  off: 0,
+  '5s': 5000,
+  '10s': 10_000,
+  '30s': 30_000,
+  '1m': 60_000,
+  '5m': 300_000,
 };
 const refresh = createPreference('refresh', 'off', oneOf(...INTERVALS));
 const SKEW_MAX_MS = 30_000;
@@ -35,13 +40,30 @@ function EditorMenu() {
   const completion = useStore(completionOn);
   const linter = useStore(linterOn);
   return (
-    <Menu class="ghost" align="right" label="Settings:" button={<>Editor <Icon name="down" size={10} /></>}>
+    <Menu
+      class="ghost"
+      align="right"
+      label="Settings:"
+      button={
+        <>
+          Editor <Icon name="down" size={10} />
+        </>
+      }
+    >
       <label class="check">
-        <input type="checkbox" checked={completion} onChange={(event) => completionOn.set(event.currentTarget.checked)} />
+        <input
+          type="checkbox"
+          checked={completion}
+          onChange={(event) => completionOn.set(event.currentTarget.checked)}
+        />
         Complete while typing
       </label>
       <label class="check">
-        <input type="checkbox" checked={linter} onChange={(event) => linterOn.set(event.currentTarget.checked)} />
+        <input
+          type="checkbox"
+          checked={linter}
+          onChange={(event) => linterOn.set(event.currentTarget.checked)}
+        />
         Check while typing
       </label>
     </Menu>
@@ -52,10 +74,15 @@ export default function QueryPage({ config, params, path }: PageProps) {
   const interval = useStore(refresh);
   const skew = useStore(clockSkewMs);
   const [round, setRound] = useState(0);
+  const [, redraw] = useState(0);
   const ids = useRef<string[]>([]);
   const counter = useRef(0);
   const drafts = useRef(new Map<string, { current: string }>());
-  const defaults = { partial: config.partialResponseDefault, engine: config.defaultEngine, tenant: '' };
+  const defaults = {
+    partial: config.partialResponseDefault,
+    engine: config.defaultEngine,
+    tenant: '',
+  };
   const panels = useMemo(() => {
     const read = decodePanels(params, defaults);
     return read.length > 0 ? read : [newPanel(defaults)];
@@ -68,10 +95,12 @@ export default function QueryPage({ config, params, path }: PageProps) {
     return draft;
   };
 
-  const show = (next: readonly PanelState[]): void => navigate(`${path || 'graph'}?${encodePanels(next)}`);
+  const show = (next: readonly PanelState[]): void =>
+    navigate(`${path || 'graph'}?${encodePanels(next)}`);
   const change = (i: number, changes: Partial<PanelState>): void =>
     show(panels.map((panel, n) => (n === i ? { ...panel, ...changes } : panel)));
   const add = (panel: PanelState, at = panels.length): void => {
+    if (panels.length >= PANELS_MAX) return;
     ids.current.splice(at, 0, `panel${counter.current++}`);
     show([...panels.slice(0, at), panel, ...panels.slice(at)]);
   };
@@ -79,6 +108,16 @@ export default function QueryPage({ config, params, path }: PageProps) {
     drafts.current.delete(ids.current[i] ?? '');
     ids.current.splice(i, 1);
     show(panels.filter((_, n) => n !== i));
+  };
+  const move = (i: number, by: -1 | 1): void => {
+    const to = i + by;
+    if (to < 0 || to >= panels.length) return;
+    const next = [...panels];
+    [next[i], next[to]] = [next[to]!, next[i]!];
+    [ids.current[i], ids.current[to]] = [ids.current[to]!, ids.current[i]!];
+    show(next);
+    // Two panels of the same query: the address stays, what is typed in them moves.
+    redraw((n) => n + 1);
   };
   const runAll = (): void => {
     const typed = panels.map((panel, i) => ({ ...panel, expr: draftOf(ids.current[i]!).current }));
@@ -94,9 +133,18 @@ export default function QueryPage({ config, params, path }: PageProps) {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
         event.preventDefault();
         latest.current();
-      } else if (event.key === 'e' && !event.ctrlKey && !event.metaKey && !event.altKey && !event.defaultPrevented && !isTyping(event)) {
+      } else if (
+        event.key === 'e' &&
+        !event.ctrlKey &&
+        !event.metaKey &&
+        !event.altKey &&
+        !event.defaultPrevented &&
+        !isTyping(event)
+      ) {
         const host = document.querySelector('.editor-host');
-        const field = host?.shadowRoot?.querySelector<HTMLElement>('.cm-content') ?? document.querySelector<HTMLElement>('.expression textarea');
+        const field =
+          host?.shadowRoot?.querySelector<HTMLElement>('.cm-content') ??
+          document.querySelector<HTMLElement>('.expression textarea');
         event.preventDefault();
         field?.focus();
       }
@@ -111,20 +159,41 @@ export default function QueryPage({ config, params, path }: PageProps) {
       <h1 class="visually-hidden">Query</h1>
       {Math.abs(skew) > SKEW_MAX_MS && (
         <p class="notice partial" role="status">
-          <Icon name="warn" /> The clock of this browser and that of the server differ by {formatAge(skew)}: “now” may miss the newest samples.
+          <Icon name="warn" /> The clock of this browser and that of the server differ by{' '}
+          {formatAge(skew)}: “now” may miss the newest samples.
         </p>
       )}
       <div class="page-line">
-        <button type="button" class="ghost add-panel" onClick={() => add({ ...base, expr: '' })}>
+        <button
+          type="button"
+          class="ghost add-panel"
+          disabled={panels.length >= PANELS_MAX}
+          title={panels.length >= PANELS_MAX ? `At most ${PANELS_MAX} panels` : ''}
+          onClick={() => add({ ...base, expr: '' })}
+        >
           <Icon name="plus" size={14} /> Add panel
         </button>
         <label class="check">
           <Icon name="refresh" size={14} /> <span class="visually-hidden">Refresh</span>
-          <select aria-label="Refresh" value={interval} onChange={(event) => refresh.set(event.currentTarget.value as (typeof INTERVALS)[number])}>
-            {INTERVALS.map((one) => <option key={one} value={one}>{one === 'off' ? 'No refresh' : `Every ${one}`}</option>)}
+          <select
+            aria-label="Refresh"
+            value={interval}
+            onChange={(event) =>
+              refresh.set(event.currentTarget.value as (typeof INTERVALS)[number])
+            }
+          >
+            {INTERVALS.map((one) => (
+              <option key={one} value={one}>
+                {one === 'off' ? 'No refresh' : `Every ${one}`}
+              </option>
+            ))}
           </select>
         </label>
-        {panels.length > 1 && <button type="button" onClick={runAll} title="Ctrl+Enter"><Icon name="play" size={12} /> Run all</button>}
+        {panels.length > 1 && (
+          <button type="button" onClick={runAll} title="Ctrl+Enter">
+            <Icon name="play" size={12} /> Run all
+          </button>
+        )}
         <EditorMenu />
       </div>
       {panels.map((panel, i) => (
@@ -138,6 +207,7 @@ export default function QueryPage({ config, params, path }: PageProps) {
           count={panels.length}
           onChange={(changes) => change(i, changes)}
           onDuplicate={() => add(panel, i + 1)}
+          onMove={panels.length > 1 ? (by) => move(i, by) : null}
           onRemove={() => remove(i)}
         />
       ))}

@@ -14,7 +14,11 @@ const COLUMNS: readonly (keyof SeriesSummary)[] = ['min', 'max', 'mean', 'last']
 const ROWS_FIRST = 50;
 
 /** A click shows that series alone, or all again; with Ctrl or Cmd it shows or hides it. */
-export function nextVisible(visible: readonly boolean[], index: number, toggle: boolean): boolean[] {
+export function nextVisible(
+  visible: readonly boolean[],
+  index: number,
+  toggle: boolean,
+): boolean[] {
   if (toggle) return visible.map((on, i) => (i === index ? !on : on));
   const alone = visible.every((on, i) => on === (i === index));
   return visible.map((_, i) => alone || i === index);
@@ -26,13 +30,17 @@ function order(series: readonly GraphSeries[], key: SortKey, down: boolean): num
   const compare = (a: GraphSeries, b: GraphSeries): number => {
     if (key === 'name') return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
     const [x, y] = [a.summary[key], b.summary[key]];
-    if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) ? (Number.isNaN(y) ? 0 : factor) : -factor;
+    if (Number.isNaN(x) || Number.isNaN(y))
+      return Number.isNaN(x) ? (Number.isNaN(y) ? 0 : factor) : -factor;
     return x - y;
   };
   return indices.sort((a, b) => factor * compare(series[a]!, series[b]!) || a - b);
 }
 
-function LabelTools({ series, onFilter }: {
+function LabelTools({
+  series,
+  onFilter,
+}: {
   series: GraphSeries;
   onFilter: (label: string, value: string, keep: boolean) => void;
 }) {
@@ -41,11 +49,25 @@ function LabelTools({ series, onFilter }: {
       <CopyButton text={series.name} label="Copy selector" />
       {Object.entries(series.labels).map(([name, value]) => (
         <span key={name} class="label-tool">
-          <span class="label">{name}=<b>{value}</b></span>
-          <button type="button" class="ghost icon-only" title={`Only ${name}="${value}"`} aria-label={`Filter for ${name} ${value}`} onClick={() => onFilter(name, value, true)}>
+          <span class="label">
+            {name}=<b>{value}</b>
+          </span>
+          <button
+            type="button"
+            class="ghost icon-only"
+            title={`Only ${name}="${value}"`}
+            aria-label={`Filter for ${name} ${value}`}
+            onClick={() => onFilter(name, value, true)}
+          >
             <Icon name="plus" size={13} />
           </button>
-          <button type="button" class="ghost icon-only" title={`Without ${name}="${value}"`} aria-label={`Filter out ${name} ${value}`} onClick={() => onFilter(name, value, false)}>
+          <button
+            type="button"
+            class="ghost icon-only"
+            title={`Without ${name}="${value}"`}
+            aria-label={`Filter out ${name} ${value}`}
+            onClick={() => onFilter(name, value, false)}
+          >
             <Icon name="minus" size={13} />
           </button>
         </span>
@@ -74,13 +96,18 @@ export function Legend(props: LegendProps) {
   const rows = useMemo(() => {
     const indices = sort ? order(data.series, sort.key, sort.down) : data.series.map((_, i) => i);
     const needle = filter.trim().toLowerCase();
-    return needle ? indices.filter((i) => data.series[i]!.name.toLowerCase().includes(needle)) : indices;
+    return needle
+      ? indices.filter((i) => data.series[i]!.name.toLowerCase().includes(needle))
+      : indices;
   }, [data, sort, filter]);
   const shown = all ? rows : rows.slice(0, ROWS_FIRST);
   const sortBy = (key: SortKey): void =>
     setSort(sort?.key === key ? (sort.down ? { key, down: false } : null) : { key, down: true });
   const head = (key: SortKey, text: string) => (
-    <th class={key === 'name' ? '' : 'number'} aria-sort={sort?.key === key ? (sort.down ? 'descending' : 'ascending') : 'none'}>
+    <th
+      class={key === 'name' ? '' : 'number'}
+      aria-sort={sort?.key === key ? (sort.down ? 'descending' : 'ascending') : 'none'}
+    >
       <button type="button" onClick={() => sortBy(key)}>
         {text} {sort?.key === key && <Icon name={sort.down ? 'down' : 'up'} size={10} />}
       </button>
@@ -92,15 +119,32 @@ export function Legend(props: LegendProps) {
         <div class="legend-tools">
           <FilterBox value={filter} onInput={setFilter} label="Filter series" />
           {visible.some((on) => !on) && (
-            <button type="button" class="small" onClick={() => onVisible(visible.map(() => true))}>Show all</button>
+            <button type="button" class="small" onClick={() => onVisible(visible.map(() => true))}>
+              Show all
+            </button>
           )}
-          <span class="muted">{rows.length < data.series.length ? `${rows.length} of ` : ''}{plural(data.series.length, 'series', 'series')}</span>
+          <span class="muted">
+            {rows.length < data.series.length ? `${rows.length} of ` : ''}
+            {plural(data.series.length, 'series', 'series')}
+          </span>
         </div>
       )}
-      <div class="legend-box" tabIndex={0} role="region" aria-label="Series" onMouseLeave={() => onHighlight(-1)}>
+      <div
+        class="legend-box"
+        tabIndex={0}
+        role="region"
+        aria-label="Series"
+        onMouseLeave={() => onHighlight(-1)}
+      >
         <table>
           <thead>
-            <tr>{head('name', 'Series')}{COLUMNS.map((key) => head(key, key))}<th><span class="visually-hidden">Tools</span></th></tr>
+            <tr>
+              {head('name', 'Series')}
+              {COLUMNS.map((key) => head(key, key))}
+              <th>
+                <span class="visually-hidden">Tools</span>
+              </th>
+            </tr>
           </thead>
           <tbody>
             {shown.map((i) => {
@@ -109,27 +153,58 @@ export function Legend(props: LegendProps) {
               const on = visible[i] ?? true;
               return (
                 <Fragment key={`${i} ${one.name}`}>
-                  <tr class={`${on ? '' : 'off'} ${i === highlight ? 'near' : ''}`} onMouseEnter={() => onHighlight(i)}>
+                  <tr
+                    class={`${on ? '' : 'off'} ${i === highlight ? 'near' : ''}`}
+                    onMouseEnter={() => onHighlight(i)}
+                  >
                     <td>
-                      <button type="button" class="series" aria-pressed={on} title="Click: this one alone. Ctrl+click: show or hide." onClick={(event) => onVisible(nextVisible(visible, i, event.ctrlKey || event.metaKey))} onFocus={() => onHighlight(i)} onBlur={() => onHighlight(-1)}>
+                      <button
+                        type="button"
+                        class="series"
+                        aria-pressed={on}
+                        title="Click: this one alone. Ctrl+click: show or hide."
+                        onClick={(event) =>
+                          onVisible(nextVisible(visible, i, event.ctrlKey || event.metaKey))
+                        }
+                        onFocus={() => onHighlight(i)}
+                        onBlur={() => onHighlight(-1)}
+                      >
                         <svg class="swatch-line" width="18" height="10" aria-hidden="true">
-                          <line x1="0" y1="5" x2="18" y2="5" stroke={stroke?.colour} stroke-width="3" stroke-dasharray={stroke?.dash.join(' ')} />
+                          <line
+                            x1="0"
+                            y1="5"
+                            x2="18"
+                            y2="5"
+                            stroke={stroke?.colour}
+                            stroke-width="3"
+                            stroke-dasharray={stroke?.dash.join(' ')}
+                          />
                         </svg>
                         <SeriesName labels={one.labels} />
                       </button>
                     </td>
                     {COLUMNS.map((key) => (
-                      <td key={key} class="number" title={String(one.summary[key])}>{formatSi(one.summary[key])}</td>
+                      <td key={key} class="number" title={String(one.summary[key])}>
+                        {formatSi(one.summary[key])}
+                      </td>
                     ))}
                     <td class="number">
-                      <button type="button" class="ghost icon-only" aria-label={`Labels of ${one.name}`} aria-expanded={open === i} onClick={() => setOpen(open === i ? -1 : i)}>
+                      <button
+                        type="button"
+                        class="ghost icon-only"
+                        aria-label={`Labels of ${one.name}`}
+                        aria-expanded={open === i}
+                        onClick={() => setOpen(open === i ? -1 : i)}
+                      >
                         <Icon name="more" size={14} />
                       </button>
                     </td>
                   </tr>
                   {open === i && (
                     <tr class="tools-row">
-                      <td colSpan={6}><LabelTools series={one} onFilter={props.onFilter} /></td>
+                      <td colSpan={6}>
+                        <LabelTools series={one} onFilter={props.onFilter} />
+                      </td>
                     </tr>
                   )}
                 </Fragment>
@@ -139,7 +214,9 @@ export function Legend(props: LegendProps) {
         </table>
       </div>
       {rows.length > shown.length && (
-        <button type="button" class="small" onClick={() => setAll(true)}>Show all {rows.length.toLocaleString('en-US')}</button>
+        <button type="button" class="small" onClick={() => setAll(true)}>
+          Show all {rows.length.toLocaleString('en-US')}
+        </button>
       )}
     </div>
   );

@@ -11,18 +11,27 @@ const SHOWN_MAX = 200;
 type Metadata = Record<string, { type?: string; help?: string; unit?: string }[]>;
 
 /** All words of `needle` occur in name or help; names that begin with it come first. */
-export function findMetrics(names: readonly string[], helpOf: (name: string) => string, needle: string): string[] {
+export function findMetrics(
+  names: readonly string[],
+  helpOf: (name: string) => string,
+  needle: string,
+): string[] {
   const words = needle.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return [...names];
   const found = names.filter((name) => {
     const text = `${name} ${helpOf(name)}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
-  const rank = (name: string): number => (name.startsWith(words[0]!) ? 0 : name.includes(words[0]!) ? 1 : 2);
+  const rank = (name: string): number =>
+    name.startsWith(words[0]!) ? 0 : name.includes(words[0]!) ? 1 : 2;
   return found.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
-export function MetricsDialog({ around, onPick, onClose }: {
+export function MetricsDialog({
+  around,
+  onPick,
+  onClose,
+}: {
   around: () => Surroundings;
   onPick: (metric: string) => void;
   onClose: () => void;
@@ -30,12 +39,17 @@ export function MetricsDialog({ around, onPick, onClose }: {
   const [filter, setFilter] = useState('');
   const [asked] = useState(around());
   const names = useCall<string[]>('api/v1/label/__name__/values', {
-    params: { start: Math.floor(asked.startMs / 1000), end: Math.ceil(asked.endMs / 1000), 'storeMatch[]': asked.stores.map(storeSelector) },
+    params: {
+      start: Math.floor(asked.startMs / 1000),
+      end: Math.ceil(asked.endMs / 1000),
+      'storeMatch[]': asked.stores.map(storeSelector),
+    },
     headers: asked.tenantHeader,
   });
   const metadata = useCall<Metadata>('api/v1/metadata', { headers: asked.tenantHeader });
   const known = metadata.answer?.data ?? {};
-  const one = (name: string) => known[name]?.[0] ?? known[name.replace(/_(bucket|sum|count)$/, '')]?.[0];
+  const one = (name: string) =>
+    known[name]?.[0] ?? known[name.replace(/_(bucket|sum|count)$/, '')]?.[0];
   const found = useMemo(
     () => findMetrics(names.answer?.data ?? [], (name) => one(name)?.help ?? '', filter),
     [names.answer, metadata.answer, filter],
@@ -46,7 +60,11 @@ export function MetricsDialog({ around, onPick, onClose }: {
         <FilterBox value={filter} onInput={setFilter} label="Find by name or help" />
         <span class="muted">{formatCount(found.length)} metrics in the panel's range</span>
       </div>
-      <DataRegion call={names} isEmpty={() => found.length === 0} empty={<Empty title="No such metric" />}>
+      <DataRegion
+        call={names}
+        isEmpty={() => found.length === 0}
+        empty={<Empty title="No such metric" />}
+      >
         {() => (
           <ul class="history metrics">
             {found.slice(0, SHOWN_MAX).map((name) => (
@@ -55,12 +73,18 @@ export function MetricsDialog({ around, onPick, onClose }: {
                   <span>
                     <span class="mono">{name}</span>{' '}
                     {one(name)?.type && <Badge tone="plain">{one(name)?.type}</Badge>}
-                    {one(name)?.help && <span class="muted small-text block">{one(name)?.help}</span>}
+                    {one(name)?.help && (
+                      <span class="muted small-text block">{one(name)?.help}</span>
+                    )}
                   </span>
                 </button>
               </li>
             ))}
-            {found.length > SHOWN_MAX && <li class="muted">{formatCount(found.length - SHOWN_MAX)} more: type to find them.</li>}
+            {found.length > SHOWN_MAX && (
+              <li class="muted">
+                {formatCount(found.length - SHOWN_MAX)} more: type to find them.
+              </li>
+            )}
           </ul>
         )}
       </DataRegion>

@@ -25,6 +25,7 @@ import { graphDataOf, isList } from './result';
 import { stepProblem } from './step';
 import { coverageOf, knownStores, refreshStores } from './stores';
 import { ResultTable } from './table';
+import { TreeView } from './tree_view';
 import type { PanelState } from './url_state';
 import { type Finished, useRun } from './use_run';
 
@@ -38,6 +39,8 @@ export interface PanelProps {
   /** Takes effect: the address changes. */
   onChange: Change;
   onDuplicate: () => void;
+  /** null: there is nowhere to go. */
+  onMove: ((by: -1 | 1) => void) | null;
   onRemove: () => void;
   /** Asked by the page before it runs all: what is typed but not run yet. */
   draft: { current: string };
@@ -67,7 +70,8 @@ function EmptyResult({ done, panel }: { done: Finished; panel: PanelState }) {
   const zone = useStore(timeZone);
   const stores = useStore(knownStores);
   useEffect(refreshStores, []);
-  const asked = stores?.filter(({ name }) => panel.stores.length === 0 || panel.stores.includes(name)) ?? [];
+  const asked =
+    stores?.filter(({ name }) => panel.stores.length === 0 || panel.stores.includes(name)) ?? [];
   const coverage = coverageOf(asked);
   const { grid, params } = done.request;
   const fromMs = grid?.startMs ?? Number(params['time']) * 1000;
@@ -114,7 +118,7 @@ export function Panel(props: PanelProps) {
   const historyAt = useRef(-1);
   const section = useRef<HTMLElement>(null);
   const stores = useStore(knownStores);
-  const { done, error, loading, startedAt, run, cancel } = useRun(panel, config, round);
+  const { done, error, loading, startedAt, run, cancel, runs } = useRun(panel, config, round);
 
   const onTyped = (next: string): void => {
     setText(next);
@@ -139,7 +143,11 @@ export function Panel(props: PanelProps) {
     setDraft(at < 0 ? panel.expr : (list[at] ?? ''));
   };
   const format = (): void => {
-    call<string>('api/v1/format_query', { method: 'POST', params: { query: draft.current }, timeoutMs: 15_000 }).then(
+    call<string>('api/v1/format_query', {
+      method: 'POST',
+      params: { query: draft.current },
+      timeoutMs: 15_000,
+    }).then(
       ({ data }) => {
         setFormatError(null);
         if (typeof data === 'string') setDraft(data);
@@ -162,17 +170,28 @@ export function Panel(props: PanelProps) {
     if (first) onChange(first);
   };
   const filter = (label: string, value: string, keep: boolean): void => {
-    void import('./selectors').then(({ addMatcher }) => submit(addMatcher(panel.expr, label, keep ? '=' : '!=', value)));
+    void import('./selectors').then(({ addMatcher }) =>
+      submit(addMatcher(panel.expr, label, keep ? '=' : '!=', value)),
+    );
   };
   const around = () => {
     const { startMs, endMs } = gridOf(panel, config.defaultStep, Date.now());
-    return { stores: panel.stores, tenantHeader: tenantHeader(config, panel.tenant), startMs, endMs };
+    return {
+      stores: panel.stores,
+      tenantHeader: tenantHeader(config, panel.tenant),
+      startMs,
+      endMs,
+    };
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === 'Escape' && loading) {
       cancel();
       event.preventDefault();
-    } else if (event.key.toLowerCase() === 'f' && event.shiftKey && (event.ctrlKey || event.metaKey)) {
+    } else if (
+      event.key.toLowerCase() === 'f' &&
+      event.shiftKey &&
+      (event.ctrlKey || event.metaKey)
+    ) {
       event.preventDefault();
       format();
     }
@@ -186,17 +205,27 @@ export function Panel(props: PanelProps) {
   const wholeGraph = () => {
     const grid = done?.request.grid;
     if (!grid || !done?.data || !isList(done.data) || !graph) return null;
-    return graph.total <= graph.series.length ? graph : graphDataOf(done.data.result, grid, Infinity);
+    return graph.total <= graph.series.length
+      ? graph
+      : graphDataOf(done.data.result, grid, Infinity);
   };
   const heat = !graph || !hasHeat(graph) ? 'none' : graph.series.length === 0 ? 'only' : 'some';
-  const problem = panel.tab !== 'table' && 'stepMs' in panel.resolution ? stepProblem(panel.resolution.stepMs, panel.rangeMs) : null;
+  const problem =
+    panel.tab !== 'table' && 'stepMs' in panel.resolution
+      ? stepProblem(panel.resolution.stepMs, panel.rangeMs)
+      : null;
   const parseAt = error ? offsetOf(error.message, panel.expr) : null;
   const partial = done !== null && sortWarnings(done.answer.warnings).failures.length > 0;
   const empty = done?.data && isList(done.data) && done.data.result.length === 0;
   const storeCount = panel.stores.length || (stores?.length ?? 0);
 
   return (
-    <section class="panel query-panel" ref={section} aria-label={panel.expr || 'New query'} onKeyDown={onKeyDown}>
+    <section
+      class="panel query-panel"
+      ref={section}
+      aria-label={panel.expr || 'New query'}
+      onKeyDown={onKeyDown}
+    >
       <div class="query-line">
         <Expression
           text={text}
@@ -213,45 +242,108 @@ export function Panel(props: PanelProps) {
           handle={(made) => (editor.current = made)}
         />
         {loading ? (
-          <button type="button" class="run" onClick={cancel} title="Cancel (Esc)"><Icon name="stop" size={13} /> Cancel</button>
+          <button type="button" class="run" onClick={cancel} title="Cancel (Esc)">
+            <Icon name="stop" size={13} /> Cancel
+          </button>
         ) : (
-          <button type="button" class="run primary" onClick={() => submit()} title="Run (Enter)"><Icon name="play" size={13} /> Run</button>
+          <button type="button" class="run primary" onClick={() => submit()} title="Run (Enter)">
+            <Icon name="play" size={13} /> Run
+          </button>
         )}
-        <PanelMenu panel={{ ...panel, expr: text }} done={done} graph={wholeGraph} plot={() => plot.current} count={count} onFormat={format} onHistory={() => setHistoryOpen(true)} onMetrics={() => setMetricsOpen(true)} onDuplicate={props.onDuplicate} onRemove={props.onRemove} />
+        <PanelMenu
+          panel={{ ...panel, expr: text }}
+          done={done}
+          graph={wholeGraph}
+          plot={() => plot.current}
+          count={count}
+          onFormat={format}
+          onHistory={() => setHistoryOpen(true)}
+          onMetrics={() => setMetricsOpen(true)}
+          onDuplicate={props.onDuplicate}
+          onMove={props.onMove}
+          onRemove={props.onRemove}
+        />
       </div>
       <div class="tab-line">
         <Tabs id={id} tab={panel.tab} onTab={(tab) => onChange({ tab })} />
         {done && !loading && <Statistics done={done} />}
         {text !== panel.expr && !loading && <span class="edited">edited, not run</span>}
       </div>
-      <div id={`${id}-body`} role="tabpanel" aria-labelledby={`${id}-${panel.tab}`} aria-busy={loading}>
+      <div
+        id={`${id}-body`}
+        role="tabpanel"
+        aria-labelledby={`${id}-${panel.tab}`}
+        aria-busy={loading}
+      >
         <PanelControls panel={panel} config={config} onChange={onChange} heat={heat} />
-        {problem && <p class="notice info" role="status"><Icon name="info" /> {problem}</p>}
+        {problem && (
+          <p class="notice info" role="status">
+            <Icon name="info" /> {problem}
+          </p>
+        )}
         {formatError && <ErrorBox error={formatError} title="This cannot be formatted" />}
         {error && !loading && (
           <>
             <ErrorBox error={error} onRetry={run} />
             {parseAt !== null && (
-              <button type="button" class="small" onClick={() => { editor.current?.select(parseAt); editor.current?.focus(); }}>Go to the place</button>
+              <button
+                type="button"
+                class="small"
+                onClick={() => {
+                  editor.current?.select(parseAt);
+                  editor.current?.focus();
+                }}
+              >
+                Go to the place
+              </button>
             )}
           </>
         )}
-        {loading && <Loading startedAt={startedAt} onCancel={cancel} rows={8} quiet={done !== null} />}
-        {done && <PartialBar warnings={done.answer.warnings} infos={done.answer.infos} stores={storeCount} />}
+        {loading && (
+          <Loading startedAt={startedAt} onCancel={cancel} rows={8} quiet={done !== null} />
+        )}
+        {done && (
+          <PartialBar
+            warnings={done.answer.warnings}
+            infos={done.answer.infos}
+            stores={storeCount}
+          />
+        )}
         {done && (
           <div class={loading || error ? 'stale' : ''}>
             {empty && <EmptyResult done={done} panel={panel} />}
             {!empty && done.kind === 'table' && done.data && <ResultTable data={done.data} />}
             {!empty && graph && done.request.grid && (
-              <GraphView data={graph} grid={done.request.grid} request={done.request} panel={panel} config={config} partial={partial} onChange={onChange} onZoom={zoom} onBack={zoomBack} onReset={zoomReset} onFilter={filter} handle={(made) => (plot.current = made)} />
+              <GraphView
+                data={graph}
+                grid={done.request.grid}
+                request={done.request}
+                panel={panel}
+                config={config}
+                partial={partial}
+                onChange={onChange}
+                onZoom={zoom}
+                onBack={zoomBack}
+                onReset={zoomReset}
+                onFilter={filter}
+                handle={(made) => (plot.current = made)}
+              />
             )}
-            {(done.kind === 'explain' || done.kind === 'analyze') && done.plan && <Explain plan={done.plan} analysed={done.kind === 'analyze'} />}
+            {(done.kind === 'explain' || done.kind === 'analyze') && done.plan && (
+              <Explain plan={done.plan} analysed={done.kind === 'analyze'} />
+            )}
             {done.kind === 'analyze' && !done.plan && <Empty title="The server sent no analysis" />}
           </div>
         )}
+        {panel.tab === 'explain' && panel.explain === 'tree' && panel.expr.trim() !== '' && (
+          <TreeView panel={panel} config={config} round={runs} onPick={submit} />
+        )}
         {!done && !error && !loading && panel.expr.trim() === '' && (
           <Empty title="Type an expression">
-            <p>Ctrl+Space completes metrics, labels, values and functions; <kbd>?</kbd> shows all keys.</p>
+            <p>
+              Ctrl+Space completes metrics, labels, values and functions; <kbd>?</kbd> shows all
+              keys.
+            </p>
           </Empty>
         )}
       </div>
@@ -278,4 +370,3 @@ export function Panel(props: PanelProps) {
     </section>
   );
 }
-

@@ -18,7 +18,19 @@ export function partialNote(done: Finished): string {
   return `PARTIAL RESULT: ${failures.map(({ message }) => message).join('; ')}`;
 }
 
-export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory, onMetrics, onDuplicate, onRemove }: {
+export function PanelMenu({
+  panel,
+  done,
+  graph,
+  plot,
+  count,
+  onFormat,
+  onHistory,
+  onMetrics,
+  onDuplicate,
+  onMove,
+  onRemove,
+}: {
   panel: PanelState;
   done: Finished | null;
   /** All series of the answer, for CSV. */
@@ -30,6 +42,7 @@ export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory
   onHistory: () => void;
   onMetrics: () => void;
   onDuplicate: () => void;
+  onMove: ((by: -1 | 1) => void) | null;
   onRemove: () => void;
 }) {
   const csv = (): void => {
@@ -41,7 +54,9 @@ export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory
   const png = (): void => {
     const shown = plot();
     if (!shown) return;
-    const background = getComputedStyle(document.documentElement).getPropertyValue('--surface').trim();
+    const background = getComputedStyle(document.documentElement)
+      .getPropertyValue('--surface')
+      .trim();
     downloadPicture(fileName(panel.expr, 'png'), shown.ctx.canvas, background);
   };
   const copy = (text: string, what: string): void => {
@@ -52,7 +67,15 @@ export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory
     <Menu class="ghost icon-only" align="right" label="More" button={<Icon name="more" />}>
       {(close) => {
         const item = (icon: IconName, text: string, act: () => void, enabled = true) => (
-          <button type="button" class="item" disabled={!enabled} onClick={() => { close(); act(); }}>
+          <button
+            type="button"
+            class="item"
+            disabled={!enabled}
+            onClick={() => {
+              close();
+              act();
+            }}
+          >
             <Icon name={icon} size={14} /> {text}
           </button>
         );
@@ -66,10 +89,18 @@ export function PanelMenu({ panel, done, graph, plot, count, onFormat, onHistory
             {item('copy', 'Copy as curl', () => copy(done?.curl ?? '', 'Command'), done !== null)}
             <hr />
             {item('download', 'CSV', csv, Boolean(done?.data))}
-            {item('download', 'JSON', () => download(fileName(panel.expr, 'json'), 'application/json', done?.answer.text ?? ''), done !== null)}
+            {item(
+              'download',
+              'JSON',
+              () =>
+                download(fileName(panel.expr, 'json'), 'application/json', done?.answer.text ?? ''),
+              done !== null,
+            )}
             {item('download', 'PNG', png, done?.kind === 'graph')}
             <hr />
             {item('duplicate', 'Duplicate panel', onDuplicate)}
+            {onMove && item('up', 'Move up', () => onMove(-1))}
+            {onMove && item('down', 'Move down', () => onMove(1))}
             {item('trash', 'Remove panel', onRemove, count > 1)}
           </>
         );

@@ -55,7 +55,10 @@ export function splitName(name: string): [string, string] {
     else if (c === ':' && depth === 0 && name[i + 1] === ' ') at = i;
   }
   const title = at < 0 ? name : name.slice(0, at);
-  const readable = title.replace(/\[(\d+)ms\]/g, (_, ms: string) => `[${formatDuration(Number(ms))}]`);
+  const readable = title.replace(
+    /\[(\d+)ms\]/g,
+    (_, ms: string) => `[${formatDuration(Number(ms))}]`,
+  );
   return [readable, at < 0 ? '' : name.slice(at + 2)];
 }
 

@@ -19,7 +19,8 @@ export type Kind = 'graph' | 'table' | 'explain' | 'analyze';
 const seconds = (ms: number): number => Math.round(ms) / 1000;
 
 /** A selector of storeMatch[] for one address. */
-export const storeSelector = (address: string): string => `{__address__=${JSON.stringify(address)}}`;
+export const storeSelector = (address: string): string =>
+  `{__address__=${JSON.stringify(address)}}`;
 
 export function gridOf(panel: PanelState, defaultStep: number, nowMs: number): Grid {
   const stepMs = stepOf(panel.resolution, panel.rangeMs, defaultStep);
@@ -44,7 +45,13 @@ function sharedParams(panel: PanelState): Record<string, Params[string]> {
   };
 }
 
-export function requestOf(panel: PanelState, kind: Kind, config: UiConfig, nowMs: number, trace: boolean): QueryRequest {
+export function requestOf(
+  panel: PanelState,
+  kind: Kind,
+  config: UiConfig,
+  nowMs: number,
+  trace: boolean,
+): QueryRequest {
   const headers = tenantHeader(config, panel.tenant);
   if (trace) headers['X-Thanos-Force-Tracing'] = 'true';
   const shared = { headers, timeoutMs: 10 * 60_000 };
@@ -52,10 +59,20 @@ export function requestOf(panel: PanelState, kind: Kind, config: UiConfig, nowMs
   if (kind === 'table') {
     const at = seconds(panel.endMs ?? nowMs);
     const own = { time: at, stats: 'true' };
-    return { ...shared, method: 'POST', path: 'api/v1/query', params: { ...params, ...own }, grid: null };
+    return {
+      ...shared,
+      method: 'POST',
+      path: 'api/v1/query',
+      params: { ...params, ...own },
+      grid: null,
+    };
   }
   const grid = gridOf(panel, config.defaultStep, nowMs);
-  const range = { start: seconds(grid.startMs), end: seconds(grid.endMs), step: grid.stepMs / 1000 };
+  const range = {
+    start: seconds(grid.startMs),
+    end: seconds(grid.endMs),
+    step: grid.stepMs / 1000,
+  };
   // Plans are of the engine that makes them.
   if (kind === 'explain') {
     const own = { ...params, ...range, engine: 'thanos' };

@@ -25,6 +25,19 @@ export interface QueryStats {
   samples?: { totalQueryableSamples?: number; peakSamples?: number };
 }
 
+/** Keys of nothing are left out. */
+export interface Fanout {
+  endpointAddr?: string;
+  /** A Go duration. */
+  duration?: string;
+  bytesProcessed?: number;
+  numResponses?: number;
+  series?: number;
+  chunks?: number;
+  samples?: number;
+  error?: string;
+}
+
 /** A node of a plan, with what it did when the query was analysed. */
 export interface PlanNode {
   name: string;
@@ -37,8 +50,8 @@ export interface PlanNode {
   series?: number;
   chunkBytes?: number;
   peakBytes?: number;
-  /** Which stores a scan read, when the server tells. */
-  stores?: { name: string; series?: number; chunkBytes?: number; executionTime?: string }[];
+  /** What each store did for a scan, when the server tells. */
+  fanout?: Fanout[];
   children?: PlanNode[];
 }
 
@@ -122,7 +135,9 @@ export function seriesName(labels: Labels): string {
   const metric = labels['__name__'];
   const matchers = Object.entries(labels)
     .filter(([name]) => name !== '__name__')
-    .map(([name, value]) => `${PLAIN_LABEL.test(name) ? name : quoteLabel(name)}=${quoteLabel(value)}`);
+    .map(
+      ([name, value]) => `${PLAIN_LABEL.test(name) ? name : quoteLabel(name)}=${quoteLabel(value)}`,
+    );
   const plain = metric === undefined || PLAIN_METRIC.test(metric);
   if (!plain) matchers.unshift(quoteLabel(metric));
   const head = plain ? (metric ?? '') : '';
@@ -172,7 +187,11 @@ function columnOf(points: readonly Point[], grid: Grid, count: number): (number 
 }
 
 /** Lays a matrix out on its grid; of more than `seriesMax` series those with the greatest last. */
-export function graphDataOf(result: readonly RawSeries[], grid: Grid, seriesMax = SERIES_MAX): GraphData {
+export function graphDataOf(
+  result: readonly RawSeries[],
+  grid: Grid,
+  seriesMax = SERIES_MAX,
+): GraphData {
   const count = Math.floor((grid.endMs - grid.startMs) / grid.stepMs) + 1;
   const xs = Array.from({ length: count }, (_, i) => (grid.startMs + i * grid.stepMs) / 1000);
   const out: GraphData = { xs, series: [], histograms: [], total: result.length };

@@ -13,7 +13,12 @@ interface Spot {
 }
 
 // Where and how `matcher` goes into the selector that reaches from..to, braces at open..close.
-function spotOf(expr: string, to: number, braces: { from: number; to: number } | null, matcher: string): Spot {
+function spotOf(
+  expr: string,
+  to: number,
+  braces: { from: number; to: number } | null,
+  matcher: string,
+): Spot {
   if (!braces) return { at: to, text: `{${matcher}}` };
   const inside = expr.slice(braces.from + 1, braces.to - 1).trim();
   const comma = inside === '' || inside.endsWith(',') ? '' : ', ';
@@ -35,7 +40,9 @@ export function addMatcher(expr: string, label: string, op: MatchOp, value: stri
       const present = braces
         ?.getChildren('UnquotedLabelMatcher')
         .concat(braces.getChildren('QuotedLabelMatcher'))
-        .some((one) => expr.slice(one.from, one.to).replace(/\s*(=~|!~|!=|=)\s*/, '$1') === matcher);
+        .some(
+          (one) => expr.slice(one.from, one.to).replace(/\s*(=~|!~|!=|=)\s*/, '$1') === matcher,
+        );
       if (!present) spots.push(spotOf(expr, node.to, braces, matcher));
     },
   });

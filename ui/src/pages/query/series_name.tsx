@@ -6,7 +6,8 @@ const LABELS_MAX = 60;
 
 /** Longer values are cut as well. */
 const VALUE_MAX = 1000;
-const cut = (text: string): string => (text.length > VALUE_MAX ? `${text.slice(0, VALUE_MAX)}…` : text);
+const cut = (text: string): string =>
+  text.length > VALUE_MAX ? `${text.slice(0, VALUE_MAX)}…` : text;
 
 export function SeriesName({ labels }: { labels: Labels }) {
   const entries = Object.entries(labels).filter(([name]) => name !== '__name__');

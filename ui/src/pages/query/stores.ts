@@ -24,7 +24,11 @@ export const knownStores = createStore<StoreInfo[] | null>(null);
 
 const labelText = (sets: unknown): string =>
   (Array.isArray(sets) ? sets : [])
-    .map((set) => Object.entries((set ?? {}) as object).map(([k, v]) => `${k}=${String(v)}`).join(' '))
+    .map((set) =>
+      Object.entries((set ?? {}) as object)
+        .map(([k, v]) => `${k}=${String(v)}`)
+        .join(' '),
+    )
     .join(' | ');
 
 export function readStores(data: unknown): StoreInfo[] {

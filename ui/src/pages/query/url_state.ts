@@ -5,7 +5,9 @@ import { formatTime, parseDuration, parseTime } from '../../lib/time';
 export type Tab = 'graph' | 'table' | 'explain';
 export type Display = 'lines' | 'stacked' | 'heatmap';
 export type Draw = 'line' | 'step' | 'points';
-export type YAxis = 'auto' | 'zero' | 'log';
+export type YAxis = 'auto' | 'zero' | 'log' | 'fixed';
+/** What the explain tab shows: the plan, what it did when run, or the parts of the expression. */
+export type ExplainView = 'plan' | 'analyze' | 'tree';
 export type Density = 'low' | 'medium' | 'high';
 export type Resolution = { density: Density } | { stepMs: number };
 
@@ -15,6 +17,9 @@ export interface PanelState {
   display: Display;
   draw: Draw;
   yAxis: YAxis;
+  /** Of a fixed axis; null: as the values have it. */
+  yMin: number | null;
+  yMax: number | null;
   rangeMs: number;
   /** null: now. */
   endMs: number | null;
@@ -28,7 +33,7 @@ export interface PanelState {
   engine: string;
   tenant: string;
   exemplars: boolean;
-  analyze: boolean;
+  explain: ExplainView;
 }
 
 export interface PanelDefaults {
@@ -44,6 +49,8 @@ export function newPanel(defaults: PanelDefaults): PanelState {
     display: 'lines',
     draw: 'line',
     yAxis: 'auto',
+    yMin: null,
+    yMax: null,
     rangeMs: 3_600_000,
     endMs: null,
     resolution: { density: 'medium' },
@@ -54,7 +61,7 @@ export function newPanel(defaults: PanelDefaults): PanelState {
     engine: defaults.engine,
     tenant: defaults.tenant,
     exemplars: false,
-    analyze: false,
+    explain: 'plan',
   };
 }
 
@@ -107,9 +114,14 @@ export function encodePanels(panels: readonly PanelState[]): string {
     put('engine', panel.engine);
     if (panel.tenant) put('tenant', panel.tenant);
     if (panel.exemplars) put('show_exemplars', '1');
-    if (panel.analyze) put('analyze', '1');
+    if (panel.explain === 'analyze') put('analyze', '1');
+    if (panel.explain === 'tree') put('show_tree', '1');
     if (panel.yAxis === 'zero') put('y_axis_min', '0');
-    if (panel.yAxis === 'log') put('y_axis', 'log');
+    if (panel.yAxis === 'log' || panel.yAxis === 'fixed') put('y_axis', panel.yAxis);
+    if (panel.yAxis === 'fixed') {
+      if (panel.yMin !== null) put('y_axis_min', String(panel.yMin));
+      if (panel.yMax !== null) put('y_axis_max', String(panel.yMax));
+    }
     if (panel.draw !== 'line') put('draw', panel.draw);
   });
   return out.toString();
@@ -146,6 +158,23 @@ function displayOf(get: (key: string) => string | null): Display {
   return get('stacked') === '1' ? 'stacked' : 'lines';
 }
 
+const limitOf = (text: string | null): number | null => {
+  const value = text ? Number(text) : NaN;
+  return Number.isFinite(value) ? value : null;
+};
+
+function yAxisOf(get: (key: string) => string | null): Pick<PanelState, 'yAxis' | 'yMin' | 'yMax'> {
+  const axis = get('y_axis');
+  const yMin = limitOf(get('y_axis_min'));
+  const yMax = limitOf(get('y_axis_max'));
+  if (axis === 'log') return { yAxis: 'log', yMin: null, yMax: null };
+  // Prometheus has a least value only, and 0 there is our "from zero".
+  if (axis !== 'fixed' && yMin === 0 && yMax === null)
+    return { yAxis: 'zero', yMin: null, yMax: null };
+  const fixed = axis === 'fixed' || yMin !== null || yMax !== null;
+  return fixed ? { yAxis: 'fixed', yMin, yMax } : { yAxis: 'auto', yMin: null, yMax: null };
+}
+
 function panelOf(get: (key: string) => string | null, defaults: PanelDefaults): PanelState {
   const fresh = newPanel(defaults);
   // Both products open a link without a tab as a table.
@@ -162,7 +191,7 @@ function panelOf(get: (key: string) => string | null, defaults: PanelDefaults): 
     tab: tabs[get('tab') ?? '1'] ?? 'table',
     display: displayOf(get),
     draw: oneOf(get('draw') ?? '', ['line', 'step', 'points'], 'line'),
-    yAxis: get('y_axis') === 'log' ? 'log' : get('y_axis_min') === '0' ? 'zero' : 'auto',
+    ...yAxisOf(get),
     rangeMs: range !== null && range > 0 ? range : fresh.rangeMs,
     endMs: end,
     resolution: resolutionOf(get),
@@ -173,14 +202,17 @@ function panelOf(get: (key: string) => string | null, defaults: PanelDefaults): 
     engine: get('engine') || fresh.engine,
     tenant: get('tenant') ?? fresh.tenant,
     exemplars: on('show_exemplars', false),
-    analyze: on('analyze', false),
+    explain: on('show_tree', false) ? 'tree' : on('analyze', false) ? 'analyze' : 'plan',
   };
 }
+
+/** More are not shown, nor can be added. */
+export const PANELS_MAX = 20;
 
 /** The panels of an address; none where it names no expression. */
 export function decodePanels(params: URLSearchParams, defaults: PanelDefaults): PanelState[] {
   const panels: PanelState[] = [];
-  for (let n = 0; params.has(`g${n}.expr`); ++n) {
+  for (let n = 0; n < PANELS_MAX && params.has(`g${n}.expr`); ++n) {
     panels.push(panelOf((key) => params.get(`g${n}.${key}`), defaults));
   }
   return panels;

@@ -48,7 +48,8 @@ function finish(kind: Kind, request: QueryRequest, answer: Answer<unknown>): Fin
 
 function tell({ data, answer }: Finished): void {
   const what = data && isList(data) ? plural(data.result.length, 'series', 'series') : 'done';
-  const partial = answer.warnings.length > 0 ? `, ${plural(answer.warnings.length, 'warning')}` : '';
+  const partial =
+    answer.warnings.length > 0 ? `, ${plural(answer.warnings.length, 'warning')}` : '';
   announce(`Done, ${what}, ${formatTook(answer.tookMs)}${partial}`);
 }
 
@@ -57,10 +58,13 @@ export function useRun(panel: PanelState, config: UiConfig, round: number) {
   const [state, setState] = useState<RunState>(IDLE);
   const [own, setOwn] = useState(0);
   const running = useRef<AbortController | null>(null);
-  const kind: Kind = panel.tab === 'explain' ? (panel.analyze ? 'analyze' : 'explain') : panel.tab;
+  const tree = panel.tab === 'explain' && panel.explain === 'tree';
+  const kind: Kind =
+    panel.tab !== 'explain' ? panel.tab : panel.explain === 'analyze' ? 'analyze' : 'explain';
   // Of a fixed moment: what is asked "now" differs each time, and is no reason to ask again.
   const { path, params, headers } = requestOf(panel, kind, config, 0, false);
-  const key = panel.expr.trim() ? JSON.stringify([path, params, headers]) : '';
+  // The parts of a tree run by themselves.
+  const key = panel.expr.trim() && !tree ? JSON.stringify([path, params, headers]) : '';
 
   useEffect(() => {
     if (key === '') {
@@ -100,5 +104,5 @@ export function useRun(panel: PanelState, config: UiConfig, round: number) {
 
   const run = useCallback(() => setOwn((n) => n + 1), []);
   const cancel = useCallback(() => running.current?.abort(), []);
-  return { ...state, run, cancel };
+  return { ...state, run, cancel, runs: round + own };
 }
