@@ -3,7 +3,7 @@
 // THANOS_UI_MODULES: the node_modules folder to use; CHROMIUM: the browser.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { after, before } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { define as defineContent } from './content.mjs';
 import { Browser, findBrowser, launch, onPath, requireFromLock } from './harness.mjs';
 import { define as defineKeyboard } from './keyboard.mjs';
@@ -39,6 +39,9 @@ after(async () => {
 });
 
 const context = { stack: () => stack, browser };
-defineContent(context);
-defineStates(context);
-defineKeyboard(context);
+// Pages wait more than they compute: two at a time.
+describe('pages', { concurrency: 2 }, () => {
+  defineContent(context);
+  defineStates(context);
+  defineKeyboard(context);
+});
