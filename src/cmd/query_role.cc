@@ -220,6 +220,7 @@ class QueryRole : public Role {
     config.features = flags_.features;
     config.tenant_header = flags_.tenant_header;
     config.default_tenant = flags_.default_tenant;
+    config.trace_url = flags_.trace_url;
     config.admin_operations = true;  // Queries may be cancelled.
     return config;
   }

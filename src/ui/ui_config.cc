@@ -65,6 +65,7 @@ std::string ConfigJson(const UiConfig& config, const std::string& path_prefix, i
   all.Flag("partialResponseDefault", config.partial_response);
   all.Texts("replicaLabels", config.replica_labels);
   all.Raw("tenant", tenant.Take());
+  all.Text("traceUrlTemplate", config.trace_url);
   all.Flag("adminOperations", config.admin_operations);
   all.Texts("features", config.features);
   all.Raw("serverTimeMs", std::to_string(now_ms));

@@ -17,7 +17,8 @@ struct UiConfig {
   bool partial_response = false;  // The default of queries.
   std::vector<std::string> replica_labels, features;
   std::string tenant_header, default_tenant;  // "" of both: no tenants.
-  bool admin_operations = false;              // Whether blocks may be marked.
+  std::string trace_url;                      // Of a trace; {traceID} stands for its id.
+  bool admin_operations = false;              // Whether blocks may be marked, queries cancelled.
 };
 
 /// The JSON object; `path_prefix` is that of the request, `now_ms` lets the UI see a clock that is

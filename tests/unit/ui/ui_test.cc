@@ -75,7 +75,8 @@ TEST_F(UiTest, SaysInItsConfigurationWhatTheRoleIs) {
                     .default_step_ms = 1500,
                     .replica_labels = {"a\"<b>"},
                     .tenant_header = "THANOS-TENANT",
-                    .default_tenant = "default-tenant"};
+                    .default_tenant = "default-tenant",
+                    .trace_url = "https://traces/{traceID}"};
   Start(std::move(options));
   const std::string answer = Get("/p/api/v1/ui/config");
   EXPECT_EQ(HeaderOf(answer, "Cache-Control"), "no-store");
@@ -87,6 +88,7 @@ TEST_F(UiTest, SaysInItsConfigurationWhatTheRoleIs) {
   EXPECT_EQ(data["defaultStep"], 1.5);
   EXPECT_EQ(data["replicaLabels"][0], "a\"<b>");
   EXPECT_EQ(data["tenant"]["enabled"], true);
+  EXPECT_EQ(data["traceUrlTemplate"], "https://traces/{traceID}");
   EXPECT_EQ(data["adminOperations"], false);
   EXPECT_GT(data["serverTimeMs"], 1.7e12);
 }
