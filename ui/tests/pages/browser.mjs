@@ -91,12 +91,20 @@ export const asked = (name) =>
 export const editor = () => page.locator('.cm-content').first();
 
 /** Nothing is loading, and the editor is there. */
-export const settled = () =>
-  page.waitForFunction(
+export async function settled() {
+  // What was just done takes a picture or two to be drawn, and only then calls the API.
+  await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 60)));
+      }),
+  );
+  await page.waitForFunction(
     () =>
       !document.querySelector('[role=tabpanel][aria-busy=true], .loading') &&
-      document.querySelector('.cm-content, .editor-host:not([hidden])'),
+      document.querySelector('.editor-host:not([hidden])'),
   );
+}
 
 /** The expression of a panel in the address. */
 export const exprOf = (n = 0) => new URL(page.url()).searchParams.get(`g${n}.expr`);

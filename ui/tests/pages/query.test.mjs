@@ -272,7 +272,7 @@ describePages('query page', () => {
     await settled();
     assert.equal(await page.locator('.result-table td.number').first().textContent(), '1.50');
     await page.goto(table('scalar'));
-    await page.getByText('42').waitFor();
+    await page.getByRole('cell', { name: '42', exact: true }).waitFor();
   });
 
   test('histograms: heat maps of classic and native ones, buckets in the table', async () => {

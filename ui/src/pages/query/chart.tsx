@@ -1,15 +1,15 @@
 // Lines and stacked areas.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
 import { LabelSet } from '../../components/controls';
 import { formatSi } from '../../lib/format';
 import { formatTime, zoneName } from '../../lib/time';
 import { xAxis, yAxis } from './chart_axes';
-import { cursorBind, drawPanned, type InputActions, isPanning, listenToWheel } from './chart_input';
+import { type InputActions, isPanning } from './chart_input';
 import type { Stroke } from './colours';
 import { type Exemplar, traceHref, traceIdOf } from './exemplars';
 import { stack } from './heat';
+import { createPlot, tipPlace, tokens } from './plot';
 import type { GraphData, GraphSeries } from './result';
 import { SeriesName } from './series_name';
 import type { Draw, YAxis } from './url_state';
@@ -48,17 +48,6 @@ interface Hover {
 }
 
 const NEAR_PX = 40;
-
-export function tokens(element: Element) {
-  const style = getComputedStyle(element);
-  const of = (name: string): string => style.getPropertyValue(name).trim() || '#888';
-  return {
-    text: of('--muted'),
-    grid: of('--grid'),
-    strong: of('--text'),
-    surface: of('--surface'),
-  };
-}
 
 // What is drawn: the values themselves, or sums of what lies below. Infinities cannot be drawn.
 function columns(props: ChartProps): (number | null)[][] {
@@ -247,15 +236,10 @@ function Tooltip({ hover, props, width }: { hover: Hover; props: ChartProps; wid
   const series: GraphSeries | undefined = data.series[hover.series];
   const x = hover.exemplar?.at ?? data.xs[hover.index];
   if (x === undefined || (!series && !hover.exemplar)) return null;
-  const right = hover.left > width / 2;
-  const place = {
-    top: `${Math.max(0, hover.top + 14)}px`,
-    ...(right ? { right: `${width - hover.left + 14}px` } : { left: `${hover.left + 14}px` }),
-  };
   const value = series?.values[hover.index];
   const trace = hover.exemplar ? traceIdOf(hover.exemplar.labels) : '';
   return (
-    <div class="chart-tip" style={place}>
+    <div class="chart-tip" style={tipPlace(hover.left, hover.top, width)}>
       <div class="muted">
         {formatTime(x * 1000, zone, x % 1 !== 0)} {zoneName(zone)}
       </div>
@@ -288,171 +272,106 @@ function Tooltip({ hover, props, width }: { hover: Hover; props: ChartProps; wid
   );
 }
 
+// The plot with the canvas above it, and exemplars that lead to traces.
+function createChart(
+  element: HTMLElement,
+  table: uPlot.AlignedData,
+  latest: () => ChartProps,
+  onHover: (hover: Hover | null) => void,
+) {
+  const props = latest();
+  const colours = tokens(element);
+  const overlay = document.createElement('canvas');
+  overlay.className = 'chart-overlay';
+  const highlight = (u: uPlot): void => {
+    const { highlight: series, strokes } = latest();
+    drawHighlight(u, overlay, series, strokes[series]?.colour ?? '#888');
+  };
+  const { plot, destroy } = createPlot({
+    element,
+    height: props.height,
+    data: table,
+    series: [{}, ...seriesOptions(props)],
+    bands: props.stacked ? bandsOf(props.visible) : [],
+    scales: {
+      x: { time: true, range: (_u, min, max) => [min, max > min ? max : min + 1] },
+      y: scaleY(props),
+    },
+    axes: [xAxis(colours, () => latest().zone), yAxis(colours)],
+    actions: () => latest().actions,
+    onPointer: (u, at) => {
+      if (!at) return onHover(null);
+      const { left, top, index } = at;
+      const exemplar = nearestExemplar(u, latest().exemplars, left, top);
+      const series = exemplar ? -1 : nearestSeries(u, index, top);
+      const { offsetLeft, offsetTop } = u.over;
+      return onHover({ left: left + offsetLeft, top: top + offsetTop, index, series, exemplar });
+    },
+    onDraw: (u) => {
+      const { exemplars } = latest();
+      if (exemplars.length > 0) drawExemplars(u, exemplars, colours.strong, colours.surface);
+      highlight(u);
+    },
+  });
+  plot.over.append(overlay);
+  plot.over.addEventListener('click', (event) => openTrace(plot, event, latest()));
+  return { plot, destroy, highlight: () => highlight(plot) };
+}
+
+function openTrace(u: uPlot, event: MouseEvent, { exemplars, traceUrlTemplate }: ChartProps): void {
+  const box = u.over.getBoundingClientRect();
+  const one = nearestExemplar(u, exemplars, event.clientX - box.left, event.clientY - box.top);
+  const href = one ? traceHref(traceUrlTemplate, traceIdOf(one.labels)) : '';
+  if (href) window.open(href, '_blank', 'noopener,noreferrer');
+}
+
 export function Chart(props: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const overlay = useRef<HTMLCanvasElement | null>(null);
+  const chart = useRef<ReturnType<typeof createChart> | null>(null);
   const latest = useRef(props);
   latest.current = props;
   const [hover, setHover] = useState<Hover | null>(null);
+  // Which are shown changes what a stack holds; lines are only hidden.
+  const inStack = props.stacked ? props.visible : null;
   const table = useMemo(
     () => [props.data.xs, ...columns(props)] as uPlot.AlignedData,
-    // Which are shown changes what a stack holds.
-    [props.data, props.stacked, props.yAxis, props.stacked ? props.visible : null],
+    [props.data, props.stacked, props.yAxis, inStack],
   );
-
-  const redrawHighlight = (): void => {
-    const u = plot.current;
-    const now = latest.current;
-    if (!u || !overlay.current) return;
-    drawHighlight(u, overlay.current, now.highlight, now.strokes[now.highlight]?.colour ?? '#888');
-  };
-  const onCursor = (u: uPlot): void => {
-    const { left = -1, top = -1, idx } = u.cursor;
-    const now = latest.current;
-    // Another panel's cursor moves ours, but only the one under the pointer shows a card.
-    const here = u.over.matches(':hover');
-    if (!here || left < 0 || top < 0 || idx === null || idx === undefined) {
-      setHover(null);
-      now.onNear(-1);
-      return;
-    }
-    const exemplar = nearestExemplar(u, now.exemplars, left, top);
-    const series = exemplar ? -1 : nearestSeries(u, idx, top);
-    setHover({
-      left: left + u.over.offsetLeft,
-      top: top + u.over.offsetTop,
-      index: idx,
-      series,
-      exemplar,
-    });
-    now.onNear(series);
+  const { strokes, draw, stacked, yAxis: axis, yMin, yMax, dark, height } = props;
+  const onHover = (next: Hover | null): void => {
+    setHover(next);
+    latest.current.onNear(next?.series ?? -1);
   };
 
   // The plot is made anew when what it is made of changes; sizes and visibility are not.
   useEffect(() => {
-    const element = host.current;
-    if (!element) return;
-    const colours = tokens(element);
-    const make = (): uPlot =>
-      new uPlot(
-        {
-          width: Math.max(200, element.clientWidth),
-          height: props.height,
-          padding: [10, 12, 0, 0],
-          legend: { show: false },
-          series: [{}, ...seriesOptions(props)],
-          bands: props.stacked ? bandsOf(props.visible) : [],
-          scales: {
-            x: { time: true, range: (_u, min, max) => [min, max > min ? max : min + 1] },
-            y: scaleY(props),
-          },
-          axes: [xAxis(colours, () => latest.current.zone), yAxis(colours)],
-          cursor: {
-            points: { show: false },
-            drag: { x: true, y: false, setScale: false },
-            sync: { key: 'query', scales: ['x', null] },
-            bind: cursorBind({
-              onRange: (from, to) => latest.current.actions.onRange(from, to),
-              onBack: () => latest.current.actions.onBack(),
-            }),
-          },
-          hooks: {
-            setCursor: [onCursor],
-            setSelect: [
-              (u) => {
-                const { left, width } = u.select;
-                if (width < 4) return;
-                const [from, to] = [u.posToVal(left, 'x'), u.posToVal(left + width, 'x')];
-                u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-                latest.current.actions.onRange(from, to);
-              },
-            ],
-            draw: [
-              (u) => {
-                drawPanned(u);
-                if (isPanning(u)) return;
-                if (latest.current.exemplars.length > 0) {
-                  drawExemplars(u, latest.current.exemplars, colours.strong, colours.surface);
-                }
-                redrawHighlight();
-              },
-            ],
-          },
-        },
-        table,
-        element,
-      );
-    const u = make();
-    const canvas = document.createElement('canvas');
-    canvas.className = 'chart-overlay';
-    u.over.append(canvas);
-    u.over.addEventListener('click', (event) => {
-      const now = latest.current;
-      const box = u.over.getBoundingClientRect();
-      const one = nearestExemplar(
-        u,
-        now.exemplars,
-        event.clientX - box.left,
-        event.clientY - box.top,
-      );
-      const href = one ? traceHref(now.traceUrlTemplate, traceIdOf(one.labels)) : '';
-      if (href) window.open(href, '_blank', 'noopener,noreferrer');
-    });
-    listenToWheel(u, {
-      onRange: (from, to) => latest.current.actions.onRange(from, to),
-      onBack: () => latest.current.actions.onBack(),
-    });
-    overlay.current = canvas;
-    plot.current = u;
-    props.handle(u);
-    const sizes = new ResizeObserver(() => {
-      const width = Math.max(200, element.clientWidth);
-      if (width !== u.width) u.setSize({ width, height: latest.current.height });
-    });
-    sizes.observe(element);
+    if (!host.current) return;
+    const made = createChart(host.current, table, () => latest.current, onHover);
+    chart.current = made;
+    props.handle(made.plot);
     return () => {
-      sizes.disconnect();
       props.handle(null);
-      plot.current = null;
-      overlay.current = null;
+      chart.current = null;
       setHover(null);
-      u.destroy();
+      made.destroy();
     };
-  }, [
-    table,
-    props.strokes,
-    props.draw,
-    props.stacked,
-    props.yAxis,
-    props.yMin,
-    props.yMax,
-    props.dark,
-    props.height,
-    props.stacked ? props.visible : null,
-  ]);
+  }, [table, strokes, draw, stacked, axis, yMin, yMax, dark, height, inStack]);
 
   useEffect(() => {
-    const u = plot.current;
-    if (!u || props.stacked) return;
+    const u = chart.current?.plot;
+    if (!u || stacked) return;
     u.batch(() => {
       props.visible.forEach((show, i) => {
         if (u.series[i + 1]?.show !== show) u.setSeries(i + 1, { show }, false);
       });
     });
   }, [props.visible]);
-  useEffect(redrawHighlight, [props.highlight, hover?.index]);
-  useEffect(() => plot.current?.redraw(false, true), [props.zone, props.exemplars]);
+  useEffect(() => chart.current?.highlight(), [props.highlight, hover?.index]);
+  useEffect(() => chart.current?.plot.redraw(false, true), [props.zone, props.exemplars]);
 
   return (
-    <div
-      class="chart"
-      onMouseLeave={() => {
-        setHover(null);
-        props.onNear(-1);
-      }}
-    >
-      <div ref={host} class="chart-host" style={{ height: `${props.height}px` }} />
+    <div class="chart" onMouseLeave={() => onHover(null)}>
+      <div ref={host} class="chart-host" style={{ height: `${height}px` }} />
       {hover && (hover.series >= 0 || hover.exemplar) && (
         <Tooltip hover={hover} props={props} width={host.current?.clientWidth ?? 0} />
       )}

@@ -45,7 +45,7 @@ export interface Editor {
   getText(): string;
   setText(text: string): void;
   focus(): void;
-  /** Marks a place, from 0, that the server complains about. */
+  /** Goes to a place, from 0, that the server complains about. */
   select(from: number): void;
   setDark(dark: boolean): void;
   setHelp(completion: boolean, linter: boolean): void;
@@ -212,6 +212,7 @@ export function createEditor(options: EditorOptions): Editor {
     select(from) {
       const at = Math.max(0, Math.min(from, view.state.doc.length));
       view.dispatch({ selection: { anchor: at }, scrollIntoView: true });
+      view.focus();
     },
     setDark: (dark) => view.dispatch({ effects: colouring.reconfigure(look(dark)) }),
     setHelp(completion, linter) {

@@ -18,6 +18,7 @@ import { Legend } from './legend';
 import type { QueryRequest } from './request';
 import { type GraphData, type Grid, SERIES_MAX } from './result';
 import type { PanelState } from './url_state';
+import type { Zoom } from './use_zoom';
 
 export const legendShown = createPreference<boolean>('legend', true, isBoolean);
 
@@ -77,10 +78,8 @@ export function GraphView({
   panel,
   config,
   partial,
+  zoom,
   onChange,
-  onZoom,
-  onBack,
-  onReset,
   onFilter,
   handle,
 }: {
@@ -91,9 +90,7 @@ export function GraphView({
   config: UiConfig;
   partial: boolean;
   onChange: Change;
-  onZoom: (fromMs: number, toMs: number) => void;
-  onBack: () => void;
-  onReset: () => void;
+  zoom: Zoom;
   onFilter: (label: string, value: string, keep: boolean) => void;
   handle: (plot: uPlot | null) => void;
 }) {
@@ -108,7 +105,10 @@ export function GraphView({
   const strokes = useMemo(() => strokesOf(names, dark), [names, dark]);
   const exemplars = useExemplars(panel.exemplars && panel.display !== 'heatmap', request);
   const [height] = useState(chartHeight());
-  const actions: InputActions = { onRange: (from, to) => onZoom(from * 1000, to * 1000), onBack };
+  const actions: InputActions = {
+    onRange: (from, to) => zoom.to(from * 1000, to * 1000),
+    onBack: zoom.back,
+  };
   const heat =
     panel.display === 'heatmap' || (data.series.length === 0 && data.histograms.length > 0);
   const text = describe(data, grid, zone);
@@ -117,7 +117,7 @@ export function GraphView({
       return;
     const done = chartKey(event.key, [grid.startMs / 1000, grid.endMs / 1000], {
       ...actions,
-      onReset,
+      onReset: zoom.reset,
       onToggle: (what) => {
         if (what === 'legend') legendShown.set(!legend);
         else if (what === 'stacked')

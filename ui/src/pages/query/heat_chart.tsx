@@ -1,13 +1,12 @@
 // Histograms over time: one column per step, one row per bucket, the darker the more.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
+import type uPlot from 'uplot';
 import { formatSi } from '../../lib/format';
 import { formatTime, zoneName } from '../../lib/time';
-import { tokens } from './chart';
 import { xAxis, yAxis } from './chart_axes';
-import { cursorBind, drawPanned, type InputActions, isPanning, listenToWheel } from './chart_input';
+import type { InputActions } from './chart_input';
 import { type HeatData, heatOf } from './heat';
+import { createPlot, tipPlace, tokens } from './plot';
 import type { GraphData } from './result';
 
 const SHADES = 24;
@@ -30,7 +29,7 @@ export function shadeOf(count: number | null, max: number): number {
 
 function drawCells(u: uPlot, heat: HeatData, colours: readonly string[]): void {
   const { ctx, bbox } = u;
-  const step = (heat.xs[1] ?? heat.xs[0]! + 1) - heat.xs[0]!;
+  const step = stepOfGrid(heat);
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
@@ -62,6 +61,78 @@ interface Cell {
   row: number;
 }
 
+const stepOfGrid = ({ xs }: HeatData): number => (xs[1] ?? xs[0]! + 1) - xs[0]!;
+
+function createHeat(
+  element: HTMLElement,
+  heat: HeatData,
+  dark: boolean,
+  height: number,
+  latest: () => { actions: InputActions; zone: string },
+  onCell: (cell: Cell | null) => void,
+) {
+  const colours = tokens(element);
+  const palette = shades(dark);
+  const half = stepOfGrid(heat) / 2;
+  // Ticks are the bounds between rows.
+  const boundAt = (row: number): string => {
+    const edge = row <= 0 ? heat.rows[0]?.low : heat.rows[row - 1]?.high;
+    return edge === undefined || !Number.isInteger(row) ? '' : formatSi(edge, 3);
+  };
+  return createPlot({
+    element,
+    height,
+    data: [heat.xs, heat.xs.map(() => null)],
+    series: [{}, { paths: () => null, points: { show: false } }],
+    scales: {
+      x: { time: true, range: (_u, min, max) => [min - half, max + half] },
+      y: { range: [0, Math.max(1, heat.rows.length)] },
+    },
+    axes: [
+      xAxis(colours, () => latest().zone),
+      {
+        ...yAxis(colours),
+        incrs: [1, 2, 5, 10, 20, 50],
+        values: (_u, splits) => splits.map(boundAt),
+        grid: { show: false },
+      },
+    ],
+    actions: () => latest().actions,
+    onPointer: (u, at) => {
+      if (!at) return onCell(null);
+      const row = Math.floor(u.posToVal(at.top, 'y'));
+      const { offsetLeft, offsetTop } = u.over;
+      return onCell({ left: at.left + offsetLeft, top: at.top + offsetTop, x: at.index, row });
+    },
+    onDraw: (u) => drawCells(u, heat, palette),
+  });
+}
+
+function CellCard({
+  cell,
+  heat,
+  zone,
+  width,
+}: {
+  cell: Cell;
+  heat: HeatData;
+  zone: string;
+  width: number;
+}) {
+  const row = heat.rows[cell.row];
+  if (!row) return null;
+  const count = heat.counts[cell.row]?.[cell.x];
+  return (
+    <div class="chart-tip" style={tipPlace(cell.left, cell.top, width)}>
+      <div class="muted">
+        {formatTime(heat.xs[cell.x]! * 1000, zone)} {zoneName(zone)}
+      </div>
+      <div>{row.label}</div>
+      <strong>{count === null || count === undefined ? 'no sample' : String(count)}</strong>
+    </div>
+  );
+}
+
 export function HeatChart({
   data,
   zone,
@@ -83,118 +154,27 @@ export function HeatChart({
   const heat = useMemo(() => heatOf(data), [data]);
   const [cell, setCell] = useState<Cell | null>(null);
   useEffect(() => {
-    const element = host.current;
-    if (!element || heat.xs.length === 0) return;
-    const colours = tokens(element);
-    const palette = shades(dark);
-    const half = ((heat.xs[1] ?? heat.xs[0]! + 1) - heat.xs[0]!) / 2;
-    // Ticks are the bounds between rows.
-    const boundAt = (row: number): string => {
-      const edge = row <= 0 ? heat.rows[0]?.low : heat.rows[row - 1]?.high;
-      return edge === undefined ? '' : formatSi(edge, 3);
-    };
-    const u = new uPlot(
-      {
-        width: Math.max(200, element.clientWidth),
-        height,
-        padding: [10, 12, 0, 0],
-        legend: { show: false },
-        series: [{}, { paths: () => null, points: { show: false } }],
-        scales: {
-          x: { time: true, range: (_u, min, max) => [min - half, max + half] },
-          y: { range: [0, Math.max(1, heat.rows.length)] },
-        },
-        axes: [
-          xAxis(colours, () => latest.current.zone),
-          {
-            ...yAxis(colours),
-            incrs: [1, 2, 5, 10, 20, 50],
-            values: (_u, splits) =>
-              splits.map((row) => (Number.isInteger(row) ? boundAt(row) : '')),
-            grid: { show: false },
-          },
-        ],
-        cursor: {
-          points: { show: false },
-          drag: { x: true, y: false, setScale: false },
-          sync: { key: 'query', scales: ['x', null] },
-          bind: cursorBind({
-            onRange: (from, to) => latest.current.actions.onRange(from, to),
-            onBack: () => latest.current.actions.onBack(),
-          }),
-        },
-        hooks: {
-          draw: [(plot) => (isPanning(plot) ? drawPanned(plot) : drawCells(plot, heat, palette))],
-          setCursor: [
-            (plot) => {
-              const { left = -1, top = -1, idx } = plot.cursor;
-              const here = plot.over.matches(':hover') && left >= 0 && top >= 0;
-              if (!here || idx === null || idx === undefined) {
-                setCell(null);
-                return;
-              }
-              const row = Math.floor(plot.posToVal(top, 'y'));
-              setCell({
-                left: left + plot.over.offsetLeft,
-                top: top + plot.over.offsetTop,
-                x: idx,
-                row,
-              });
-            },
-          ],
-          setSelect: [
-            (plot) => {
-              const { left, width } = plot.select;
-              if (width < 4) return;
-              const [from, to] = [plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')];
-              plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-              latest.current.actions.onRange(from, to);
-            },
-          ],
-        },
-      },
-      [heat.xs, heat.xs.map(() => null)] as uPlot.AlignedData,
-      element,
+    if (!host.current || heat.xs.length === 0) return;
+    const { plot, destroy } = createHeat(
+      host.current,
+      heat,
+      dark,
+      height,
+      () => latest.current,
+      setCell,
     );
-    listenToWheel(u, {
-      onRange: (a, b) => latest.current.actions.onRange(a, b),
-      onBack: () => latest.current.actions.onBack(),
-    });
-    handle(u);
-    const sizes = new ResizeObserver(() => {
-      const width = Math.max(200, element.clientWidth);
-      if (width !== u.width) u.setSize({ width, height });
-    });
-    sizes.observe(element);
+    handle(plot);
     return () => {
-      sizes.disconnect();
       handle(null);
       setCell(null);
-      u.destroy();
+      destroy();
     };
   }, [heat, dark, height, zone]);
-  const row = cell ? heat.rows[cell.row] : undefined;
-  const width = host.current?.clientWidth ?? 0;
-  const count = cell ? heat.counts[cell.row]?.[cell.x] : undefined;
   return (
     <div class="chart" onMouseLeave={() => setCell(null)}>
       <div ref={host} class="chart-host" style={{ height: `${height}px` }} />
-      {cell && row && (
-        <div
-          class="chart-tip"
-          style={{
-            top: `${cell.top + 14}px`,
-            ...(cell.left > width / 2
-              ? { right: `${width - cell.left + 14}px` }
-              : { left: `${cell.left + 14}px` }),
-          }}
-        >
-          <div class="muted">
-            {formatTime(heat.xs[cell.x]! * 1000, zone)} {zoneName(zone)}
-          </div>
-          <div>{row.label}</div>
-          <strong>{count === null || count === undefined ? 'no sample' : String(count)}</strong>
-        </div>
+      {cell && (
+        <CellCard cell={cell} heat={heat} zone={zone} width={host.current?.clientWidth ?? 0} />
       )}
     </div>
   );

@@ -47,10 +47,11 @@ function finish(kind: Kind, request: QueryRequest, answer: Answer<unknown>): Fin
 }
 
 function tell({ data, answer }: Finished): void {
-  const what = data && isList(data) ? plural(data.result.length, 'series', 'series') : 'done';
-  const partial =
-    answer.warnings.length > 0 ? `, ${plural(answer.warnings.length, 'warning')}` : '';
-  announce(`Done, ${what}, ${formatTook(answer.tookMs)}${partial}`);
+  const parts = ['Done'];
+  if (data && isList(data)) parts.push(plural(data.result.length, 'series', 'series'));
+  parts.push(formatTook(answer.tookMs));
+  if (answer.warnings.length > 0) parts.push(plural(answer.warnings.length, 'warning'));
+  announce(parts.join(', '));
 }
 
 /** Runs when what is asked changes, when `round` does, and on run(). */
