@@ -86,7 +86,8 @@ async function panOurs(browser, stack) {
       await page.keyboard.down('Shift');
       await page.mouse.move(box.x + box.width / 2, y);
       await page.mouse.down();
-      for (let i = 0; i < 120; ++i) await page.mouse.move(box.x + box.width / 2 + 200 * Math.sin(i / 10), y);
+      for (let i = 0; i < 120; ++i)
+        await page.mouse.move(box.x + box.width / 2 + 200 * Math.sin(i / 10), y);
       await page.mouse.up();
       await page.keyboard.up('Shift');
     });
@@ -138,10 +139,34 @@ try {
   };
   const kib = (bytes) => `${(bytes / 1024).toFixed(0)} KiB`;
   console.log(`| median of ${rounds} | ours | Go's | bar | met |\n| --- | --- | --- | --- | --- |`);
-  row('first contentful paint, cold', `${of('ours', 'paint').toFixed(0)} ms`, `${of('theirs', 'paint').toFixed(0)} ms`, 'half', of('ours', 'paint') <= of('theirs', 'paint') / 2);
-  row('bytes of the query page, cold', kib(of('ours', 'bytes')), kib(of('theirs', 'bytes')), 'half', of('ours', 'bytes') <= of('theirs', 'bytes') / 2);
-  row('script of these', kib(of('ours', 'script')), kib(of('theirs', 'script')), '220 KiB', of('ours', 'script') <= 220 * 1024);
-  row('frames per second, panning 200 × 1,000', median(frames.ours).toFixed(1), median(frames.theirs).toFixed(1), 'no fewer', median(frames.ours) >= median(frames.theirs));
+  row(
+    'first contentful paint, cold',
+    `${of('ours', 'paint').toFixed(0)} ms`,
+    `${of('theirs', 'paint').toFixed(0)} ms`,
+    'half',
+    of('ours', 'paint') <= of('theirs', 'paint') / 2,
+  );
+  row(
+    'bytes of the query page, cold',
+    kib(of('ours', 'bytes')),
+    kib(of('theirs', 'bytes')),
+    'half',
+    of('ours', 'bytes') <= of('theirs', 'bytes') / 2,
+  );
+  row(
+    'script of these',
+    kib(of('ours', 'script')),
+    kib(of('theirs', 'script')),
+    '220 KiB',
+    of('ours', 'script') <= 220 * 1024,
+  );
+  row(
+    'frames per second, panning 200 × 1,000',
+    median(frames.ours).toFixed(1),
+    median(frames.theirs).toFixed(1),
+    'no fewer',
+    median(frames.ours) >= median(frames.theirs),
+  );
 } finally {
   await browser.close();
   await stack.stop();

@@ -30,9 +30,17 @@ export function onPath(names) {
   return null;
 }
 
-export const findBrowser = () => process.env.CHROMIUM ?? onPath(['chromium', 'chromium-browser', 'google-chrome']);
+export const findBrowser = () =>
+  process.env.CHROMIUM ?? onPath(['chromium', 'chromium-browser', 'google-chrome']);
 
-const ARGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const ARGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 export const launch = (chromium, executablePath) => chromium.launch({ executablePath, args: ARGS });
 
@@ -45,19 +53,23 @@ export class Visit {
     this.errors = [];
     this.foreign = [];
     page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') this.errors.push(message.text());
+      if (message.type() === 'error' || message.type() === 'warning')
+        this.errors.push(message.text());
     });
     page.on('pageerror', (error) => this.errors.push(`uncaught: ${error.message}`));
     page.on('request', (request) => {
       const { protocol, origin: from } = new URL(request.url());
-      if (protocol !== 'blob:' && protocol !== 'data:' && from !== origin) this.foreign.push(request.url());
+      if (protocol !== 'blob:' && protocol !== 'data:' && from !== origin)
+        this.foreign.push(request.url());
     });
   }
 
   /** To be asked at the end of every visit. */
   async assertClean({ failuresExpected = false } = {}) {
     const { page } = this;
-    const errors = failuresExpected ? this.errors.filter((text) => !FAILED_LOAD.test(text)) : this.errors;
+    const errors = failuresExpected
+      ? this.errors.filter((text) => !FAILED_LOAD.test(text))
+      : this.errors;
     assert.deepEqual(errors, [], 'errors on the console');
     assert.deepEqual(this.foreign, [], 'requests to other origins');
     const seen = await page.evaluate(() => ({
@@ -84,8 +96,23 @@ export class Browser {
    * A fresh page at `address`; `body` gets (page, visit). `routes`: {"api/v1/stores": answer or
    * handler} answer instead of the server, by what stands behind the base.
    */
-  async visit(address, body, { width = 1280, height = 900, scheme = 'light', routes = {}, failuresExpected = false, storage = true } = {}) {
-    const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce' });
+  async visit(
+    address,
+    body,
+    {
+      width = 1280,
+      height = 900,
+      scheme = 'light',
+      routes = {},
+      failuresExpected = false,
+      storage = true,
+    } = {},
+  ) {
+    const context = await this.browser.newContext({
+      viewport: { width, height },
+      colorScheme: scheme,
+      reducedMotion: 'reduce',
+    });
     context.setDefaultTimeout(10_000);
     try {
       await context.addInitScript(() => {
@@ -95,12 +122,19 @@ export class Browser {
       });
       if (!storage) {
         await context.addInitScript(() => {
-          Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('blocked', 'SecurityError'); } });
+          Object.defineProperty(window, 'localStorage', {
+            get() {
+              throw new DOMException('blocked', 'SecurityError');
+            },
+          });
         });
       }
       const page = await context.newPage();
       for (const [path, answer] of Object.entries(routes)) {
-        await page.route((url) => url.pathname.endsWith('/' + path), typeof answer === 'function' ? answer : (route) => route.fulfill(answer));
+        await page.route(
+          (url) => url.pathname.endsWith('/' + path),
+          typeof answer === 'function' ? answer : (route) => route.fulfill(answer),
+        );
       }
       const visit = new Visit(page, new URL(address).origin);
       await page.goto(address);
@@ -116,5 +150,13 @@ export class Browser {
   }
 }
 
-export const json = (data, more = {}) => ({ status: 200, contentType: 'application/json', body: JSON.stringify({ status: 'success', data, ...more }) });
-export const apiError = (status, errorType, error) => ({ status, contentType: 'application/json', body: JSON.stringify({ status: 'error', errorType, error }) });
+export const json = (data, more = {}) => ({
+  status: 200,
+  contentType: 'application/json',
+  body: JSON.stringify({ status: 'success', data, ...more }),
+});
+export const apiError = (status, errorType, error) => ({
+  status,
+  contentType: 'application/json',
+  body: JSON.stringify({ status: 'error', errorType, error }),
+});

@@ -7,7 +7,18 @@ export function define({ stack, browser }) {
   test('g and a letter lead to every page', async () => {
     await browser.visit(stack().query + 'flags', async (tab) => {
       await settled(tab, '--http-address');
-      for (const [key, path] of [['e', 'stores'], ['a', 'alerts'], ['r', 'rules'], ['t', 'targets'], ['m', 'metrics-explorer'], ['c', 'cardinality'], ['u', 'queries'], ['s', 'status'], ['f', 'flags'], ['q', 'graph']]) {
+      for (const [key, path] of [
+        ['e', 'stores'],
+        ['a', 'alerts'],
+        ['r', 'rules'],
+        ['t', 'targets'],
+        ['m', 'metrics-explorer'],
+        ['c', 'cardinality'],
+        ['u', 'queries'],
+        ['s', 'status'],
+        ['f', 'flags'],
+        ['q', 'graph'],
+      ]) {
         await tab.keyboard.press('g');
         await tab.keyboard.press(key);
         await tab.waitForURL((url) => url.pathname === `/${path}`);
@@ -35,14 +46,25 @@ export function define({ stack, browser }) {
       await tab.locator('.timeline-scroll').focus();
       await tab.keyboard.press('+');
       await tab.waitForURL(/min-time=\d+&max-time=\d+/);
-      const length = () => tab.evaluate(() => { const p = new URLSearchParams(location.search); return Number(p.get('max-time')) - Number(p.get('min-time')); });
-      const start = () => tab.evaluate(() => Number(new URLSearchParams(location.search).get('min-time')));
+      const length = () =>
+        tab.evaluate(() => {
+          const p = new URLSearchParams(location.search);
+          return Number(p.get('max-time')) - Number(p.get('min-time'));
+        });
+      const start = () =>
+        tab.evaluate(() => Number(new URLSearchParams(location.search).get('min-time')));
       const [before, from] = [await length(), await start()];
       await tab.keyboard.press('ArrowRight');
-      await tab.waitForFunction((was) => Number(new URLSearchParams(location.search).get('min-time')) > was, from);
+      await tab.waitForFunction(
+        (was) => Number(new URLSearchParams(location.search).get('min-time')) > was,
+        from,
+      );
       assert.ok(Math.abs((await length()) - before) < 10);
       await tab.keyboard.press('0');
-      await tab.waitForFunction((was) => { const p = new URLSearchParams(location.search); return Number(p.get('max-time')) - Number(p.get('min-time')) > was; }, before);
+      await tab.waitForFunction((was) => {
+        const p = new URLSearchParams(location.search);
+        return Number(p.get('max-time')) - Number(p.get('min-time')) > was;
+      }, before);
     });
   });
 
@@ -50,7 +72,10 @@ export function define({ stack, browser }) {
     await browser.visit(stack().query + 'flags', async (tab) => {
       await settled(tab, '--http-address');
       await tab.keyboard.press('Tab');
-      assert.equal(await tab.evaluate(() => document.activeElement.textContent.trim()), 'Skip to content');
+      assert.equal(
+        await tab.evaluate(() => document.activeElement.textContent.trim()),
+        'Skip to content',
+      );
       await tab.keyboard.press('Enter');
       assert.equal(await tab.evaluate(() => document.activeElement.id), 'main');
     });

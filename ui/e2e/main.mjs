@@ -24,7 +24,8 @@ const playwright = requireFromLock('playwright-core');
 const executable = findBrowser();
 if (!playwright) skip('the packages of ui/ are not installed (npm ci)');
 if (!executable) skip('there is no chromium (scripts/setup extra)');
-if (!onPath(['prometheus']) || !onPath(['promtool'])) skip('there is no prometheus (scripts/setup test)');
+if (!onPath(['prometheus']) || !onPath(['promtool']))
+  skip('there is no prometheus (scripts/setup test)');
 
 let stack = null;
 const browser = new Browser(null, resolve(artifacts));

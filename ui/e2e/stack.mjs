@@ -53,12 +53,16 @@ function history(endS, series) {
   const out = ['# TYPE demo_requests counter'];
   for (let path = 0; path < 4; ++path) {
     for (let t = from; t < endS; t += 120) {
-      out.push(`demo_requests_total{job="demo",path="/page${path}"} ${((t - from) / 60) * (path + 1) * 6} ${t}`);
+      out.push(
+        `demo_requests_total{job="demo",path="/page${path}"} ${((t - from) / 60) * (path + 1) * 6} ${t}`,
+      );
     }
   }
   out.push('# TYPE demo_temperature_celsius gauge');
   for (let t = from; t < endS; t += 120) {
-    out.push(`demo_temperature_celsius{job="demo"} ${(20 + 5 * Math.sin(t / 86400 * 6.28318)).toFixed(2)} ${t}`);
+    out.push(
+      `demo_temperature_celsius{job="demo"} ${(20 + 5 * Math.sin((t / 86400) * 6.28318)).toFixed(2)} ${t}`,
+    );
   }
   out.push('# TYPE demo_hostile gauge');
   for (let t = endS - 7200; t < endS; t += 120) {
@@ -67,7 +71,9 @@ function history(endS, series) {
   if (series > 0) out.push('# TYPE demo_load gauge');
   for (let i = 0; i < series; ++i) {
     for (let t = endS - 61_200; t < endS; t += 60) {
-      out.push(`demo_load{job="demo",n="${i}"} ${(i + 10 * Math.sin(t / 3000 + i) + 3 * Math.sin(t / 211 + 7 * i)).toFixed(3)} ${t}`);
+      out.push(
+        `demo_load{job="demo",n="${i}"} ${(i + 10 * Math.sin(t / 3000 + i) + 3 * Math.sin(t / 211 + 7 * i)).toFixed(3)} ${t}`,
+      );
     }
   }
   return out.join('\n') + '\n# EOF\n';
@@ -102,7 +108,13 @@ function stripper(prefix, port) {
       return;
     }
     const passed = request(
-      { host: '127.0.0.1', port, method: incoming.method, path: incoming.url.slice(prefix.length), headers: incoming.headers },
+      {
+        host: '127.0.0.1',
+        port,
+        method: incoming.method,
+        path: incoming.url.slice(prefix.length),
+        headers: incoming.headers,
+      },
       (answer) => {
         outgoing.writeHead(answer.statusCode, answer.headers);
         answer.pipe(outgoing);
@@ -128,8 +140,14 @@ export async function startStack(binary, { goPeer = '', series = 0 } = {}) {
     proxy?.closeAllConnections();
     for (const child of processes) child.kill('SIGTERM');
     await Promise.all(
-      processes.map((child) => child.exitCode !== null || child.signalCode !== null ? null
-        : Promise.race([new Promise((resolve) => child.once('exit', resolve)), pause(5000).then(() => child.kill('SIGKILL'))])),
+      processes.map((child) =>
+        child.exitCode !== null || child.signalCode !== null
+          ? null
+          : Promise.race([
+              new Promise((resolve) => child.once('exit', resolve)),
+              pause(5000).then(() => child.kill('SIGKILL')),
+            ]),
+      ),
     );
     rmSync(folder, { recursive: true, force: true });
   };
@@ -141,12 +159,31 @@ export async function startStack(binary, { goPeer = '', series = 0 } = {}) {
     for (const name of ['prometheus', 'bucket', 'store', 'compact']) mkdirSync(at(name));
     const end = (Math.floor(Date.now() / 7_200_000) - 1) * 7200;
     writeFileSync(at('history.om'), history(end, series));
-    execFileSync('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', at('history.om'), at('prometheus')], { stdio: 'ignore' });
-    const [promPort, sideHttp, sideGrpc, storeHttp, storeGrpc, queryHttp, queryGrpc, compactHttp, webHttp, prefixHttp, prefixGrpc, goHttp, goGrpc] =
-      await Promise.all(Array.from({ length: 13 }, freePort));
+    execFileSync(
+      'promtool',
+      ['tsdb', 'create-blocks-from', 'openmetrics', at('history.om'), at('prometheus')],
+      { stdio: 'ignore' },
+    );
+    const [
+      promPort,
+      sideHttp,
+      sideGrpc,
+      storeHttp,
+      storeGrpc,
+      queryHttp,
+      queryGrpc,
+      compactHttp,
+      webHttp,
+      prefixHttp,
+      prefixGrpc,
+      goHttp,
+      goGrpc,
+    ] = await Promise.all(Array.from({ length: 13 }, freePort));
     const local = (port) => `127.0.0.1:${port}`;
     writeFileSync(at('rules.yml'), RULES);
-    writeFileSync(at('prometheus.yml'), `global: {scrape_interval: 1s, evaluation_interval: 1s, external_labels: {cluster: demo, replica: a}}
+    writeFileSync(
+      at('prometheus.yml'),
+      `global: {scrape_interval: 1s, evaluation_interval: 1s, external_labels: {cluster: demo, replica: a}}
 rule_files: ["${at('rules.yml')}"]
 scrape_configs:
   - job_name: prometheus
@@ -156,21 +193,89 @@ scrape_configs:
   - job_name: dropped
     static_configs: [{targets: ["127.0.0.1:2"]}]
     relabel_configs: [{action: drop, source_labels: [__address__], regex: .*}]
-`);
+`,
+    );
     writeFileSync(at('bucket.yml'), `type: FILESYSTEM\nconfig: {directory: "${at('bucket')}"}\n`);
     const bucket = `--objstore.config-file=${at('bucket.yml')}`;
-    start('prometheus', 'prometheus', [`--config.file=${at('prometheus.yml')}`, `--storage.tsdb.path=${at('prometheus')}`, `--web.listen-address=${local(promPort)}`, '--storage.tsdb.min-block-duration=2h', '--storage.tsdb.max-block-duration=2h', '--storage.tsdb.retention.time=10y']);
-    start('sidecar', binary, ['sidecar', `--prometheus.url=http://${local(promPort)}`, `--tsdb.path=${at('prometheus')}`, bucket, `--http-address=${local(sideHttp)}`, `--grpc-address=${local(sideGrpc)}`]);
-    const shipped = () => execFileSync('sh', ['-c', `find '${at('bucket')}' -name meta.json | wc -l`]).toString().trim();
-    const made = execFileSync('sh', ['-c', `find '${at('prometheus')}' -name meta.json | wc -l`]).toString().trim();
+    start('prometheus', 'prometheus', [
+      `--config.file=${at('prometheus.yml')}`,
+      `--storage.tsdb.path=${at('prometheus')}`,
+      `--web.listen-address=${local(promPort)}`,
+      '--storage.tsdb.min-block-duration=2h',
+      '--storage.tsdb.max-block-duration=2h',
+      '--storage.tsdb.retention.time=10y',
+    ]);
+    start('sidecar', binary, [
+      'sidecar',
+      `--prometheus.url=http://${local(promPort)}`,
+      `--tsdb.path=${at('prometheus')}`,
+      bucket,
+      `--http-address=${local(sideHttp)}`,
+      `--grpc-address=${local(sideGrpc)}`,
+    ]);
+    const shipped = () =>
+      execFileSync('sh', ['-c', `find '${at('bucket')}' -name meta.json | wc -l`])
+        .toString()
+        .trim();
+    const made = execFileSync('sh', ['-c', `find '${at('prometheus')}' -name meta.json | wc -l`])
+      .toString()
+      .trim();
     await until('shipping of the history', () => Number(shipped()) >= Number(made), 120);
-    start('store', binary, ['store', `--data-dir=${at('store')}`, bucket, '--sync-block-duration=5s', `--http-address=${local(storeHttp)}`, `--grpc-address=${local(storeGrpc)}`]);
-    const endpoints = [`--endpoint=${local(sideGrpc)}`, `--endpoint=${local(storeGrpc)}`, '--query.replica-label=replica'];
-    start('query', binary, ['query', ...endpoints, '--endpoint-strict=127.0.0.1:3', `--http-address=${local(queryHttp)}`, `--grpc-address=${local(queryGrpc)}`]);
-    start('prefix', binary, ['query', ...endpoints, '--web.external-prefix=/some/where', '--web.route-prefix=/', `--http-address=${local(prefixHttp)}`, `--grpc-address=${local(prefixGrpc)}`]);
-    start('compact', binary, ['compact', '--wait', '--wait-interval=1h', `--data-dir=${at('compact')}`, bucket, '--bucket-web-label=cluster', '--consistency-delay=0s', '--block-viewer.global.sync-block-interval=2s', `--http-address=${local(compactHttp)}`]);
-    start('web', binary, ['tools', 'bucket', 'web', bucket, '--label=cluster', '--refresh=2s', `--http-address=${local(webHttp)}`]);
-    if (goPeer) start('go', goPeer, ['query', ...endpoints, `--http-address=${local(goHttp)}`, `--grpc-address=${local(goGrpc)}`]);
+    start('store', binary, [
+      'store',
+      `--data-dir=${at('store')}`,
+      bucket,
+      '--sync-block-duration=5s',
+      `--http-address=${local(storeHttp)}`,
+      `--grpc-address=${local(storeGrpc)}`,
+    ]);
+    const endpoints = [
+      `--endpoint=${local(sideGrpc)}`,
+      `--endpoint=${local(storeGrpc)}`,
+      '--query.replica-label=replica',
+    ];
+    start('query', binary, [
+      'query',
+      ...endpoints,
+      '--endpoint-strict=127.0.0.1:3',
+      `--http-address=${local(queryHttp)}`,
+      `--grpc-address=${local(queryGrpc)}`,
+    ]);
+    start('prefix', binary, [
+      'query',
+      ...endpoints,
+      '--web.external-prefix=/some/where',
+      '--web.route-prefix=/',
+      `--http-address=${local(prefixHttp)}`,
+      `--grpc-address=${local(prefixGrpc)}`,
+    ]);
+    start('compact', binary, [
+      'compact',
+      '--wait',
+      '--wait-interval=1h',
+      `--data-dir=${at('compact')}`,
+      bucket,
+      '--bucket-web-label=cluster',
+      '--consistency-delay=0s',
+      '--block-viewer.global.sync-block-interval=2s',
+      `--http-address=${local(compactHttp)}`,
+    ]);
+    start('web', binary, [
+      'tools',
+      'bucket',
+      'web',
+      bucket,
+      '--label=cluster',
+      '--refresh=2s',
+      `--http-address=${local(webHttp)}`,
+    ]);
+    if (goPeer)
+      start('go', goPeer, [
+        'query',
+        ...endpoints,
+        `--http-address=${local(goHttp)}`,
+        `--grpc-address=${local(goGrpc)}`,
+      ]);
     proxy = await stripper('/some/where', prefixHttp);
     const base = (port) => `http://${local(port)}/`;
     const stack = {
@@ -191,16 +296,34 @@ scrape_configs:
     await until('rules and targets behind the querier', async () => {
       const rules = await getJson(`${stack.query}api/v1/rules?type=alert`);
       const targets = await getJson(`${stack.query}api/v1/targets`);
-      const firing = rules.groups.some((group) => group.rules.some((rule) => rule.state === 'firing'));
-      return firing && targets.activeTargets.some((one) => one.health === 'up') && targets.activeTargets.some((one) => one.health === 'down');
+      const firing = rules.groups.some((group) =>
+        group.rules.some((rule) => rule.state === 'firing'),
+      );
+      return (
+        firing &&
+        targets.activeTargets.some((one) => one.health === 'up') &&
+        targets.activeTargets.some((one) => one.health === 'down')
+      );
     });
     // The compactor has made and downsampled what it can: from here on the bucket rests.
-    await until('the first iteration of the compactor', async () => /thanos_compact_iterations_total 1/.test(await (await fetch(`${stack.compact}metrics`)).text()), 180);
+    await until(
+      'the first iteration of the compactor',
+      async () =>
+        /thanos_compact_iterations_total 1/.test(
+          await (await fetch(`${stack.compact}metrics`)).text(),
+        ),
+      180,
+    );
     return stack;
   } catch (error) {
     for (const name of ['prometheus', 'sidecar', 'store', 'query', 'compact', 'web']) {
       try {
-        console.error(`--- ${name}\n${readFileSync(at(`${name}.log`), 'utf8').split('\n').slice(-8).join('\n')}`);
+        console.error(
+          `--- ${name}\n${readFileSync(at(`${name}.log`), 'utf8')
+            .split('\n')
+            .slice(-8)
+            .join('\n')}`,
+        );
       } catch {
         // It was never started.
       }

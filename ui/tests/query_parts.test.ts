@@ -4,7 +4,7 @@ import { defaultConfig, readConfig } from '../src/api/config';
 import { curlOf, encodeParams } from '../src/api/client';
 import { timeLabels, valueLabels } from '../src/pages/query/chart_axes';
 import { hashText, strokesOf } from '../src/pages/query/colours';
-import { fileName } from '../src/pages/query/download';
+import { fileName } from '../src/lib/download';
 import { remembered } from '../src/pages/query/history';
 import { goDurationMs, planRows, splitName } from '../src/pages/query/plan';
 import { requestOf, storeSelector } from '../src/pages/query/request';

@@ -24,7 +24,9 @@ export const queryLink = (expression: string): string =>
 export function Annotations({ annotations }: { annotations: Record<string, string> }) {
   const entries = Object.entries(annotations);
   if (entries.length === 0) return <span class="muted">none</span>;
-  return <Facts facts={entries.map(([name, text]) => [name, <LinkedText text={text} />] as const)} />;
+  return (
+    <Facts facts={entries.map(([name, text]) => [name, <LinkedText text={text} />] as const)} />
+  );
 }
 
 export function Instance({ alert }: { alert: Alert }) {
@@ -43,7 +45,11 @@ export function Instance({ alert }: { alert: Alert }) {
       <LabelSet labels={alert.labels} />
       <Annotations annotations={alert.annotations} />
       <p>
-        <a href={queryLink(`ALERTS${selectorOf({ alertname: alert.labels['alertname'] ?? '', ...alert.labels })}`)}>
+        <a
+          href={queryLink(
+            `ALERTS${selectorOf({ alertname: alert.labels['alertname'] ?? '', ...alert.labels })}`,
+          )}
+        >
           History of this alert
         </a>
       </p>
@@ -56,11 +62,16 @@ const INSTANCES_SHOWN = 100;
 export function RuleDetails({ placed, onClose }: { placed: PlacedRule; onClose: () => void }) {
   const { rule, group } = placed;
   const alerts = rule.alerts ?? [];
-  const address = new URL(hrefOf(rule.type === 'alerting' ? 'alerts' : 'rules', { rule: linkKeyOf(placed) }), document.baseURI);
+  const address = new URL(
+    hrefOf(rule.type === 'alerting' ? 'alerts' : 'rules', { rule: linkKeyOf(placed) }),
+    document.baseURI,
+  );
   return (
     <Dialog title={rule.name} onClose={onClose} drawer>
       <p class="toolbar">
-        {rule.type === 'alerting' && <Badge tone={stateTones[rule.state ?? 'unknown']}>{rule.state ?? 'unknown'}</Badge>}
+        {rule.type === 'alerting' && (
+          <Badge tone={stateTones[rule.state ?? 'unknown']}>{rule.state ?? 'unknown'}</Badge>
+        )}
         <Badge tone={healthTone(rule.health)}>{rule.health}</Badge>
         <span class="push" />
         <a class="button" href={queryLink(rule.query)}>
@@ -96,7 +107,9 @@ export function RuleDetails({ placed, onClose }: { placed: PlacedRule; onClose: 
             <Instance key={i} alert={alert} />
           ))}
           {alerts.length > INSTANCES_SHOWN && (
-            <p class="muted">The first {INSTANCES_SHOWN} of them are shown; the list of alerts has them all.</p>
+            <p class="muted">
+              The first {INSTANCES_SHOWN} of them are shown; the list of alerts has them all.
+            </p>
           )}
         </>
       )}

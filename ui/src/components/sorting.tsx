@@ -3,7 +3,14 @@ import { setParams } from '../app/router';
 import { Icon } from './icon';
 
 /** A heading that sorts. `first` says which order the first click gives. */
-export function SortHead({ name, text, sort, first = 'up', param = 'sort', class: className = '' }: {
+export function SortHead({
+  name,
+  text,
+  sort,
+  first = 'up',
+  param = 'sort',
+  class: className = '',
+}: {
   name: string;
   text: string;
   /** The order now. */

@@ -12,7 +12,11 @@ export function LinkedText({ text }: { text: string }) {
 }
 
 /** Names and values, as texts. */
-export function Facts({ facts }: { facts: readonly (readonly [string, preact.ComponentChildren])[] }) {
+export function Facts({
+  facts,
+}: {
+  facts: readonly (readonly [string, preact.ComponentChildren])[];
+}) {
   return (
     <dl class="facts">
       {facts.map(([name, value]) => (

@@ -71,9 +71,14 @@ export function resolutionName(ms: number): string {
   return RESOLUTION_NAMES[ms] ?? `${ms / 1000}s`;
 }
 
-const number = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+const number = (value: unknown): number =>
+  typeof value === 'number' && Number.isFinite(value) ? value : 0;
 
-function blockOf(raw: RawBlock, marks: Map<string, Mark[]>, troubles: Map<string, Trouble[]>): Block {
+function blockOf(
+  raw: RawBlock,
+  marks: Map<string, Mark[]>,
+  troubles: Map<string, Trouble[]>,
+): Block {
   return {
     ulid: String(raw.ulid),
     from: number(raw.minTime),
@@ -113,7 +118,8 @@ export function blocksOf(answer: BlocksAnswer): Block[] {
   return blocks;
 }
 
-export const isMarked = (block: Block, kind: Mark['kind']): boolean => block.marks.some((mark) => mark.kind === kind);
+export const isMarked = (block: Block, kind: Mark['kind']): boolean =>
+  block.marks.some((mark) => mark.kind === kind);
 
 /** All external labels as one text, in order of their names. */
 export function labelsText(labels: Record<string, string>): string {
@@ -153,7 +159,8 @@ const TEN_DAYS = 240 * 3_600_000;
 /** The raw and 5m blocks that are long enough to be downsampled and have no coarser block. */
 export function undownsampled(blocks: readonly Block[]): Set<string> {
   const coarser = new Map<string, Block[]>();
-  const keyOf = (block: Block, resolution: number): string => `${resolution} ${labelsText(block.labels)}`;
+  const keyOf = (block: Block, resolution: number): string =>
+    `${resolution} ${labelsText(block.labels)}`;
   for (const block of blocks) {
     const key = keyOf(block, block.resolution);
     const list = coarser.get(key);
@@ -164,7 +171,9 @@ export function undownsampled(blocks: readonly Block[]): Set<string> {
   for (const block of blocks) {
     const [next, least] = block.resolution === 0 ? [300_000, FORTY_HOURS] : [3_600_000, TEN_DAYS];
     if (block.resolution >= 3_600_000 || block.to - block.from < least) continue;
-    const found = (coarser.get(keyOf(block, next)) ?? []).some((one) => one.from <= block.from && one.to >= block.to);
+    const found = (coarser.get(keyOf(block, next)) ?? []).some(
+      (one) => one.from <= block.from && one.to >= block.to,
+    );
     if (!found) out.add(block.ulid);
   }
   return out;
@@ -185,7 +194,9 @@ export function filterBlocks(blocks: readonly Block[], filter: BlockFilter): Blo
     if (only.has('troubled') && block.troubles.length === 0) return false;
     if (due && !due.has(block.ulid)) return false;
     if (words.length === 0) return true;
-    const haystack = `${block.ulid} ${block.source} ${Object.entries(block.labels).map(([name, value]) => `${name}=${value}`).join(' ')}`.toLowerCase();
+    const haystack = `${block.ulid} ${block.source} ${Object.entries(block.labels)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' ')}`.toLowerCase();
     return words.every((word) => haystack.includes(word.replaceAll('"', '')));
   });
 }
@@ -228,7 +239,10 @@ export function layOut(blocks: readonly Block[], labels: readonly string[]): Gro
     if (!stack) kinds.set(kind, (stack = []));
     let lane = stack.find((one) => one.blocks.at(-1)!.to <= block.from);
     if (!lane && stack.length >= STACKED_MAX) lane = stack[STACKED_MAX - 1];
-    if (!lane) stack.push((lane = { resolution: block.resolution, level: block.level, blocks: [], longest: 0 }));
+    if (!lane)
+      stack.push(
+        (lane = { resolution: block.resolution, level: block.level, blocks: [], longest: 0 }),
+      );
     lane.blocks.push(block);
     lane.longest = Math.max(lane.longest, block.to - block.from);
   }
@@ -236,7 +250,9 @@ export function layOut(blocks: readonly Block[], labels: readonly string[]): Gro
     .map(([name, kinds]) => ({
       name,
       count: counts.get(name) ?? 0,
-      lanes: [...kinds.values()].flat().sort((a, b) => a.resolution - b.resolution || a.level - b.level),
+      lanes: [...kinds.values()]
+        .flat()
+        .sort((a, b) => a.resolution - b.resolution || a.level - b.level),
     }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -266,7 +282,16 @@ export interface Totals {
 }
 
 export function totalsOf(blocks: readonly Block[]): Totals {
-  const totals: Totals = { blocks: blocks.length, byResolution: new Map(), bytes: 0, samples: 0, overlapping: 0, deletion: 0, noCompact: 0, noDownsample: 0 };
+  const totals: Totals = {
+    blocks: blocks.length,
+    byResolution: new Map(),
+    bytes: 0,
+    samples: 0,
+    overlapping: 0,
+    deletion: 0,
+    noCompact: 0,
+    noDownsample: 0,
+  };
   for (const block of blocks) {
     totals.byResolution.set(block.resolution, (totals.byResolution.get(block.resolution) ?? 0) + 1);
     totals.bytes += block.bytes;

@@ -3,7 +3,9 @@
 export type Labels = Readonly<Record<string, string>>;
 
 /** A predicate for what was typed; an empty text lets everything pass. */
-export function matcherOf(text: string): (texts: readonly string[], labels?: readonly Labels[]) => boolean {
+export function matcherOf(
+  text: string,
+): (texts: readonly string[], labels?: readonly Labels[]) => boolean {
   const words = text.trim().toLowerCase().split(/\s+/).filter(Boolean);
   return (texts, labels = []) =>
     words.every((word) => {
@@ -12,11 +14,10 @@ export function matcherOf(text: string): (texts: readonly string[], labels?: rea
       const name = equals > 0 ? word.slice(0, equals) : '';
       const value = equals > 0 ? word.slice(equals + 1).replaceAll('"', '') : word;
       return labels.some((set) =>
-        Object.entries(set).some(
-          ([key, held]) =>
-            (equals > 0
-              ? key.toLowerCase() === name && held.toLowerCase().includes(value)
-              : key.toLowerCase().includes(word) || held.toLowerCase().includes(word)),
+        Object.entries(set).some(([key, held]) =>
+          equals > 0
+            ? key.toLowerCase() === name && held.toLowerCase().includes(value)
+            : key.toLowerCase().includes(word) || held.toLowerCase().includes(word),
         ),
       );
     });
@@ -28,7 +29,8 @@ export function selectorOf(labels: Labels): string {
   const plain = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
   const quote = (text: string): string => JSON.stringify(text);
   const parts = Object.entries(rest).map(
-    ([name, value]) => `${/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) ? name : quote(name)}=${quote(value)}`,
+    ([name, value]) =>
+      `${/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) ? name : quote(name)}=${quote(value)}`,
   );
   if (metric && !plain.test(metric)) parts.unshift(quote(metric));
   const name = plain.test(metric) ? metric : '';

@@ -10,7 +10,16 @@ import { DataRegion, Empty } from '../../components/states';
 import { VirtualList } from '../../components/virtual_list';
 import { plural } from '../../lib/format';
 import { matcherOf, timeOf } from '../../lib/match';
-import { type Alert, type AlertState, linkKeyOf, type PlacedRule, placedRules, type RulesAnswer, stateOf, valueText } from '../../lib/rules';
+import {
+  type Alert,
+  type AlertState,
+  linkKeyOf,
+  type PlacedRule,
+  placedRules,
+  type RulesAnswer,
+  stateOf,
+  valueText,
+} from '../../lib/rules';
 import { formatAge } from '../../lib/time';
 import '../../components/lists.css';
 import './alerts.css';
@@ -19,7 +28,16 @@ export default function AlertsPage({ params }: PageProps) {
   const call = useCall<RulesAnswer>('api/v1/rules', { params: { type: 'alert' }, everyMs: 15_000 });
   const text = params.get('text') ?? '';
   return (
-    <Page title="Alerts" tools={<FilterBox value={text} label="Filter by name, label or annotation" onInput={(next) => setParams({ text: next })} />}>
+    <Page
+      title="Alerts"
+      tools={
+        <FilterBox
+          value={text}
+          label="Filter by name, label or annotation"
+          onInput={(next) => setParams({ text: next })}
+        />
+      }
+    >
       <DataRegion
         call={call}
         isEmpty={(answer) => placedRules(answer).length === 0}
@@ -42,13 +60,17 @@ type Line = { placed: PlacedRule; alert?: Alert; key: string };
 // A rule, then its instances: the longest active first.
 function linesOf(rules: readonly PlacedRule[], open: ReadonlySet<string>): Line[] {
   const ordered = [...rules].sort(
-    (a, b) => STATES.indexOf(stateOf(a.rule)) - STATES.indexOf(stateOf(b.rule)) || a.rule.name.localeCompare(b.rule.name),
+    (a, b) =>
+      STATES.indexOf(stateOf(a.rule)) - STATES.indexOf(stateOf(b.rule)) ||
+      a.rule.name.localeCompare(b.rule.name),
   );
   return ordered.flatMap((placed) => {
     const alerts = placed.rule.alerts ?? [];
     // What fires is shown, unless it was closed; what does not is closed, unless it was opened.
     const isOpen = (stateOf(placed.rule) === 'firing') !== open.has(linkKeyOf(placed));
-    const instances = isOpen ? [...alerts].sort((a, b) => timeOf(a.activeAt) - timeOf(b.activeAt)) : [];
+    const instances = isOpen
+      ? [...alerts].sort((a, b) => timeOf(a.activeAt) - timeOf(b.activeAt))
+      : [];
     return [
       { placed, key: placed.key },
       ...instances.map((alert, i) => ({ placed, alert, key: `${placed.key}.${i}` })),
@@ -57,7 +79,10 @@ function linesOf(rules: readonly PlacedRule[], open: ReadonlySet<string>): Line[
 }
 
 function Alerts({ answer, params }: { answer: RulesAnswer; params: URLSearchParams }) {
-  const all = useMemo(() => placedRules(answer).filter(({ rule }) => rule.type === 'alerting'), [answer]);
+  const all = useMemo(
+    () => placedRules(answer).filter(({ rule }) => rule.type === 'alerting'),
+    [answer],
+  );
   const text = params.get('text') ?? '';
   const chosen = new Set((params.get('state') ?? '').split(',').filter(Boolean));
   const toggled = new Set(params.getAll('toggle'));
@@ -65,13 +90,24 @@ function Alerts({ answer, params }: { answer: RulesAnswer; params: URLSearchPara
   const shown = all.filter(
     ({ rule, group }) =>
       (chosen.size === 0 || chosen.has(stateOf(rule))) &&
-      matches([rule.name, rule.query, group.name], [rule.labels, rule.annotations ?? {}, ...(rule.alerts ?? []).flatMap((one) => [one.labels, one.annotations])]),
+      matches(
+        [rule.name, rule.query, group.name],
+        [
+          rule.labels,
+          rule.annotations ?? {},
+          ...(rule.alerts ?? []).flatMap((one) => [one.labels, one.annotations]),
+        ],
+      ),
   );
   const lines = linesOf(shown, toggled);
   const wanted = params.get('rule');
   const opened = wanted ? all.find((one) => linkKeyOf(one) === wanted) : undefined;
-  const count = (state: AlertState): number => all.filter(({ rule }) => stateOf(rule) === state).length;
-  const instances = all.reduce((sum, { rule }) => sum + (rule.alerts ?? []).filter(({ state }) => state === 'firing').length, 0);
+  const count = (state: AlertState): number =>
+    all.filter(({ rule }) => stateOf(rule) === state).length;
+  const instances = all.reduce(
+    (sum, { rule }) => sum + (rule.alerts ?? []).filter(({ state }) => state === 'firing').length,
+    0,
+  );
   return (
     <>
       <div class="toolbar">
@@ -79,12 +115,14 @@ function Alerts({ answer, params }: { answer: RulesAnswer; params: URLSearchPara
           label="State"
           chosen={chosen}
           onChange={(next) => setParams({ state: [...next].join(',') })}
-          options={STATES.filter((state) => state !== 'unknown' || count(state) > 0).map((state) => ({
-            value: state as string,
-            text: state[0]!.toUpperCase() + state.slice(1),
-            count: count(state),
-            tone: count(state) > 0 ? stateTones[state] : 'plain',
-          }))}
+          options={STATES.filter((state) => state !== 'unknown' || count(state) > 0).map(
+            (state) => ({
+              value: state as string,
+              text: state[0]!.toUpperCase() + state.slice(1),
+              count: count(state),
+              tone: count(state) > 0 ? stateTones[state] : 'plain',
+            }),
+          )}
         />
         <span class="push muted">
           {plural(shown.length, 'rule')}, {plural(instances, 'firing alert')}
@@ -98,7 +136,17 @@ function Alerts({ answer, params }: { answer: RulesAnswer; params: URLSearchPara
         </Empty>
       ) : (
         <div class={`lines ${lines.length > 1000 ? 'many' : ''}`}>
-          <VirtualList items={lines} rowHeight={40} render={(line) => (line.alert ? <InstanceLine key={line.key} placed={line.placed} alert={line.alert} /> : <RuleLine key={line.key} placed={line.placed} toggled={toggled} />)} />
+          <VirtualList
+            items={lines}
+            rowHeight={40}
+            render={(line) =>
+              line.alert ? (
+                <InstanceLine key={line.key} placed={line.placed} alert={line.alert} />
+              ) : (
+                <RuleLine key={line.key} placed={line.placed} toggled={toggled} />
+              )
+            }
+          />
         </div>
       )}
       {wanted && !opened && <Empty title={`There is no alerting rule "${wanted}"`} />}
@@ -123,13 +171,23 @@ function RuleLine({ placed, toggled }: { placed: PlacedRule; toggled: ReadonlySe
   return (
     <div class={`line alert-line ${stateOf(rule)}`}>
       {alerts.length > 0 ? (
-        <button type="button" class="ghost icon-only" aria-expanded={isOpen} aria-label={`Alerts of ${rule.name}`} onClick={() => toggle(key, toggled)}>
+        <button
+          type="button"
+          class="ghost icon-only"
+          aria-expanded={isOpen}
+          aria-label={`Alerts of ${rule.name}`}
+          onClick={() => toggle(key, toggled)}
+        >
           <Icon name={isOpen ? 'down' : 'right'} size={14} />
         </button>
       ) : (
         <span />
       )}
-      <button type="button" class="ghost alert-name" onClick={() => setParams({ rule: key }, false)}>
+      <button
+        type="button"
+        class="ghost alert-name"
+        onClick={() => setParams({ rule: key }, false)}
+      >
         <strong class="wrap">{rule.name}</strong>
         <span class="muted">{group.name}</span>
       </button>
@@ -145,9 +203,17 @@ function RuleLine({ placed, toggled }: { placed: PlacedRule; toggled: ReadonlySe
 function InstanceLine({ placed, alert }: { placed: PlacedRule; alert: Alert }) {
   const since = timeOf(alert.activeAt);
   const { alertname: _, ...labels } = alert.labels;
-  const summary = alert.annotations['summary'] ?? alert.annotations['description'] ?? alert.annotations['message'] ?? '';
+  const summary =
+    alert.annotations['summary'] ??
+    alert.annotations['description'] ??
+    alert.annotations['message'] ??
+    '';
   return (
-    <button type="button" class="line instance-line" onClick={() => setParams({ rule: linkKeyOf(placed) }, false)}>
+    <button
+      type="button"
+      class="line instance-line"
+      onClick={() => setParams({ rule: linkKeyOf(placed) }, false)}
+    >
       <Badge tone={stateTones[alert.state] ?? 'plain'}>{alert.state}</Badge>
       <span>
         <LabelSet labels={labels} />

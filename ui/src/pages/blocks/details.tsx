@@ -8,17 +8,20 @@ import { Icon } from '../../components/icon';
 import { ErrorBox } from '../../components/states';
 import { Facts } from '../../components/text';
 import { type Block, isMarked, resolutionName } from '../../lib/blocks';
-import { download, fileName } from '../../lib/csv';
+import { download, fileName } from '../../lib/download';
 import { formatBytes, formatCount, plural } from '../../lib/format';
 import { formatDuration } from '../../lib/time';
 
-const share = (part: number, whole: number): string => (whole > 0 ? ` (${Math.round((part / whole) * 100)}%)` : '');
+const share = (part: number, whole: number): string =>
+  whole > 0 ? ` (${Math.round((part / whole) * 100)}%)` : '';
 
 function sizes(block: Block): readonly (readonly [string, string])[] {
   if (block.bytes === 0) return [['Size', 'meta.json does not tell']];
   const files = block.raw.thanos?.files ?? [];
   const index = files.find(({ rel_path }) => rel_path === 'index')?.size_bytes ?? 0;
-  const chunks = files.filter(({ rel_path }) => rel_path.startsWith('chunks/')).reduce((sum, file) => sum + (file.size_bytes ?? 0), 0);
+  const chunks = files
+    .filter(({ rel_path }) => rel_path.startsWith('chunks/'))
+    .reduce((sum, file) => sum + (file.size_bytes ?? 0), 0);
   const days = (block.to - block.from) / 86_400_000;
   return [
     ['Size', formatBytes(block.bytes)],
@@ -28,7 +31,12 @@ function sizes(block: Block): readonly (readonly [string, string])[] {
   ];
 }
 
-export function BlockDetails({ block, canMark, onClose, onMarked }: {
+export function BlockDetails({
+  block,
+  canMark,
+  onClose,
+  onMarked,
+}: {
   block: Block;
   canMark: boolean;
   onClose: () => void;
@@ -44,7 +52,10 @@ export function BlockDetails({ block, canMark, onClose, onMarked }: {
         {block.overlaps && <Badge tone="bad">overlaps another</Badge>}
         <span class="push" />
         <CopyButton text={block.ulid} label="Copy ULID" />
-        <CopyButton text={new URL(hrefOf('blocks', { ulid: block.ulid }), document.baseURI).href} label="Copy link" />
+        <CopyButton
+          text={new URL(hrefOf('blocks', { ulid: block.ulid }), document.baseURI).href}
+          label="Copy link"
+        />
       </p>
       {block.marks.map((mark) => (
         <div key={mark.kind} class="notice partial">
@@ -84,7 +95,13 @@ export function BlockDetails({ block, canMark, onClose, onMarked }: {
       <details>
         <summary>meta.json</summary>
         <p class="toolbar">
-          <button type="button" class="small" onClick={() => download(fileName(`${block.ulid}-meta`, 'json'), json, 'application/json')}>
+          <button
+            type="button"
+            class="small"
+            onClick={() =>
+              download(fileName(`${block.ulid}-meta`, 'json'), 'application/json', json)
+            }
+          >
             <Icon name="download" size={14} /> Download
           </button>
           <CopyButton text={json} />
@@ -103,12 +120,14 @@ function Ancestors({ block }: { block: Block }) {
   return (
     <details>
       <summary>
-        Made of {parents.length > 0 ? plural(parents.length, 'block') : 'no known blocks'}, at first of {plural(sources.length, 'block')}
+        Made of {parents.length > 0 ? plural(parents.length, 'block') : 'no known blocks'}, at first
+        of {plural(sources.length, 'block')}
       </summary>
       <ul class="file-list mono">
         {parents.map((parent) => (
           <li key={parent.ulid}>
-            <a href={hrefOf('blocks', { ulid: parent.ulid })}>{parent.ulid}</a> <Time ms={parent.minTime} />
+            <a href={hrefOf('blocks', { ulid: parent.ulid })}>{parent.ulid}</a>{' '}
+            <Time ms={parent.minTime} />
           </li>
         ))}
         {sources
@@ -132,7 +151,10 @@ function Files({ block }: { block: Block }) {
       <ul class="file-list mono">
         {files.map((file) => (
           <li key={file.rel_path}>
-            {file.rel_path} <span class="muted">{file.size_bytes === undefined ? '' : formatBytes(file.size_bytes)}</span>
+            {file.rel_path}{' '}
+            <span class="muted">
+              {file.size_bytes === undefined ? '' : formatBytes(file.size_bytes)}
+            </span>
           </li>
         ))}
       </ul>
@@ -141,8 +163,16 @@ function Files({ block }: { block: Block }) {
 }
 
 const ACTIONS = [
-  { value: 'DELETION', text: 'Delete', title: 'The compactor deletes the block after its delete delay' },
-  { value: 'NO_COMPACTION', text: 'Do not compact', title: 'The compactor leaves the block as it is' },
+  {
+    value: 'DELETION',
+    text: 'Delete',
+    title: 'The compactor deletes the block after its delete delay',
+  },
+  {
+    value: 'NO_COMPACTION',
+    text: 'Do not compact',
+    title: 'The compactor leaves the block as it is',
+  },
 ] as const;
 type Action = (typeof ACTIONS)[number]['value'];
 
@@ -158,7 +188,10 @@ function MarkForm({ block, onMarked }: { block: Block; onMarked: () => void }) {
   const send = (): void => {
     setState('sending');
     setError(null);
-    call('api/v1/blocks/mark', { method: 'POST', params: { id: block.ulid, action, detail: reason.trim() } }).then(
+    call('api/v1/blocks/mark', {
+      method: 'POST',
+      params: { id: block.ulid, action, detail: reason.trim() },
+    }).then(
       () => finish(),
       (why: unknown) => {
         // "Done" has no content and so is no answer of the API.
@@ -176,7 +209,9 @@ function MarkForm({ block, onMarked }: { block: Block; onMarked: () => void }) {
   if (state === 'done') {
     return (
       <p class="notice info" role="status">
-        <Icon name="check" /> {block.ulid} is marked: {action === 'DELETION' ? 'it will be deleted' : 'it will not be compacted'}. Reason: {reason}
+        <Icon name="check" /> {block.ulid} is marked:{' '}
+        {action === 'DELETION' ? 'it will be deleted' : 'it will not be compacted'}. Reason:{' '}
+        {reason}
       </p>
     );
   }
@@ -189,10 +224,20 @@ function MarkForm({ block, onMarked }: { block: Block; onMarked: () => void }) {
         {already && <p class="warn-text">It has this mark already; another one changes nothing.</p>}
         <label class="stacked">
           Reason
-          <input value={reason} maxLength={1000} required disabled={state !== 'form'} onInput={(event) => setReason(event.currentTarget.value)} />
+          <input
+            value={reason}
+            maxLength={1000}
+            required
+            disabled={state !== 'form'}
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
         </label>
         {state === 'form' ? (
-          <button type="button" disabled={reason.trim() === '' || already} onClick={() => setState('confirm')}>
+          <button
+            type="button"
+            disabled={reason.trim() === '' || already}
+            onClick={() => setState('confirm')}
+          >
             Continue
           </button>
         ) : (
@@ -201,10 +246,20 @@ function MarkForm({ block, onMarked }: { block: Block; onMarked: () => void }) {
               <span>
                 To confirm, type the last six characters of the ULID: <code>{tail}</code>
               </span>
-              <input value={typed} autocomplete="off" spellcheck={false} onInput={(event) => setTyped(event.currentTarget.value)} />
+              <input
+                value={typed}
+                autocomplete="off"
+                spellcheck={false}
+                onInput={(event) => setTyped(event.currentTarget.value)}
+              />
             </label>
             <p class="toolbar">
-              <button type="button" class="danger" disabled={typed.trim().toUpperCase() !== tail || state === 'sending'} onClick={send}>
+              <button
+                type="button"
+                class="danger"
+                disabled={typed.trim().toUpperCase() !== tail || state === 'sending'}
+                onClick={send}
+              >
                 {action === 'DELETION' ? 'Mark for deletion' : 'Mark as not to be compacted'}
               </button>
               <button type="button" onClick={() => setState('form')}>

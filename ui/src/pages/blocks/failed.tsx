@@ -22,8 +22,11 @@ interface FailedGroup {
 
 /** Nothing while all groups go well. */
 export function Failed() {
-  const { answer, error, reload } = useCall<{ groups: FailedGroup[] }>('api/v1/compact/halted', { everyMs: 30_000 });
-  if (error) return <ErrorBox error={error} title="It is not known which groups failed" onRetry={reload} />;
+  const { answer, error, reload } = useCall<{ groups: FailedGroup[] }>('api/v1/compact/halted', {
+    everyMs: 30_000,
+  });
+  if (error)
+    return <ErrorBox error={error} title="It is not known which groups failed" onRetry={reload} />;
   const groups = answer?.data.groups ?? [];
   if (groups.length === 0) return null;
   const halted = groups.filter((group) => group.halted).length;
@@ -32,8 +35,12 @@ export function Failed() {
       <summary>
         <Icon name="error" />{' '}
         <strong>
-          {halted > 0 ? `${plural(halted, 'group')} halted` : `${plural(groups.length, 'group')} failed`}
-          {halted > 0 && groups.length > halted ? `, ${plural(groups.length - halted, 'more')} failed` : ''}
+          {halted > 0
+            ? `${plural(halted, 'group')} halted`
+            : `${plural(groups.length, 'group')} failed`}
+          {halted > 0 && groups.length > halted
+            ? `, ${plural(groups.length - halted, 'more')} failed`
+            : ''}
         </strong>
       </summary>
       {groups.map((group) => (
@@ -44,7 +51,14 @@ export function Failed() {
             <span>{resolutionName(group.resolution)}</span>
             <span class="muted">
               since <Time ms={timeOf(group.since)} />, {plural(group.failures, 'failure')}
-              {group.halted ? ', will not pass by itself' : <>, last tried <Ago ms={timeOf(group.since)} />, next at <Time ms={timeOf(group.nextTry)} /></>}
+              {group.halted ? (
+                ', will not pass by itself'
+              ) : (
+                <>
+                  , last tried <Ago ms={timeOf(group.since)} />, next at{' '}
+                  <Time ms={timeOf(group.nextTry)} />
+                </>
+              )}
             </span>
           </p>
           <pre>{group.reason}</pre>

@@ -9,7 +9,15 @@ import { sorted } from '../../lib/sorted';
 
 const STEP = 500;
 
-export function BlockTable({ blocks, params, onSelect }: { blocks: readonly Block[]; params: URLSearchParams; onSelect: (block: Block) => void }) {
+export function BlockTable({
+  blocks,
+  params,
+  onSelect,
+}: {
+  blocks: readonly Block[];
+  params: URLSearchParams;
+  onSelect: (block: Block) => void;
+}) {
   const sort = params.get('sort') ?? '-from';
   const [rows, setRows] = useState(STEP);
   const ordered = sorted(blocks, sort, {

@@ -5,7 +5,8 @@ import type { PageProps } from '../../app/routes';
 import { FilterBox, Page, Segments, Time } from '../../components/controls';
 import { Icon } from '../../components/icon';
 import { DataRegion, Empty } from '../../components/states';
-import { csvOf, download, quoted, textCell } from '../../lib/csv';
+import { csvOf, quoted, textCell } from '../../lib/csv';
+import { download } from '../../lib/download';
 import { formatBytes, formatCount } from '../../lib/format';
 import { matcherOf, selectorOf } from '../../lib/match';
 import '../../components/lists.css';
@@ -17,7 +18,13 @@ interface Statistic {
 }
 
 interface Answer {
-  headStats?: { numSeries?: number; numLabelPairs?: number; chunkCount?: number; minTime?: number; maxTime?: number };
+  headStats?: {
+    numSeries?: number;
+    numLabelPairs?: number;
+    chunkCount?: number;
+    minTime?: number;
+    maxTime?: number;
+  };
   seriesCountByMetricName?: Statistic[] | null;
   labelValueCountByLabelName?: Statistic[] | null;
   memoryInBytesByLabelName?: Statistic[] | null;
@@ -30,23 +37,40 @@ export default function CardinalityPage({ params }: PageProps) {
   const limit = LIMITS.find((one) => one === params.get('limit')) ?? '20';
   const text = params.get('text') ?? '';
   const match = params.get('match') ?? '';
-  const call = useCall<Answer>('api/v1/status/tsdb', { params: { limit, ...(match ? { 'match[]': match } : {}) } });
+  const call = useCall<Answer>('api/v1/status/tsdb', {
+    params: { limit, ...(match ? { 'match[]': match } : {}) },
+  });
   return (
     <Page
       title="Cardinality"
       tools={
         <>
-          <Segments label="How many of each" value={limit} onChange={(next) => setParams({ limit: next === '20' ? null : next })} options={LIMITS.map((value) => ({ value, text: value }))} />
-          <FilterBox value={text} label="Filter these" onInput={(next) => setParams({ text: next })} />
+          <Segments
+            label="How many of each"
+            value={limit}
+            onChange={(next) => setParams({ limit: next === '20' ? null : next })}
+            options={LIMITS.map((value) => ({ value, text: value }))}
+          />
+          <FilterBox
+            value={text}
+            label="Filter these"
+            onInput={(next) => setParams({ text: next })}
+          />
         </>
       }
     >
       <DataRegion
         call={call}
-        isEmpty={(answer) => (answer.headStats?.numSeries ?? 0) === 0 && (answer.seriesCountByMetricName ?? []).length === 0}
+        isEmpty={(answer) =>
+          (answer.headStats?.numSeries ?? 0) === 0 &&
+          (answer.seriesCountByMetricName ?? []).length === 0
+        }
         empty={
           <Empty title="No endpoint tells what it holds">
-            <p>Receivers, rulers and sidecars of Prometheus 2.14 and later do; stores of blocks do not.</p>
+            <p>
+              Receivers, rulers and sidecars of Prometheus 2.14 and later do; stores of blocks do
+              not.
+            </p>
           </Empty>
         }
       >
@@ -56,13 +80,16 @@ export default function CardinalityPage({ params }: PageProps) {
   );
 }
 
-const query = (expression: string): string => hrefOf('graph', { 'g0.expr': expression, 'g0.tab': '1' });
+const query = (expression: string): string =>
+  hrefOf('graph', { 'g0.expr': expression, 'g0.tab': '1' });
 
 // "name=value", of which the value may hold anything.
 function pairLink(pair: string): string {
   const at = pair.indexOf('=');
   if (at < 0) return query(pair);
-  return query(`topk(20, count by (__name__) (${selectorOf({ [pair.slice(0, at)]: pair.slice(at + 1) })}))`);
+  return query(
+    `topk(20, count by (__name__) (${selectorOf({ [pair.slice(0, at)]: pair.slice(at + 1) })}))`,
+  );
 }
 
 function Tables({ answer, text }: { answer: Answer; text: string }) {
@@ -84,10 +111,46 @@ function Tables({ answer, text }: { answer: Answer; text: string }) {
         )}
       </div>
       <div class="cards">
-        <Table title="Metrics with most series" head="Metric" file="metrics" rows={answer.seriesCountByMetricName ?? []} total={total} text={text} link={(name) => query(`topk(20, count by (job, instance) (${selectorOf({ __name__: name })}))`)} />
-        <Table title="Labels with most values" head="Label" file="labels" rows={answer.labelValueCountByLabelName ?? []} text={text} link={(name) => query(`topk(20, count by (${/^[a-zA-Z_]\w*$/.test(name) ? name : JSON.stringify(name)}) (${selectorOf({ [name]: '' }).replace('=', '!=')}))`)} />
-        <Table title="Pairs with most series" head="Label and value" file="pairs" rows={answer.seriesCountByLabelValuePair ?? []} total={total} text={text} link={pairLink} />
-        <Table title="Labels with most memory" head="Label" file="memory" rows={answer.memoryInBytesByLabelName ?? []} text={text} format={formatBytes} />
+        <Table
+          title="Metrics with most series"
+          head="Metric"
+          file="metrics"
+          rows={answer.seriesCountByMetricName ?? []}
+          total={total}
+          text={text}
+          link={(name) =>
+            query(`topk(20, count by (job, instance) (${selectorOf({ __name__: name })}))`)
+          }
+        />
+        <Table
+          title="Labels with most values"
+          head="Label"
+          file="labels"
+          rows={answer.labelValueCountByLabelName ?? []}
+          text={text}
+          link={(name) =>
+            query(
+              `topk(20, count by (${/^[a-zA-Z_]\w*$/.test(name) ? name : JSON.stringify(name)}) (${selectorOf({ [name]: '' }).replace('=', '!=')}))`,
+            )
+          }
+        />
+        <Table
+          title="Pairs with most series"
+          head="Label and value"
+          file="pairs"
+          rows={answer.seriesCountByLabelValuePair ?? []}
+          total={total}
+          text={text}
+          link={pairLink}
+        />
+        <Table
+          title="Labels with most memory"
+          head="Label"
+          file="memory"
+          rows={answer.memoryInBytesByLabelName ?? []}
+          text={text}
+          format={formatBytes}
+        />
       </div>
     </>
   );
@@ -102,7 +165,16 @@ function Tile({ name, value }: { name: string; value: string }) {
   );
 }
 
-function Table({ title, head, file, rows, total = 0, text, link, format = formatCount }: {
+function Table({
+  title,
+  head,
+  file,
+  rows,
+  total = 0,
+  text,
+  link,
+  format = formatCount,
+}: {
   title: string;
   head: string;
   file: string;
@@ -116,7 +188,15 @@ function Table({ title, head, file, rows, total = 0, text, link, format = format
   const matches = matcherOf(text);
   const shown = rows.filter(({ name }) => matches([name]));
   const whole = total || Math.max(1, ...rows.map(({ value }) => value));
-  const save = (): void => download(`cardinality-${file}.csv`, csvOf([[quoted(head.toLowerCase()), 'value'], ...shown.map(({ name, value }) => [textCell(name), String(value)])]));
+  const save = (): void =>
+    download(
+      `cardinality-${file}.csv`,
+      'text/csv;charset=utf-8',
+      csvOf([
+        [quoted(head.toLowerCase()), 'value'],
+        ...shown.map(({ name, value }) => [textCell(name), String(value)]),
+      ]),
+    );
   return (
     <section class="panel" aria-label={title}>
       <div class="card-head">
@@ -144,7 +224,11 @@ function Table({ title, head, file, rows, total = 0, text, link, format = format
                 <td class="mono wrap">{link ? <a href={link(name)}>{name}</a> : name}</td>
                 <td class="number nowrap">{format(value)}</td>
                 <td class="share-cell">
-                  <div class="share" role="img" aria-label={`${((value / whole) * 100).toFixed(1)} percent`}>
+                  <div
+                    class="share"
+                    role="img"
+                    aria-label={`${((value / whole) * 100).toFixed(1)} percent`}
+                  >
                     <i style={{ width: `${Math.min(100, (value / whole) * 100)}%` }} />
                   </div>
                 </td>

@@ -17,8 +17,17 @@ export default function FlagsPage({ params }: PageProps) {
   const text = params.get('text') ?? '';
   const sort = params.get('sort') ?? 'name';
   return (
-    <Page title="Flags" tools={<FilterBox value={text} label="Find a flag" onInput={(next) => setParams({ text: next })} />}>
-      <DataRegion call={call} isEmpty={(flags) => Object.keys(flags).length === 0} empty={<Empty title="This process has no flags" />}>
+    <Page
+      title="Flags"
+      tools={
+        <FilterBox value={text} label="Find a flag" onInput={(next) => setParams({ text: next })} />
+      }
+    >
+      <DataRegion
+        call={call}
+        isEmpty={(flags) => Object.keys(flags).length === 0}
+        empty={<Empty title="This process has no flags" />}
+      >
         {(flags) => <Table flags={flags} text={text} sort={sort} />}
       </DataRegion>
     </Page>
@@ -30,7 +39,11 @@ function Table({ flags, text, sort }: { flags: Flags; text: string; sort: string
   const rows = Object.entries(flags).filter(([name, value]) => matches([name, value]));
   const shown = sorted(rows, sort, { name: ([name]) => name, value: ([, value]) => value });
   if (shown.length === 0) return <Empty title={`No flag has "${text}" in its name or value`} />;
-  const commandLine = (): string => shown.filter(([, value]) => value !== '').map(([name, value]) => `--${name}=${value}`).join('\n');
+  const commandLine = (): string =>
+    shown
+      .filter(([, value]) => value !== '')
+      .map(([name, value]) => `--${name}=${value}`)
+      .join('\n');
   return (
     <>
       <div class="toolbar">

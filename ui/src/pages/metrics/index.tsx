@@ -25,7 +25,16 @@ export default function MetricsPage({ params }: PageProps) {
   const call = useCall<Answer>('api/v1/metadata');
   const text = params.get('text') ?? '';
   return (
-    <Page title="Metrics" tools={<FilterBox value={text} label="Find by name or meaning" onInput={(next) => setParams({ text: next })} />}>
+    <Page
+      title="Metrics"
+      tools={
+        <FilterBox
+          value={text}
+          label="Find by name or meaning"
+          onInput={(next) => setParams({ text: next })}
+        />
+      }
+    >
       <DataRegion
         call={call}
         isEmpty={(answer) => Object.keys(answer).length === 0}
@@ -35,7 +44,13 @@ export default function MetricsPage({ params }: PageProps) {
           </Empty>
         }
       >
-        {(answer) => <List answer={answer} text={text} types={(params.get('type') ?? '').split(',').filter(Boolean)} />}
+        {(answer) => (
+          <List
+            answer={answer}
+            text={text}
+            types={(params.get('type') ?? '').split(',').filter(Boolean)}
+          />
+        )}
       </DataRegion>
     </Page>
   );
@@ -61,11 +76,22 @@ function List({ answer, text, types }: { answer: Answer; text: string; types: st
   );
   const known = [...new Set(all.map(({ type }) => type))].sort();
   const matches = matcherOf(text);
-  const shown = all.filter((one) => (types.length === 0 || types.includes(one.type)) && matches([one.name, one.help]));
+  const shown = all.filter(
+    (one) => (types.length === 0 || types.includes(one.type)) && matches([one.name, one.help]),
+  );
   return (
     <>
       <div class="toolbar">
-        <Chips label="Type" chosen={new Set(types)} onChange={(next) => setParams({ type: [...next].join(',') })} options={known.map((type) => ({ value: type, text: type || 'unknown', count: all.filter((one) => one.type === type).length }))} />
+        <Chips
+          label="Type"
+          chosen={new Set(types)}
+          onChange={(next) => setParams({ type: [...next].join(',') })}
+          options={known.map((type) => ({
+            value: type,
+            text: type || 'unknown',
+            count: all.filter((one) => one.type === type).length,
+          }))}
+        />
         <span class="push muted">{plural(shown.length, 'metric')}</span>
       </div>
       {shown.length === 0 ? (
@@ -77,7 +103,10 @@ function List({ answer, text, types }: { answer: Answer; text: string; types: st
             rowHeight={40}
             render={(one, i) => (
               <div key={`${one.name} ${i}`} class="line metric-line">
-                <a class="mono wrap" href={hrefOf('graph', { 'g0.expr': expressionOf(one), 'g0.tab': '0' })}>
+                <a
+                  class="mono wrap"
+                  href={hrefOf('graph', { 'g0.expr': expressionOf(one), 'g0.tab': '0' })}
+                >
                   {one.name}
                 </a>
                 <span class="badge">{one.type || 'unknown'}</span>

@@ -45,16 +45,38 @@ export default function QueriesPage({ params, config }: PageProps) {
       title="Queries"
       tools={
         <>
-          <Segments label="Refresh" value={paused ? 'off' : 'live'} onChange={(next) => setParams({ live: next === 'off' ? '0' : null })} options={[{ value: 'live', text: 'Live' }, { value: 'off', text: 'Paused' }]} />
-          <FilterBox value={text} label="Filter by expression, tenant or error" onInput={(next) => setParams({ text: next })} />
+          <Segments
+            label="Refresh"
+            value={paused ? 'off' : 'live'}
+            onChange={(next) => setParams({ live: next === 'off' ? '0' : null })}
+            options={[
+              { value: 'live', text: 'Live' },
+              { value: 'off', text: 'Paused' },
+            ]}
+          />
+          <FilterBox
+            value={text}
+            label="Filter by expression, tenant or error"
+            onInput={(next) => setParams({ text: next })}
+          />
         </>
       }
     >
       <DataRegion call={answer}>
         {(data) => (
           <>
-            <Running queries={filtered(data.active, text)} all={data.active.length} tenants={config.tenant.enabled} onChange={answer.reload} />
-            <Finished queries={filtered(data.finished, text)} all={data.finished.length} tenants={config.tenant.enabled} sort={params.get('sort') ?? ''} />
+            <Running
+              queries={filtered(data.active, text)}
+              all={data.active.length}
+              tenants={config.tenant.enabled}
+              onChange={answer.reload}
+            />
+            <Finished
+              queries={filtered(data.finished, text)}
+              all={data.finished.length}
+              tenants={config.tenant.enabled}
+              sort={params.get('sort') ?? ''}
+            />
           </>
         )}
       </DataRegion>
@@ -68,13 +90,17 @@ function filtered(queries: readonly Query[], text: string): Query[] {
 }
 
 function linkOf(one: Query): string {
-  const utc = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
+  const utc = (seconds: number): string =>
+    new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
   const range = one.step > 0;
   return hrefOf('graph', {
     'g0.expr': one.query,
     'g0.tab': range ? '0' : '1',
     ...(range
-      ? { 'g0.range_input': formatDuration((one.end - one.start) * 1000), 'g0.end_input': utc(one.end) }
+      ? {
+          'g0.range_input': formatDuration((one.end - one.start) * 1000),
+          'g0.end_input': utc(one.end),
+        }
       : { 'g0.moment_input': utc(one.end) }),
   });
 }
@@ -84,7 +110,17 @@ function kindOf(one: Query): string {
   return `${formatDuration((one.end - one.start) * 1000)} by ${formatDuration(one.step * 1000)}`;
 }
 
-function Running({ queries, all, tenants, onChange }: { queries: Query[]; all: number; tenants: boolean; onChange: () => void }) {
+function Running({
+  queries,
+  all,
+  tenants,
+  onChange,
+}: {
+  queries: Query[];
+  all: number;
+  tenants: boolean;
+  onChange: () => void;
+}) {
   return (
     <section aria-label="Running queries">
       <div class="group-head">
@@ -92,7 +128,9 @@ function Running({ queries, all, tenants, onChange }: { queries: Query[]; all: n
         <Badge tone={all > 0 ? 'info' : 'plain'}>{all}</Badge>
       </div>
       {queries.length === 0 ? (
-        <p class="panel muted">{all > 0 ? 'None of those that run is like this.' : 'No query is running.'}</p>
+        <p class="panel muted">
+          {all > 0 ? 'None of those that run is like this.' : 'No query is running.'}
+        </p>
       ) : (
         <div class="lines">
           {queries.map((one) => (
@@ -136,7 +174,13 @@ function Cancel({ query, onChange }: { query: Query; onChange: () => void }) {
   };
   return (
     <div>
-      <button type="button" class="danger small" disabled={state !== 'idle'} onClick={cancel} aria-label={`Cancel query ${query.id}`}>
+      <button
+        type="button"
+        class="danger small"
+        disabled={state !== 'idle'}
+        onClick={cancel}
+        aria-label={`Cancel query ${query.id}`}
+      >
         <Icon name="stop" size={12} /> {state === 'done' ? 'Cancelled' : 'Cancel'}
       </button>
       {error && <ErrorBox error={error} title="It was not cancelled" />}
@@ -146,7 +190,17 @@ function Cancel({ query, onChange }: { query: Query; onChange: () => void }) {
 
 const SHOWN = 200;
 
-function Finished({ queries, all, tenants, sort }: { queries: Query[]; all: number; tenants: boolean; sort: string }) {
+function Finished({
+  queries,
+  all,
+  tenants,
+  sort,
+}: {
+  queries: Query[];
+  all: number;
+  tenants: boolean;
+  sort: string;
+}) {
   const [everything, setEverything] = useState(false);
   const rows = sorted(queries, sort, {
     began: (one) => timeOf(one.began),

@@ -1,12 +1,7 @@
 // Results as CSV: RFC 4180, UTF-8, a header line. A label that a spreadsheet would take for a
 // formula gets an apostrophe; values never do, they are numbers.
+import { csvOf, quoted, textCell } from '../../lib/csv';
 import { type GraphData, isList, type QueryData, type RawSeries, seriesName } from './result';
-
-const cell = (text: string): string =>
-  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-const labelCell = (text: string): string => cell(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
-const lines = (rows: readonly string[][]): string =>
-  rows.map((row) => row.join(',') + '\r\n').join('');
 
 /** Seconds with at most three digits behind the point, as the API has them. */
 const timeCell = (seconds: number): string => String(Math.round(seconds * 1000) / 1000);
@@ -19,12 +14,12 @@ export function labelNames(series: readonly RawSeries[]): string[] {
 }
 
 function seriesRows(names: string[], series: RawSeries): string[][] {
-  const labels = names.map((name) => labelCell(series.metric[name] ?? ''));
+  const labels = names.map((name) => textCell(series.metric[name] ?? ''));
   const points = series.value ? [series.value] : (series.values ?? []);
   const histograms = series.histogram ? [series.histogram] : (series.histograms ?? []);
   return [
-    ...points.map(([t, value]) => [...labels, timeCell(t), cell(value)]),
-    ...histograms.map(([t, value]) => [...labels, timeCell(t), cell(JSON.stringify(value))]),
+    ...points.map(([t, value]) => [...labels, timeCell(t), quoted(value)]),
+    ...histograms.map(([t, value]) => [...labels, timeCell(t), quoted(JSON.stringify(value))]),
   ];
 }
 
@@ -33,18 +28,18 @@ export function tableCsv(data: QueryData, note = ''): string {
   const head = note ? `# ${note.replace(/[\r\n]+/g, ' ')}\r\n` : '';
   if (!isList(data)) {
     const [t, value] = data.result;
-    const text = data.resultType === 'string' ? labelCell(value) : cell(value);
+    const text = data.resultType === 'string' ? textCell(value) : quoted(value);
     return (
       head +
-      lines([
+      csvOf([
         ['timestamp', 'value'],
         [timeCell(t), text],
       ])
     );
   }
   const names = labelNames(data.result);
-  const header = [...names.map(labelCell), 'timestamp', 'value'];
-  return head + lines([header, ...data.result.flatMap((one) => seriesRows(names, one))]);
+  const header = [...names.map(textCell), 'timestamp', 'value'];
+  return head + csvOf([header, ...data.result.flatMap((one) => seriesRows(names, one))]);
 }
 
 function numberText(value: number | null | undefined): string {
@@ -57,10 +52,10 @@ function numberText(value: number | null | undefined): string {
 /** `timestamp`, then one column per series. */
 export function graphCsv(data: GraphData, note = ''): string {
   const head = note ? `# ${note.replace(/[\r\n]+/g, ' ')}\r\n` : '';
-  const header = ['timestamp', ...data.series.map((one) => labelCell(seriesName(one.labels)))];
+  const header = ['timestamp', ...data.series.map((one) => textCell(seriesName(one.labels)))];
   const rows = data.xs.map((x, i) => [
     timeCell(x),
     ...data.series.map((one) => numberText(one.values[i])),
   ]);
-  return head + lines([header, ...rows]);
+  return head + csvOf([header, ...rows]);
 }

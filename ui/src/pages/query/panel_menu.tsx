@@ -6,7 +6,7 @@ import { Icon, type IconName } from '../../components/icon';
 import { sortWarnings } from '../../lib/warnings';
 import { announce } from '../../app/live';
 import { graphCsv, tableCsv } from './csv';
-import { download, downloadPicture, fileName } from './download';
+import { download, downloadPicture, fileName } from '../../lib/download';
 import type { GraphData } from './result';
 import { encodePanels, type PanelState } from './url_state';
 import type { Finished } from './use_run';

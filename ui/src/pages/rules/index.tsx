@@ -9,7 +9,15 @@ import { DataRegion, Empty } from '../../components/states';
 import { VirtualList } from '../../components/virtual_list';
 import { formatTook, plural } from '../../lib/format';
 import { matcherOf, timeOf } from '../../lib/match';
-import { isStale, linkKeyOf, type PlacedRule, placedRules, type RuleGroup, type RulesAnswer, stateOf } from '../../lib/rules';
+import {
+  isStale,
+  linkKeyOf,
+  type PlacedRule,
+  placedRules,
+  type RuleGroup,
+  type RulesAnswer,
+  stateOf,
+} from '../../lib/rules';
 import { formatDuration } from '../../lib/time';
 import '../../components/lists.css';
 import './rules.css';
@@ -18,7 +26,16 @@ export default function RulesPage({ params }: PageProps) {
   const call = useCall<RulesAnswer>('api/v1/rules', { everyMs: 30_000 });
   const text = params.get('text') ?? '';
   return (
-    <Page title="Rules" tools={<FilterBox value={text} label="Filter by name, expression or label" onInput={(next) => setParams({ text: next })} />}>
+    <Page
+      title="Rules"
+      tools={
+        <FilterBox
+          value={text}
+          label="Filter by name, expression or label"
+          onInput={(next) => setParams({ text: next })}
+        />
+      }
+    >
       <DataRegion
         call={call}
         isEmpty={(answer) => placedRules(answer).length === 0}
@@ -62,7 +79,10 @@ function Rules({ answer, params }: { answer: RulesAnswer; params: URLSearchParam
       ({ rule, group }) =>
         (kinds.length === 0 || kinds.includes(rule.type)) &&
         (!chosen.has('broken') || rule.health === 'err') &&
-        matches([rule.name, rule.query, group.name, group.file, rule.lastError ?? ''], [rule.labels, rule.annotations ?? {}]),
+        matches(
+          [rule.name, rule.query, group.name, group.file, rule.lastError ?? ''],
+          [rule.labels, rule.annotations ?? {}],
+        ),
     );
   }, [all, text, params.get('show')]);
   const lines = useMemo(() => linesOf(shown, slowest), [shown, slowest]);
@@ -78,12 +98,28 @@ function Rules({ answer, params }: { answer: RulesAnswer; params: URLSearchParam
           chosen={chosen}
           onChange={(next) => setParams({ show: [...next].join(',') })}
           options={[
-            { value: 'alerting', text: 'Alerting', count: count(({ rule }) => rule.type === 'alerting') },
-            { value: 'recording', text: 'Recording', count: count(({ rule }) => rule.type === 'recording') },
+            {
+              value: 'alerting',
+              text: 'Alerting',
+              count: count(({ rule }) => rule.type === 'alerting'),
+            },
+            {
+              value: 'recording',
+              text: 'Recording',
+              count: count(({ rule }) => rule.type === 'recording'),
+            },
             { value: 'broken', text: 'Failing', count: broken, tone: broken > 0 ? 'bad' : 'plain' },
           ]}
         />
-        <Segments label="Order" value={slowest ? 'slow' : 'group'} onChange={(next) => setParams({ sort: next === 'slow' ? 'slow' : null })} options={[{ value: 'group', text: 'By group' }, { value: 'slow', text: 'Slowest first' }]} />
+        <Segments
+          label="Order"
+          value={slowest ? 'slow' : 'group'}
+          onChange={(next) => setParams({ sort: next === 'slow' ? 'slow' : null })}
+          options={[
+            { value: 'group', text: 'By group' },
+            { value: 'slow', text: 'Slowest first' },
+          ]}
+        />
         <span class="push muted">{plural(shown.length, 'rule')}</span>
       </div>
       {shown.length === 0 ? (
@@ -94,7 +130,17 @@ function Rules({ answer, params }: { answer: RulesAnswer; params: URLSearchParam
         </Empty>
       ) : (
         <div class={`lines ${lines.length > 1000 ? 'many' : ''}`}>
-          <VirtualList items={lines} rowHeight={40} render={(line) => ('key' in line ? <RuleLine key={line.key} placed={line} /> : <GroupLine key={`${line.group.file} ${line.group.name}`} {...line} />)} />
+          <VirtualList
+            items={lines}
+            rowHeight={40}
+            render={(line) =>
+              'key' in line ? (
+                <RuleLine key={line.key} placed={line} />
+              ) : (
+                <GroupLine key={`${line.group.file} ${line.group.name}`} {...line} />
+              )
+            }
+          />
         </div>
       )}
       {wanted && !opened && <Empty title={`There is no rule "${wanted}"`} />}
@@ -111,8 +157,8 @@ function GroupLine({ group, count }: { group: RuleGroup; count: number }) {
         {group.name} <span class="muted">{group.file}</span>
       </h2>
       <span class="muted nowrap">
-        {plural(count, 'rule')} · every {formatDuration(group.interval * 1000)} · took {formatTook(group.evaluationTime * 1000)} ·{' '}
-        <Ago ms={last} />
+        {plural(count, 'rule')} · every {formatDuration(group.interval * 1000)} · took{' '}
+        {formatTook(group.evaluationTime * 1000)} · <Ago ms={last} />
       </span>
       {isStale(group, last, Date.now()) ? <Badge tone="warn">late</Badge> : <span />}
     </div>
@@ -122,9 +168,14 @@ function GroupLine({ group, count }: { group: RuleGroup; count: number }) {
 function RuleLine({ placed }: { placed: PlacedRule }) {
   const { rule } = placed;
   return (
-    <button type="button" class="line rule-line" onClick={() => setParams({ rule: linkKeyOf(placed) }, false)}>
+    <button
+      type="button"
+      class="line rule-line"
+      onClick={() => setParams({ rule: linkKeyOf(placed) }, false)}
+    >
       <span class="wrap">
-        <strong>{rule.name}</strong> <span class="muted">{rule.type === 'recording' ? 'recording' : ''}</span>
+        <strong>{rule.name}</strong>{' '}
+        <span class="muted">{rule.type === 'recording' ? 'recording' : ''}</span>
       </span>
       <span class="expr clip" title={rule.query}>
         {rule.query}
@@ -134,7 +185,9 @@ function RuleLine({ placed }: { placed: PlacedRule }) {
       </span>
       <span class="muted number nowrap">{formatTook(rule.evaluationTime * 1000)}</span>
       <span class="states">
-        {rule.type === 'alerting' && <Badge tone={stateTones[stateOf(rule)]}>{stateOf(rule)}</Badge>}
+        {rule.type === 'alerting' && (
+          <Badge tone={stateTones[stateOf(rule)]}>{stateOf(rule)}</Badge>
+        )}
         {rule.health !== 'ok' && <Badge tone={healthTone(rule.health)}>{rule.health}</Badge>}
       </span>
     </button>

@@ -37,7 +37,9 @@ export default function StatusPage({ config }: PageProps) {
               <Facts
                 facts={[
                   ['Role', config.component],
-                  ...BUILD.filter(([key]) => data[key]).map(([key, name]) => [name, String(data[key])] as const),
+                  ...BUILD.filter(([key]) => data[key]).map(
+                    ([key, name]) => [name, String(data[key])] as const,
+                  ),
                 ]}
               />
             )}
@@ -53,7 +55,12 @@ export default function StatusPage({ config }: PageProps) {
                   ['Up for', formatAge(Date.now() - timeOf(String(data['startTime'])))],
                   ['Working folder', <span class="mono">{String(data['CWD'] ?? '')}</span>],
                   ['Processors', String(data['GOMAXPROCS'] ?? '')],
-                  ['Clock', Math.abs(clockSkew) > 30_000 ? `differs from this browser by ${formatAge(clockSkew)}` : 'agrees with this browser'],
+                  [
+                    'Clock',
+                    Math.abs(clockSkew) > 30_000
+                      ? `differs from this browser by ${formatAge(clockSkew)}`
+                      : 'agrees with this browser',
+                  ],
                 ]}
               />
             )}
@@ -76,7 +83,10 @@ function Process() {
     const control = new AbortController();
     const read = async (): Promise<void> => {
       try {
-        const answer = await fetch(addressOf('metrics'), { signal: control.signal, cache: 'no-store' });
+        const answer = await fetch(addressOf('metrics'), {
+          signal: control.signal,
+          cache: 'no-store',
+        });
         const text = answer.ok ? await answer.text() : '';
         const found = parseSamples(text);
         setMissing(found.length === 0);
@@ -93,14 +103,19 @@ function Process() {
       clearInterval(timer);
     };
   }, []);
-  const value = (name: string): number | null => samples?.find((one) => one.name === name)?.value ?? null;
+  const value = (name: string): number | null =>
+    samples?.find((one) => one.name === name)?.value ?? null;
   const shown = <T,>(name: string, format: (value: number) => T): T | string => {
     const found = value(name);
     return found === null ? '–' : format(found);
   };
   const budgets = (samples ?? []).filter(({ name }) => name === 'thanos_memory_budget_used_bytes');
   const limitOf = (labels: Record<string, string>): number =>
-    samples?.find((one) => one.name === 'thanos_memory_budget_limit_bytes' && one.labels['budget'] === labels['budget'])?.value ?? 0;
+    samples?.find(
+      (one) =>
+        one.name === 'thanos_memory_budget_limit_bytes' &&
+        one.labels['budget'] === labels['budget'],
+    )?.value ?? 0;
   return (
     <section class="panel" aria-label="Process">
       <h2>Process</h2>
@@ -114,7 +129,10 @@ function Process() {
           facts={[
             ['Memory', shown('process_resident_memory_bytes', formatBytes)],
             ['Processor time', shown('process_cpu_seconds_total', (s) => formatAge(s * 1000))],
-            ['File descriptors', `${shown('process_open_fds', formatCount)} of ${shown('process_max_fds', formatCount)}`],
+            [
+              'File descriptors',
+              `${shown('process_open_fds', formatCount)} of ${shown('process_max_fds', formatCount)}`,
+            ],
             ...budgets.map(
               ({ labels, value: used }) =>
                 [

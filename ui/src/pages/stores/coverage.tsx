@@ -10,7 +10,10 @@ import type { Store } from './index';
 const percent = (ms: number, { from, to }: Span): number =>
   Math.max(0, Math.min(100, ((ms - from) / (to - from)) * 100));
 
-export function CoverageAxis({ span, most = 4 }: {
+export function CoverageAxis({
+  span,
+  most = 4,
+}: {
   span: Span;
   /** How many times at most. */
   most?: number;
@@ -33,11 +36,25 @@ export function CoverageAxis({ span, most = 4 }: {
 export function Coverage({ spans, span, up }: { spans: readonly Span[]; span: Span; up: boolean }) {
   const zone = useStore(timeZone);
   const inside = spans.filter(({ from, to }) => from < span.to && to > span.from);
-  const text = spans.map(({ from, to }) => `${formatTime(from, zone)} to ${formatTime(to, zone)}`).join(', ');
+  const text = spans
+    .map(({ from, to }) => `${formatTime(from, zone)} to ${formatTime(to, zone)}`)
+    .join(', ');
   return (
-    <div class="coverage" role="img" aria-label={inside.length > 0 ? `covers ${text}` : `nothing in this span; covers ${text}`} title={text}>
+    <div
+      class="coverage"
+      role="img"
+      aria-label={inside.length > 0 ? `covers ${text}` : `nothing in this span; covers ${text}`}
+      title={text}
+    >
       {inside.map(({ from, to }) => (
-        <i key={from} class={up ? '' : 'down'} style={{ left: `${percent(from, span)}%`, width: `${Math.max(0.6, percent(to, span) - percent(from, span))}%` }} />
+        <i
+          key={from}
+          class={up ? '' : 'down'}
+          style={{
+            left: `${percent(from, span)}%`,
+            width: `${Math.max(0.6, percent(to, span) - percent(from, span))}%`,
+          }}
+        />
       ))}
     </div>
   );
@@ -46,7 +63,10 @@ export function Coverage({ spans, span, up }: { spans: readonly Span[]; span: Sp
 /** All endpoints together: holes are what no query can see. */
 export function CoverageSummary({ stores, span }: { stores: readonly Store[]; span: Span }) {
   const zone = useStore(timeZone);
-  const clip = ({ from, to }: Span): Span => ({ from: Math.max(from, span.from), to: Math.min(to, span.to) });
+  const clip = ({ from, to }: Span): Span => ({
+    from: Math.max(from, span.from),
+    to: Math.min(to, span.to),
+  });
   const union = unionOf(stores.filter(({ up }) => up).map(({ covers }) => clip(covers)));
   const holes = holesIn(union);
   return (
@@ -66,7 +86,8 @@ export function CoverageSummary({ stores, span }: { stores: readonly Store[]; sp
       )}
       {holes.slice(0, 5).map(({ from, to }) => (
         <p key={from} class="hole">
-          <Icon name="warn" size={14} /> Nothing covers {formatAge(to - from)} from {formatTime(from, zone)} to {formatTime(to, zone)}
+          <Icon name="warn" size={14} /> Nothing covers {formatAge(to - from)} from{' '}
+          {formatTime(from, zone)} to {formatTime(to, zone)}
         </p>
       ))}
       {holes.length > 5 && <p class="hole">and {plural(holes.length - 5, 'more hole')}</p>}

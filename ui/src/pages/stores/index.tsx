@@ -3,7 +3,16 @@ import { useMemo } from 'preact/hooks';
 import { useCall } from '../../api/use_call';
 import type { PageProps } from '../../app/routes';
 import { setParams } from '../../app/router';
-import { Ago, Badge, Chips, FilterBox, LabelSet, Page, Segments, Time } from '../../components/controls';
+import {
+  Ago,
+  Badge,
+  Chips,
+  FilterBox,
+  LabelSet,
+  Page,
+  Segments,
+  Time,
+} from '../../components/controls';
 import { SortHead } from '../../components/sorting';
 import { DataRegion, Empty } from '../../components/states';
 import { plural } from '../../lib/format';
@@ -69,7 +78,9 @@ const RANGES = [
 function windowOf(stores: readonly Store[], range: string, now: number): Span {
   const chosen = RANGES.find(({ value }) => value === range)?.ms ?? 0;
   if (chosen > 0) return { from: now - chosen, to: now };
-  const starts = stores.map(({ covers }) => covers.from).filter((ms) => Number.isFinite(ms) && ms < now);
+  const starts = stores
+    .map(({ covers }) => covers.from)
+    .filter((ms) => Number.isFinite(ms) && ms < now);
   const from = starts.length > 0 ? Math.min(...starts) : now - 86_400_000;
   return { from: Math.min(from, now - 3_600_000), to: now };
 }
@@ -78,15 +89,24 @@ export default function StoresPage({ params }: PageProps) {
   const call = useCall<Answer>('api/v1/stores', { everyMs: 10_000 });
   const text = params.get('text') ?? '';
   return (
-    <Page title="Endpoints" tools={<FilterBox value={text} label="Filter by address or label" onInput={(next) => setParams({ text: next })} />}>
+    <Page
+      title="Endpoints"
+      tools={
+        <FilterBox
+          value={text}
+          label="Filter by address or label"
+          onInput={(next) => setParams({ text: next })}
+        />
+      }
+    >
       <DataRegion
         call={call}
         isEmpty={(answer) => storesOf(answer).length === 0}
         empty={
           <Empty title="This querier has no endpoints">
             <p>
-              They are added with <code>--endpoint=host:port</code>, <code>--endpoint-group</code> or{' '}
-              <code>--endpoint.sd-config-file</code>.
+              They are added with <code>--endpoint=host:port</code>, <code>--endpoint-group</code>{' '}
+              or <code>--endpoint.sd-config-file</code>.
             </p>
           </Empty>
         }
@@ -117,10 +137,31 @@ function Endpoints({ answer, params }: { answer: Answer; params: URLSearchParams
   return (
     <>
       <div class="toolbar">
-        <Chips label="State" chosen={new Set(onlyDown ? ['down'] : [])} onChange={(next) => setParams({ down: next.has('down') ? '1' : null })} options={[{ value: 'down', text: 'Down only', count: down, tone: down > 0 ? 'bad' : 'plain' }]} />
-        <Chips label="Type" chosen={chosen} onChange={(next) => setParams({ type: [...next].join(',') })} options={types.map((type) => ({ value: type, text: type, count: all.filter((one) => one.type === type).length }))} />
+        <Chips
+          label="State"
+          chosen={new Set(onlyDown ? ['down'] : [])}
+          onChange={(next) => setParams({ down: next.has('down') ? '1' : null })}
+          options={[
+            { value: 'down', text: 'Down only', count: down, tone: down > 0 ? 'bad' : 'plain' },
+          ]}
+        />
+        <Chips
+          label="Type"
+          chosen={chosen}
+          onChange={(next) => setParams({ type: [...next].join(',') })}
+          options={types.map((type) => ({
+            value: type,
+            text: type,
+            count: all.filter((one) => one.type === type).length,
+          }))}
+        />
         <span class="push">
-          <Segments label="Time shown" value={range} onChange={(next) => setParams({ range: next === 'all' ? null : next })} options={RANGES} />
+          <Segments
+            label="Time shown"
+            value={range}
+            onChange={(next) => setParams({ range: next === 'all' ? null : next })}
+            options={RANGES}
+          />
         </span>
       </div>
       {shown.length === 0 ? (
@@ -135,7 +176,13 @@ function Endpoints({ answer, params }: { answer: Answer; params: URLSearchParams
           {types
             .filter((type) => shown.some((one) => one.type === type))
             .map((type) => (
-              <Group key={type} type={type} stores={shown.filter((one) => one.type === type)} span={span} sort={params.get('sort') ?? 'name'} />
+              <Group
+                key={type}
+                type={type}
+                stores={shown.filter((one) => one.type === type)}
+                span={span}
+                sort={params.get('sort') ?? 'name'}
+              />
             ))}
         </>
       )}
@@ -143,7 +190,17 @@ function Endpoints({ answer, params }: { answer: Answer; params: URLSearchParams
   );
 }
 
-function Group({ type, stores, span, sort }: { type: string; stores: Store[]; span: Span; sort: string }) {
+function Group({
+  type,
+  stores,
+  span,
+  sort,
+}: {
+  type: string;
+  stores: Store[];
+  span: Span;
+  sort: string;
+}) {
   const down = stores.filter(({ up }) => !up).length;
   const rows = sorted(stores, sort, {
     name: ({ name }) => name,
@@ -155,7 +212,9 @@ function Group({ type, stores, span, sort }: { type: string; stores: Store[]; sp
     <section aria-label={type}>
       <div class="group-head">
         <h2>{type}</h2>
-        <Badge tone={down > 0 ? 'bad' : 'good'}>{down > 0 ? `${down} of ${stores.length} down` : `${stores.length} up`}</Badge>
+        <Badge tone={down > 0 ? 'bad' : 'good'}>
+          {down > 0 ? `${down} of ${stores.length} down` : `${stores.length} up`}
+        </Badge>
       </div>
       <div class="table-box" tabIndex={0} role="region" aria-label={`Endpoints of type ${type}`}>
         <table class="endpoints">
@@ -219,7 +278,13 @@ function Row({ store, span }: { store: Store; span: Span }) {
 
 const SETS_SHOWN = 3;
 
-function LabelSets({ sets, onPick }: { sets: Record<string, string>[]; onPick: (name: string, value: string) => void }) {
+function LabelSets({
+  sets,
+  onPick,
+}: {
+  sets: Record<string, string>[];
+  onPick: (name: string, value: string) => void;
+}) {
   const list = (some: Record<string, string>[]) =>
     some.map((labels) => (
       <div key={JSON.stringify(labels)} class="label-set">

@@ -3,7 +3,16 @@ import { useMemo, useState } from 'preact/hooks';
 import { useCall } from '../../api/use_call';
 import { setParams } from '../../app/router';
 import type { PageProps } from '../../app/routes';
-import { Ago, Badge, Chips, Dialog, FilterBox, LabelSet, Page, Segments } from '../../components/controls';
+import {
+  Ago,
+  Badge,
+  Chips,
+  Dialog,
+  FilterBox,
+  LabelSet,
+  Page,
+  Segments,
+} from '../../components/controls';
 import { DataRegion, Empty } from '../../components/states';
 import { Facts, LinkedText } from '../../components/text';
 import { VirtualList } from '../../components/virtual_list';
@@ -39,17 +48,34 @@ export default function TargetsPage({ path, params }: PageProps) {
       title="Targets"
       tools={
         <>
-          <Segments label="View" value={view} onChange={(next) => setParams({ view: next })} options={[{ value: 'active', text: 'Active' }, { value: 'discovery', text: 'Discovery' }, { value: 'dropped', text: 'Dropped' }]} />
-          <FilterBox value={text} label="Filter by address, label or error" onInput={(next) => setParams({ text: next })} />
+          <Segments
+            label="View"
+            value={view}
+            onChange={(next) => setParams({ view: next })}
+            options={[
+              { value: 'active', text: 'Active' },
+              { value: 'discovery', text: 'Discovery' },
+              { value: 'dropped', text: 'Dropped' },
+            ]}
+          />
+          <FilterBox
+            value={text}
+            label="Filter by address, label or error"
+            onInput={(next) => setParams({ text: next })}
+          />
         </>
       }
     >
       <DataRegion
         call={call}
-        isEmpty={({ activeTargets, droppedTargets }) => (activeTargets ?? []).length + (droppedTargets ?? []).length === 0}
+        isEmpty={({ activeTargets, droppedTargets }) =>
+          (activeTargets ?? []).length + (droppedTargets ?? []).length === 0
+        }
         empty={
           <Empty title="No endpoint tells of targets">
-            <p>Sidecars tell of those of their Prometheus once they are endpoints of this querier.</p>
+            <p>
+              Sidecars tell of those of their Prometheus once they are endpoints of this querier.
+            </p>
           </Empty>
         }
       >
@@ -65,7 +91,8 @@ export default function TargetsPage({ path, params }: PageProps) {
   );
 }
 
-const tone = (health: Target['health']) => (health === 'up' ? 'good' : health === 'down' ? 'bad' : 'plain');
+const tone = (health: Target['health']) =>
+  health === 'up' ? 'good' : health === 'down' ? 'bad' : 'plain';
 
 type Line = { pool: string; up: number; all: number } | { target: Target; key: number };
 
@@ -77,16 +104,32 @@ function linesOf(targets: readonly Target[]): Line[] {
     else pools.set(target.scrapePool, [target]);
   }
   let key = 0;
-  return [...pools].sort(([a], [b]) => a.localeCompare(b)).flatMap(([pool, list]) => [
-    { pool, all: list.length, up: list.filter(({ health }) => health === 'up').length },
-    // What is down comes first.
-    ...[...list]
-      .sort((a, b) => Number(a.health === 'up') - Number(b.health === 'up') || a.scrapeUrl.localeCompare(b.scrapeUrl))
-      .map((target) => ({ target, key: ++key })),
-  ]);
+  return [...pools]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .flatMap(([pool, list]) => [
+      { pool, all: list.length, up: list.filter(({ health }) => health === 'up').length },
+      // What is down comes first.
+      ...[...list]
+        .sort(
+          (a, b) =>
+            Number(a.health === 'up') - Number(b.health === 'up') ||
+            a.scrapeUrl.localeCompare(b.scrapeUrl),
+        )
+        .map((target) => ({ target, key: ++key })),
+    ]);
 }
 
-function Active({ answer, params, text, discovery }: { answer: Answer; params: URLSearchParams; text: string; discovery: boolean }) {
+function Active({
+  answer,
+  params,
+  text,
+  discovery,
+}: {
+  answer: Answer;
+  params: URLSearchParams;
+  text: string;
+  discovery: boolean;
+}) {
   const all = answer.activeTargets ?? [];
   const chosen = new Set((params.get('health') ?? '').split(',').filter(Boolean));
   const [opened, setOpened] = useState<Target | null>(null);
@@ -96,7 +139,10 @@ function Active({ answer, params, text, discovery }: { answer: Answer; params: U
       all.filter(
         (one) =>
           (chosen.size === 0 || chosen.has(one.health)) &&
-          matches([one.scrapeUrl, one.scrapePool, one.lastError], [one.labels, ...(discovery ? [one.discoveredLabels] : [])]),
+          matches(
+            [one.scrapeUrl, one.scrapePool, one.lastError],
+            [one.labels, ...(discovery ? [one.discoveredLabels] : [])],
+          ),
       ),
     );
   }, [answer, text, params.get('health'), discovery]);
@@ -108,9 +154,16 @@ function Active({ answer, params, text, discovery }: { answer: Answer; params: U
           label="Health"
           chosen={chosen}
           onChange={(next) => setParams({ health: [...next].join(',') })}
-          options={(['up', 'down', 'unknown'] as const).map((health) => ({ value: health as string, text: health[0]!.toUpperCase() + health.slice(1), count: count(health), tone: count(health) > 0 ? tone(health) : 'plain' }))}
+          options={(['up', 'down', 'unknown'] as const).map((health) => ({
+            value: health as string,
+            text: health[0]!.toUpperCase() + health.slice(1),
+            count: count(health),
+            tone: count(health) > 0 ? tone(health) : 'plain',
+          }))}
         />
-        <span class="push muted">{plural(lines.filter((line) => 'target' in line).length, 'target')}</span>
+        <span class="push muted">
+          {plural(lines.filter((line) => 'target' in line).length, 'target')}
+        </span>
       </div>
       {lines.length === 0 ? (
         <Empty title={`None of ${plural(all.length, 'target')} is like this`}>
@@ -125,7 +178,12 @@ function Active({ answer, params, text, discovery }: { answer: Answer; params: U
             rowHeight={40}
             render={(line) =>
               'target' in line ? (
-                <TargetLine key={line.key} target={line.target} discovery={discovery} onOpen={() => setOpened(line.target)} />
+                <TargetLine
+                  key={line.key}
+                  target={line.target}
+                  discovery={discovery}
+                  onOpen={() => setOpened(line.target)}
+                />
               ) : (
                 <div key={`pool ${line.pool}`} class="line pool-line">
                   <h2>{line.pool || 'no pool'}</h2>
@@ -143,9 +201,21 @@ function Active({ answer, params, text, discovery }: { answer: Answer; params: U
   );
 }
 
-function TargetLine({ target, discovery, onOpen }: { target: Target; discovery: boolean; onOpen: () => void }) {
+function TargetLine({
+  target,
+  discovery,
+  onOpen,
+}: {
+  target: Target;
+  discovery: boolean;
+  onOpen: () => void;
+}) {
   return (
-    <button type="button" class={`line target-line ${discovery ? 'discovery' : ''}`} onClick={onOpen}>
+    <button
+      type="button"
+      class={`line target-line ${discovery ? 'discovery' : ''}`}
+      onClick={onOpen}
+    >
       <Badge tone={tone(target.health)}>{target.health}</Badge>
       <span class="wrap">
         <span class="mono">{target.scrapeUrl}</span>
@@ -163,7 +233,9 @@ function TargetLine({ target, discovery, onOpen }: { target: Target; discovery: 
 }
 
 function Details({ target, onClose }: { target: Target; onClose: () => void }) {
-  const names = [...new Set([...Object.keys(target.discoveredLabels), ...Object.keys(target.labels)])].sort();
+  const names = [
+    ...new Set([...Object.keys(target.discoveredLabels), ...Object.keys(target.labels)]),
+  ].sort();
   return (
     <Dialog title="Target" onClose={onClose} drawer>
       <Facts
@@ -191,7 +263,9 @@ function Details({ target, onClose }: { target: Target; onClose: () => void }) {
             {names.map((name) => (
               <tr key={name}>
                 <td class="mono wrap">{name}</td>
-                <td class="mono wrap">{target.discoveredLabels[name] ?? <span class="muted">–</span>}</td>
+                <td class="mono wrap">
+                  {target.discoveredLabels[name] ?? <span class="muted">–</span>}
+                </td>
                 <td class="mono wrap">{target.labels[name] ?? <span class="muted">–</span>}</td>
               </tr>
             ))}
@@ -206,7 +280,16 @@ function Dropped({ answer, text }: { answer: Answer; text: string }) {
   const all = answer.droppedTargets ?? [];
   const matches = matcherOf(text);
   const shown = all.filter(({ discoveredLabels }) => matches([], [discoveredLabels]));
-  if (shown.length === 0) return <Empty title={all.length > 0 ? 'None of the dropped targets is like this' : 'Relabelling drops no target'} />;
+  if (shown.length === 0)
+    return (
+      <Empty
+        title={
+          all.length > 0
+            ? 'None of the dropped targets is like this'
+            : 'Relabelling drops no target'
+        }
+      />
+    );
   return (
     <>
       <p class="toolbar muted">{plural(shown.length, 'target')} found and dropped by relabelling</p>
