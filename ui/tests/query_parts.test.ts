@@ -5,6 +5,7 @@ import { curlOf, encodeParams } from '../src/api/client';
 import { timeLabels, valueLabels } from '../src/pages/query/chart_axes';
 import { hashText, strokesOf } from '../src/pages/query/colours';
 import { fileName } from '../src/lib/download';
+import { DARK, hashText, LIGHT, strokesOf } from '../src/pages/query/colours';
 import { remembered } from '../src/pages/query/history';
 import { goDurationMs, planRows, splitName } from '../src/pages/query/plan';
 import { requestOf, storeSelector } from '../src/pages/query/request';
@@ -184,6 +185,23 @@ test('colours are stable, and no two alike among 64', () => {
     1000,
   );
   assert.equal(hashText(''), 0x811c9dc5);
+});
+
+test('every colour is seen on its background: 3:1 and more', () => {
+  const luminance = (colour: string): number => {
+    const [r = 0, g = 0, b = 0] = [1, 3, 5].map((at) => {
+      const part = parseInt(colour.slice(at, at + 2), 16) / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (a: string, b: string): number => {
+    const [low = 0, high = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+    return (high + 0.05) / (low + 0.05);
+  };
+  for (const colour of LIGHT) assert.ok(contrast(colour, '#ffffff') >= 3, colour);
+  for (const colour of DARK) assert.ok(contrast(colour, '#171922') >= 3, colour);
+  assert.equal(new Set([...LIGHT, ...DARK]).size, 32);
 });
 
 test('axes: the date where a day begins, values that differ look different', () => {

@@ -5,41 +5,15 @@ export interface Stroke {
   dash: number[];
 }
 
-const LIGHT = [
-  '#5b3fd0',
-  '#c2410c',
-  '#0f766e',
-  '#be185d',
-  '#1d4ed8',
-  '#7a5c00',
-  '#15803d',
-  '#b91c1c',
-  '#0e7490',
-  '#9333ea',
-  '#4d7c0f',
-  '#a16207',
-  '#db2777',
-  '#475569',
-  '#0369a1',
-  '#86198f',
+// prettier-ignore
+export const LIGHT = [
+  '#5b3fd0', '#c2410c', '#0f766e', '#be185d', '#1d4ed8', '#7a5c00', '#15803d', '#b91c1c',
+  '#0e7490', '#9333ea', '#4d7c0f', '#7c4a2d', '#1f2937', '#64748b', '#0284c7', '#c026d3',
 ];
-const DARK = [
-  '#a593ff',
-  '#ff9f5a',
-  '#4fd6c3',
-  '#ff86b8',
-  '#7fb0ff',
-  '#e3c04f',
-  '#6fdc8c',
-  '#ff7b72',
-  '#59d0ec',
-  '#d39bff',
-  '#b5d651',
-  '#f2b35d',
-  '#ff9fd6',
-  '#a8b3c7',
-  '#6cc3ff',
-  '#e58df0',
+// prettier-ignore
+export const DARK = [
+  '#a593ff', '#ff9f5a', '#4fd6c3', '#ff86b8', '#7fb0ff', '#e3c04f', '#6fdc8c', '#ff7b72',
+  '#59d0ec', '#d39bff', '#b5d651', '#d2a679', '#e0e0e8', '#8f9bb3', '#5c8cff', '#e05fd0',
 ];
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import { ApiError, call } from '../../api/client';
 import type { UiConfig } from '../../api/config';
-import { isDark, onThemeChange, timeZone } from '../../app/preferences';
+import { isDark, onThemeChange, shortcuts, timeZone } from '../../app/preferences';
 import { Icon } from '../../components/icon';
 import { formatSi, plural } from '../../lib/format';
 import { createPreference, isBoolean, useStore } from '../../lib/store';
@@ -113,8 +113,8 @@ export function GraphView({
     panel.display === 'heatmap' || (data.series.length === 0 && data.histograms.length > 0);
   const text = describe(data, grid, zone);
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== event.currentTarget)
-      return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !shortcuts.get()) return;
+    if (event.target !== event.currentTarget) return;
     const done = chartKey(event.key, [grid.startMs / 1000, grid.endMs / 1000], {
       ...actions,
       onReset: zoom.reset,

@@ -1,9 +1,9 @@
 // The query page: panels, all in the address.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { clockSkewMs } from '../../api/config';
 import { isTyping } from '../../app/keyboard';
+import { shortcuts } from '../../app/preferences';
 import type { PageProps } from '../../app/routes';
-import { navigate } from '../../app/router';
 import { Menu } from '../../components/controls';
 import { Icon } from '../../components/icon';
 import { createPreference, oneOf, useStore } from '../../lib/store';
@@ -12,10 +12,12 @@ import { completionOn, linterOn } from './editor';
 import { Panel } from './panel';
 import './query.css';
 import { refreshStores } from './stores';
-import { decodePanels, encodePanels, newPanel, PANELS_MAX, type PanelState } from './url_state';
+import { newPanel, PANELS_MAX } from './url_state';
+import { usePanels } from './use_panels';
 
 const INTERVALS = ['off', '5s', '10s', '30s', '1m', '5m'] as const;
-const LENGTH_MS: Record<(typeof INTERVALS)[number], number> = {
+type Interval = (typeof INTERVALS)[number];
+const LENGTH_MS: Record<Interval, number> = {
   off: 0,
   '5s': 5000,
   '10s': 10_000,
@@ -70,127 +72,96 @@ function EditorMenu() {
   );
 }
 
-export default function QueryPage({ config, params, path }: PageProps) {
-  const interval = useStore(refresh);
+// Ctrl+Enter runs all, `e` goes to the first editor.
+function usePageKeys(runAll: () => void): void {
+  const latest = useRef(runAll);
+  latest.current = runAll;
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      const control = event.ctrlKey || event.metaKey;
+      if (event.key === 'Enter' && control) latest.current();
+      else if (event.key === 'e' && !control && mayBeShortcut(event)) focusEditor();
+      else return;
+      event.preventDefault();
+    };
+    addEventListener('keydown', onKeyDown);
+    return () => removeEventListener('keydown', onKeyDown);
+  }, []);
+}
+
+// After `g` the letter is taken already, and the event prevented.
+const mayBeShortcut = (event: KeyboardEvent): boolean =>
+  shortcuts.get() && !event.altKey && !event.defaultPrevented && !isTyping(event);
+
+function focusEditor(): void {
+  const host = document.querySelector('.editor-host');
+  const field =
+    host?.shadowRoot?.querySelector<HTMLElement>('.cm-content') ??
+    document.querySelector<HTMLElement>('.expression textarea');
+  field?.focus();
+}
+
+function SkewWarning() {
   const skew = useStore(clockSkewMs);
-  const [round, setRound] = useState(0);
-  const [, redraw] = useState(0);
-  const ids = useRef<string[]>([]);
-  const counter = useRef(0);
-  const drafts = useRef(new Map<string, { current: string }>());
+  if (Math.abs(skew) <= SKEW_MAX_MS) return null;
+  return (
+    <p class="notice partial" role="status">
+      <Icon name="warn" /> The clock of this browser and that of the server differ by{' '}
+      {formatAge(skew)}: “now” may miss the newest samples.
+    </p>
+  );
+}
+
+function RefreshMenu() {
+  const interval = useStore(refresh);
+  return (
+    <label class="check">
+      <Icon name="refresh" size={14} /> <span class="visually-hidden">Refresh</span>
+      <select
+        aria-label="Refresh"
+        value={interval}
+        onChange={(event) => refresh.set(event.currentTarget.value as Interval)}
+      >
+        {INTERVALS.map((one) => (
+          <option key={one} value={one}>
+            {one === 'off' ? 'No refresh' : `Every ${one}`}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+export default function QueryPage({ config, params, path }: PageProps) {
   const defaults = {
     partial: config.partialResponseDefault,
     engine: config.defaultEngine,
     tenant: '',
   };
-  const panels = useMemo(() => {
-    const read = decodePanels(params, defaults);
-    return read.length > 0 ? read : [newPanel(defaults)];
-  }, [params]);
-  while (ids.current.length < panels.length) ids.current.push(`panel${counter.current++}`);
-  ids.current.length = panels.length;
-  const draftOf = (id: string): { current: string } => {
-    let draft = drafts.current.get(id);
-    if (!draft) drafts.current.set(id, (draft = { current: '' }));
-    return draft;
-  };
-
-  const show = (next: readonly PanelState[]): void =>
-    navigate(`${path || 'graph'}?${encodePanels(next)}`);
-  const change = (i: number, changes: Partial<PanelState>): void =>
-    show(panels.map((panel, n) => (n === i ? { ...panel, ...changes } : panel)));
-  const add = (panel: PanelState, at = panels.length): void => {
-    if (panels.length >= PANELS_MAX) return;
-    ids.current.splice(at, 0, `panel${counter.current++}`);
-    show([...panels.slice(0, at), panel, ...panels.slice(at)]);
-  };
-  const remove = (i: number): void => {
-    drafts.current.delete(ids.current[i] ?? '');
-    ids.current.splice(i, 1);
-    show(panels.filter((_, n) => n !== i));
-  };
-  const move = (i: number, by: -1 | 1): void => {
-    const to = i + by;
-    if (to < 0 || to >= panels.length) return;
-    const next = [...panels];
-    [next[i], next[to]] = [next[to]!, next[i]!];
-    [ids.current[i], ids.current[to]] = [ids.current[to]!, ids.current[i]!];
-    show(next);
-    // Two panels of the same query: the address stays, what is typed in them moves.
-    redraw((n) => n + 1);
-  };
-  const runAll = (): void => {
-    const typed = panels.map((panel, i) => ({ ...panel, expr: draftOf(ids.current[i]!).current }));
-    show(typed);
-    setRound((n) => n + 1);
-  };
-  const latest = useRef(runAll);
-  latest.current = runAll;
-  useRefresh(() => setRound((n) => n + 1));
+  const all = usePanels(params, path, defaults);
+  const { panels, ids } = all;
+  useRefresh(all.refresh);
+  usePageKeys(all.runAll);
   useEffect(refreshStores, []);
-  useEffect(() => {
-    const onKeyDown = (event: KeyboardEvent): void => {
-      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
-        event.preventDefault();
-        latest.current();
-      } else if (
-        event.key === 'e' &&
-        !event.ctrlKey &&
-        !event.metaKey &&
-        !event.altKey &&
-        !event.defaultPrevented &&
-        !isTyping(event)
-      ) {
-        const host = document.querySelector('.editor-host');
-        const field =
-          host?.shadowRoot?.querySelector<HTMLElement>('.cm-content') ??
-          document.querySelector<HTMLElement>('.expression textarea');
-        event.preventDefault();
-        field?.focus();
-      }
-    };
-    addEventListener('keydown', onKeyDown);
-    return () => removeEventListener('keydown', onKeyDown);
-  }, []);
-
-  const base = panels[panels.length - 1] ?? newPanel(defaults);
+  const full = panels.length >= PANELS_MAX;
+  const last = panels[panels.length - 1] ?? newPanel(defaults);
   return (
     <>
       <h1 class="visually-hidden">Query</h1>
-      {Math.abs(skew) > SKEW_MAX_MS && (
-        <p class="notice partial" role="status">
-          <Icon name="warn" /> The clock of this browser and that of the server differ by{' '}
-          {formatAge(skew)}: “now” may miss the newest samples.
-        </p>
-      )}
+      <SkewWarning />
       <div class="page-line">
         <button
           type="button"
           class="ghost add-panel"
-          disabled={panels.length >= PANELS_MAX}
-          title={panels.length >= PANELS_MAX ? `At most ${PANELS_MAX} panels` : ''}
-          onClick={() => add({ ...base, expr: '' })}
+          disabled={full}
+          title={full ? `At most ${PANELS_MAX} panels` : ''}
+          onClick={() => all.add({ ...last, expr: '' })}
         >
           <Icon name="plus" size={14} /> Add panel
         </button>
-        <label class="check">
-          <Icon name="refresh" size={14} /> <span class="visually-hidden">Refresh</span>
-          <select
-            aria-label="Refresh"
-            value={interval}
-            onChange={(event) =>
-              refresh.set(event.currentTarget.value as (typeof INTERVALS)[number])
-            }
-          >
-            {INTERVALS.map((one) => (
-              <option key={one} value={one}>
-                {one === 'off' ? 'No refresh' : `Every ${one}`}
-              </option>
-            ))}
-          </select>
-        </label>
+        <RefreshMenu />
         {panels.length > 1 && (
-          <button type="button" onClick={runAll} title="Ctrl+Enter">
+          <button type="button" onClick={all.runAll} title="Ctrl+Enter">
             <Icon name="play" size={12} /> Run all
           </button>
         )}
@@ -198,17 +169,17 @@ export default function QueryPage({ config, params, path }: PageProps) {
       </div>
       {panels.map((panel, i) => (
         <Panel
-          key={ids.current[i]}
-          id={ids.current[i]!}
-          draft={draftOf(ids.current[i]!)}
+          key={ids[i]}
+          id={ids[i]!}
+          draft={all.draftOf(ids[i]!)}
           panel={panel}
           config={config}
-          round={round}
+          round={all.round}
           count={panels.length}
-          onChange={(changes) => change(i, changes)}
-          onDuplicate={() => add(panel, i + 1)}
-          onMove={panels.length > 1 ? (by) => move(i, by) : null}
-          onRemove={() => remove(i)}
+          onChange={(changes) => all.change(i, changes)}
+          onDuplicate={() => all.add(panel, i + 1)}
+          onMove={panels.length > 1 ? (by) => all.move(i, by) : null}
+          onRemove={() => all.remove(i)}
         />
       ))}
     </>

@@ -1,5 +1,4 @@
 // The series below a graph: colour, name, min, max, mean, last; shown, isolated, filtered.
-import { Fragment } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { CopyButton, FilterBox } from '../../components/controls';
 import { Icon } from '../../components/icon';
@@ -87,47 +86,176 @@ export interface LegendProps {
   onFilter: (label: string, value: string, keep: boolean) => void;
 }
 
+type Sort = { key: SortKey; down: boolean } | null;
+
+function Head({ sort, onSort }: { sort: Sort; onSort: (next: Sort) => void }) {
+  const next = (key: SortKey): Sort =>
+    sort?.key !== key ? { key, down: true } : sort.down ? { key, down: false } : null;
+  return (
+    <tr>
+      {(['name', ...COLUMNS] as const).map((key) => {
+        const mine = sort?.key === key ? sort : null;
+        return (
+          <th
+            key={key}
+            class={key === 'name' ? '' : 'number'}
+            aria-sort={mine ? (mine.down ? 'descending' : 'ascending') : 'none'}
+          >
+            <button type="button" onClick={() => onSort(next(key))}>
+              {key === 'name' ? 'Series' : key}{' '}
+              {mine && <Icon name={mine.down ? 'down' : 'up'} size={10} />}
+            </button>
+          </th>
+        );
+      })}
+      <th>
+        <span class="visually-hidden">Tools</span>
+      </th>
+    </tr>
+  );
+}
+
+function SeriesButton({
+  series,
+  stroke,
+  on,
+  onClick,
+  onHighlight,
+}: {
+  series: GraphSeries;
+  stroke: Stroke | undefined;
+  on: boolean;
+  onClick: (toggle: boolean) => void;
+  onHighlight: (on: boolean) => void;
+}) {
+  return (
+    <button
+      type="button"
+      class="series"
+      aria-pressed={on}
+      title="Click: this one alone. Ctrl+click: show or hide."
+      onClick={(event) => onClick(event.ctrlKey || event.metaKey)}
+      onFocus={() => onHighlight(true)}
+      onBlur={() => onHighlight(false)}
+    >
+      <svg class="swatch-line" width="18" height="10" aria-hidden="true">
+        <path
+          d="M0 5h18"
+          stroke={stroke?.colour}
+          stroke-width="3"
+          stroke-dasharray={stroke?.dash.join(' ')}
+        />
+      </svg>
+      <SeriesName labels={series.labels} />
+    </button>
+  );
+}
+
+function Row({
+  index,
+  open,
+  onOpen,
+  props,
+}: {
+  index: number;
+  open: boolean;
+  onOpen: () => void;
+  props: LegendProps;
+}) {
+  const { data, strokes, visible, highlight, onVisible, onHighlight, onFilter } = props;
+  const one = data.series[index]!;
+  const on = visible[index] ?? true;
+  return (
+    <>
+      <tr
+        class={`${on ? '' : 'off'} ${index === highlight ? 'near' : ''}`}
+        onMouseEnter={() => onHighlight(index)}
+      >
+        <td>
+          <SeriesButton
+            series={one}
+            stroke={strokes[index]}
+            on={on}
+            onClick={(toggle) => onVisible(nextVisible(visible, index, toggle))}
+            onHighlight={(near) => onHighlight(near ? index : -1)}
+          />
+        </td>
+        {COLUMNS.map((key) => (
+          <td key={key} class="number" title={String(one.summary[key])}>
+            {formatSi(one.summary[key])}
+          </td>
+        ))}
+        <td class="number">
+          <button
+            type="button"
+            class="ghost icon-only"
+            aria-label={`Labels of ${one.name}`}
+            aria-expanded={open}
+            onClick={onOpen}
+          >
+            <Icon name="more" size={14} />
+          </button>
+        </td>
+      </tr>
+      {open && (
+        <tr class="tools-row">
+          <td colSpan={6}>
+            <LabelTools series={one} onFilter={onFilter} />
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function Tools({
+  filter,
+  onFilter,
+  shown,
+  props,
+}: {
+  filter: string;
+  onFilter: (text: string) => void;
+  shown: number;
+  props: LegendProps;
+}) {
+  const { data, visible, onVisible } = props;
+  return (
+    <div class="legend-tools">
+      <FilterBox value={filter} onInput={onFilter} label="Filter series" />
+      {visible.some((on) => !on) && (
+        <button type="button" class="small" onClick={() => onVisible(visible.map(() => true))}>
+          Show all
+        </button>
+      )}
+      <span class="muted">
+        {shown < data.series.length ? `${shown} of ` : ''}
+        {plural(data.series.length, 'series', 'series')}
+      </span>
+    </div>
+  );
+}
+
+/** Fewer series than this need no filter. */
+const TOOLS_FROM = 13;
+
 export function Legend(props: LegendProps) {
-  const { data, strokes, visible, highlight, onVisible, onHighlight } = props;
+  const { data, onHighlight } = props;
   const [filter, setFilter] = useState('');
-  const [sort, setSort] = useState<{ key: SortKey; down: boolean } | null>(null);
+  const [sort, setSort] = useState<Sort>(null);
   const [open, setOpen] = useState(-1);
   const [all, setAll] = useState(false);
   const rows = useMemo(() => {
     const indices = sort ? order(data.series, sort.key, sort.down) : data.series.map((_, i) => i);
     const needle = filter.trim().toLowerCase();
-    return needle
-      ? indices.filter((i) => data.series[i]!.name.toLowerCase().includes(needle))
-      : indices;
+    if (!needle) return indices;
+    return indices.filter((i) => data.series[i]!.name.toLowerCase().includes(needle));
   }, [data, sort, filter]);
   const shown = all ? rows : rows.slice(0, ROWS_FIRST);
-  const sortBy = (key: SortKey): void =>
-    setSort(sort?.key === key ? (sort.down ? { key, down: false } : null) : { key, down: true });
-  const head = (key: SortKey, text: string) => (
-    <th
-      class={key === 'name' ? '' : 'number'}
-      aria-sort={sort?.key === key ? (sort.down ? 'descending' : 'ascending') : 'none'}
-    >
-      <button type="button" onClick={() => sortBy(key)}>
-        {text} {sort?.key === key && <Icon name={sort.down ? 'down' : 'up'} size={10} />}
-      </button>
-    </th>
-  );
   return (
     <div class="legend">
-      {data.series.length > 12 && (
-        <div class="legend-tools">
-          <FilterBox value={filter} onInput={setFilter} label="Filter series" />
-          {visible.some((on) => !on) && (
-            <button type="button" class="small" onClick={() => onVisible(visible.map(() => true))}>
-              Show all
-            </button>
-          )}
-          <span class="muted">
-            {rows.length < data.series.length ? `${rows.length} of ` : ''}
-            {plural(data.series.length, 'series', 'series')}
-          </span>
-        </div>
+      {data.series.length >= TOOLS_FROM && (
+        <Tools filter={filter} onFilter={setFilter} shown={rows.length} props={props} />
       )}
       <div
         class="legend-box"
@@ -138,78 +266,18 @@ export function Legend(props: LegendProps) {
       >
         <table>
           <thead>
-            <tr>
-              {head('name', 'Series')}
-              {COLUMNS.map((key) => head(key, key))}
-              <th>
-                <span class="visually-hidden">Tools</span>
-              </th>
-            </tr>
+            <Head sort={sort} onSort={setSort} />
           </thead>
           <tbody>
-            {shown.map((i) => {
-              const one = data.series[i]!;
-              const stroke = strokes[i];
-              const on = visible[i] ?? true;
-              return (
-                <Fragment key={`${i} ${one.name}`}>
-                  <tr
-                    class={`${on ? '' : 'off'} ${i === highlight ? 'near' : ''}`}
-                    onMouseEnter={() => onHighlight(i)}
-                  >
-                    <td>
-                      <button
-                        type="button"
-                        class="series"
-                        aria-pressed={on}
-                        title="Click: this one alone. Ctrl+click: show or hide."
-                        onClick={(event) =>
-                          onVisible(nextVisible(visible, i, event.ctrlKey || event.metaKey))
-                        }
-                        onFocus={() => onHighlight(i)}
-                        onBlur={() => onHighlight(-1)}
-                      >
-                        <svg class="swatch-line" width="18" height="10" aria-hidden="true">
-                          <line
-                            x1="0"
-                            y1="5"
-                            x2="18"
-                            y2="5"
-                            stroke={stroke?.colour}
-                            stroke-width="3"
-                            stroke-dasharray={stroke?.dash.join(' ')}
-                          />
-                        </svg>
-                        <SeriesName labels={one.labels} />
-                      </button>
-                    </td>
-                    {COLUMNS.map((key) => (
-                      <td key={key} class="number" title={String(one.summary[key])}>
-                        {formatSi(one.summary[key])}
-                      </td>
-                    ))}
-                    <td class="number">
-                      <button
-                        type="button"
-                        class="ghost icon-only"
-                        aria-label={`Labels of ${one.name}`}
-                        aria-expanded={open === i}
-                        onClick={() => setOpen(open === i ? -1 : i)}
-                      >
-                        <Icon name="more" size={14} />
-                      </button>
-                    </td>
-                  </tr>
-                  {open === i && (
-                    <tr class="tools-row">
-                      <td colSpan={6}>
-                        <LabelTools series={one} onFilter={props.onFilter} />
-                      </td>
-                    </tr>
-                  )}
-                </Fragment>
-              );
-            })}
+            {shown.map((i) => (
+              <Row
+                key={`${i} ${data.series[i]!.name}`}
+                index={i}
+                open={open === i}
+                onOpen={() => setOpen(open === i ? -1 : i)}
+                props={props}
+              />
+            ))}
           </tbody>
         </table>
       </div>
