@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { defaultConfig, readConfig } from '../src/api/config';
 import { curlOf, encodeParams } from '../src/api/client';
 import { timeLabels, valueLabels } from '../src/pages/query/chart_axes';
-import { hashText, strokesOf } from '../src/pages/query/colours';
 import { fileName } from '../src/lib/download';
 import { DARK, hashText, LIGHT, strokesOf } from '../src/pages/query/colours';
 import { remembered } from '../src/pages/query/history';
