@@ -12,6 +12,20 @@ std::string TimeText(int64_t ms) {
   return base::FormatRfc3339Nano(ms / 1000, ms % 1000 * 1'000'000);
 }
 
+// The members of an object in a list, which the caller closes.
+void AppendTexts(std::initializer_list<std::pair<std::string_view, std::string_view>> members,
+                 std::string* out) {
+  if (out->back() != '[') *out += ',';
+  char before = '{';
+  for (const auto& [name, value] : members) {
+    *out += before;
+    base::AppendJsonString(name, out);
+    *out += ':';
+    base::AppendJsonString(value, out, true);
+    before = ',';
+  }
+}
+
 std::string Json(const std::string& label, const BlocksView& view) {
   std::string out = "{\"label\":";
   base::AppendJsonString(label, &out, true);
@@ -27,15 +41,18 @@ std::string Json(const std::string& label, const BlocksView& view) {
     base::AppendJsonString(view.error, &out, true);
   }
   out += ",\"troubled\":[";
-  for (size_t i = 0; i < view.troubled.size(); ++i) {
-    const TroubledBlock& block = view.troubled[i];
-    out += i > 0 ? ",{\"ulid\":" : "{\"ulid\":";
-    base::AppendJsonString(block.ulid, &out, true);
-    out += ",\"state\":";
-    base::AppendJsonString(block.state, &out, true);
-    out += ",\"reason\":";
-    base::AppendJsonString(block.reason, &out, true);
+  for (const TroubledBlock& block : view.troubled) {
+    AppendTexts({{"ulid", block.ulid}, {"state", block.state}, {"reason", block.reason}}, &out);
     out += '}';
+  }
+  out += "],\"marks\":[";
+  for (const BlockMark& mark : view.marks) {
+    AppendTexts({{"ulid", mark.ulid},
+                 {"kind", mark.kind},
+                 {"reason", mark.reason},
+                 {"details", mark.details}},
+                &out);
+    out += ",\"time\":" + std::to_string(mark.time_s) + "}";
   }
   return out + "]}";
 }

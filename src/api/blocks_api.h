@@ -12,13 +12,21 @@ namespace thanos::api {
 
 struct TroubledBlock {
   std::string ulid;
-  std::string state;  // "quarantined" or "damaged".
+  std::string state;  // "quarantined", "damaged" or "partial".
   std::string reason;
+};
+
+struct BlockMark {
+  std::string ulid;
+  std::string kind;             // "deletion", "no-compact" or "no-downsample".
+  std::string reason, details;  // For programs and for people.
+  int64_t time_s = 0;           // Unix seconds: when it was marked.
 };
 
 struct BlocksView {
   std::vector<std::string> metas;  // JSON, as meta.json has it.
   std::vector<TroubledBlock> troubled;
+  std::vector<BlockMark> marks;
   int64_t refreshed_ms = 0;  // Of the last sync that worked; 0: none yet.
   std::string error;         // Of the last sync; "" when it worked.
 };

@@ -220,7 +220,7 @@ Status MetaFetcher::LoadMarks(const CallContext& context, const base::Ulid& ulid
                               const Listed& listed, Loaded* loaded) {
   const bool deletions = loaded->meta && options_.ignore_deletion_marks_delay_ms >= 0;
   for (const ListedMark& object : listed.marks) {
-    if (!options_.for_writing && (object.kind != MarkKind::kDeletion || !deletions)) continue;
+    if (!reads_all_marks() && (object.kind != MarkKind::kDeletion || !deletions)) continue;
     const auto known = known_marks_.find({ulid, object.kind});
     if (known != known_marks_.end() && object.has_attributes &&
         known->second.attributes == object.attributes) {
@@ -326,7 +326,7 @@ std::string_view MetaFetcher::StateOf(const Loaded& block, int64_t now_ms) const
 
 void MetaFetcher::KeepMarks(const base::Ulid& ulid, const Loaded& block,
                             FetchResult* result) const {
-  if (!options_.for_writing) return;
+  if (!reads_all_marks()) return;
   for (const auto& [kind, mark] : block.marks) {
     if (kind == MarkKind::kDeletion) result->deletion_marks[ulid] = mark;
     if (kind == MarkKind::kNoCompact) result->no_compact_marks[ulid] = mark;

@@ -45,6 +45,8 @@ struct FetchOptions {
   /// and a meta.json of an unknown version or with the id of another block makes the view
   /// incomplete, where a reader passes over it.
   bool for_writing = false;
+  /// For who shows the bucket: all marks are read, as for_writing has it, nothing else changes.
+  bool with_marks = false;
   /// In front of "blocks_meta_…" in the names of metrics.
   std::string metric_prefix = "thanos_";
 };
@@ -56,8 +58,9 @@ struct FetchResult {
   Status incomplete;
   std::vector<base::Ulid> partial;     // Directories without a (readable) meta.json.
   std::vector<base::Ulid> duplicates;  // Left out because another block has all their sources.
-  /// With for_writing, of selected blocks, left out or not, and of partial ones. No-compact and
-  /// no-downsample marks that cannot be read are there too, as marks without details.
+  /// With for_writing or with_marks, of selected blocks, left out or not, and of partial ones.
+  /// No-compact and no-downsample marks that cannot be read are there too, as marks without
+  /// details.
   std::map<base::Ulid, Mark> deletion_marks, no_compact_marks, no_downsample_marks;
   /// Sizes of the index files as they were listed; of a block that is not there it is not known.
   std::map<base::Ulid, uint64_t> index_bytes;
@@ -92,6 +95,7 @@ class MetaFetcher {
     std::vector<ListedMark> marks;
     void Add(std::string_view file, const ListedObject& object);
   };
+  bool reads_all_marks() const { return options_.for_writing || options_.with_marks; }
   using Listing = std::map<base::Ulid, Listed>;
   // A mark as it was read, and the listed object it was read from.
   struct KnownMark {

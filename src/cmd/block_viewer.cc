@@ -7,76 +7,96 @@
 namespace thanos::cmd {
 namespace {
 
-bucketblocks::FetchOptions WithDuplicates(bucketblocks::FetchOptions options) {
+using bucketblocks::FetchResult;
+using bucketblocks::Mark;
+using bucketblocks::MarkKind;
+
+bucketblocks::FetchOptions ToShow(bucketblocks::FetchOptions options) {
   options.drop_duplicates = false;
+  options.with_marks = true;
   return options;
+}
+
+std::string_view NameOf(MarkKind kind) {
+  switch (kind) {
+    case MarkKind::kDeletion:
+      return "deletion";
+    case MarkKind::kNoCompact:
+      return "no-compact";
+    case MarkKind::kNoDownsample:
+      return "no-downsample";
+  }
+  return "";
+}
+
+api::BlockMark ShowMark(const base::Ulid& ulid, const Mark& mark) {
+  return {ulid.ToString(), std::string(NameOf(mark.kind)), mark.reason, mark.details, mark.time_s};
 }
 
 }  // namespace
 
-api::BlocksView ShowBlocks(const bucketblocks::MetaMap& metas, int64_t refreshed_ms,
-                           const Status& error) {
+api::BlocksView ShowBlocks(const FetchResult& seen, const std::vector<Mark>& since,
+                           int64_t refreshed_ms, const Status& error) {
   api::BlocksView view;
-  for (const auto& [ulid, meta] : metas) view.metas.push_back(block::WriteMeta(*meta));
+  for (const auto& [ulid, meta] : seen.metas) view.metas.push_back(block::WriteMeta(*meta));
+  for (const base::Ulid& ulid : seen.partial) {
+    view.troubled.push_back({ulid.ToString(), "partial", "no meta.json that can be read"});
+  }
+  for (const auto* marks :
+       {&seen.deletion_marks, &seen.no_compact_marks, &seen.no_downsample_marks}) {
+    for (const auto& [ulid, mark] : *marks) view.marks.push_back(ShowMark(ulid, mark));
+  }
+  for (const Mark& mark : since) {
+    const auto& known =
+        mark.kind == MarkKind::kDeletion ? seen.deletion_marks : seen.no_compact_marks;
+    if (!known.contains(mark.ulid)) view.marks.push_back(ShowMark(mark.ulid, mark));
+  }
   view.refreshed_ms = refreshed_ms;
   if (!error.ok()) view.error = error.ToString();
   return view;
 }
 
-api::BlockRow MakeRow(const block::BlockMeta& meta, const std::string& group_by) {
-  api::BlockRow row;
-  row.labels = meta.ExternalLabels().ToString();
-  const auto label = meta.thanos.labels.find(group_by);
-  row.group = label != meta.thanos.labels.end() ? label->second : row.labels;
-  row.ulid = meta.ulid.ToString();
-  row.source = meta.thanos.source;
-  row.min_ms = meta.min_ms;
-  row.max_ms = meta.max_ms;
-  row.resolution_ms = meta.thanos.resolution_ms;
-  row.level = meta.compaction.level;
-  row.series = meta.stats.series;
-  row.samples = meta.stats.samples;
-  return row;
-}
-
 BucketView::BucketView(Bucket* bucket, bucketblocks::FetchOptions options, base::Executor* io,
                        const base::Logger& logger, metrics::Registry* registry)
-    : fetcher_(bucket, WithDuplicates(std::move(options)), io, logger, registry) {
-  seen_.metas = std::make_shared<const bucketblocks::MetaMap>();
-}
+    : fetcher_(bucket, ToShow(std::move(options)), io, logger, registry),
+      seen_(std::make_shared<const FetchResult>()) {}
 
 Status BucketView::Refresh(const CallContext& context) {
+  const size_t marks_before = fresh_marks().size();
   auto fetched = fetcher_.Fetch(context);
   const Status status = fetched.ok() ? fetched->incomplete : fetched.status();
   std::lock_guard lock(mutex_);
-  seen_.error = status;
+  error_ = status;
   if (!status.ok()) return status;
-  seen_.metas = std::make_shared<const bucketblocks::MetaMap>(std::move(fetched->metas));
-  seen_.refreshed_ms = base::NowMs();
+  seen_ = std::make_shared<const FetchResult>(std::move(*fetched));
+  // What was put while the bucket was read may not have been seen.
+  fresh_marks_.erase(fresh_marks_.begin(),
+                     fresh_marks_.begin() + static_cast<ptrdiff_t>(marks_before));
+  refreshed_ms_ = base::NowMs();
   return OkStatus();
 }
 
-BucketView::Seen BucketView::Get() const {
-  std::lock_guard lock(mutex_);
-  return seen_;
-}
-
 api::BlocksView BucketView::Show() const {
-  const Seen seen = Get();
-  return ShowBlocks(*seen.metas, seen.refreshed_ms, seen.error);
+  std::unique_lock lock(mutex_);
+  const auto seen = seen_;
+  const std::vector<Mark> since = fresh_marks_;
+  const int64_t refreshed_ms = refreshed_ms_;
+  const Status error = error_;
+  lock.unlock();
+  return ShowBlocks(*seen, since, refreshed_ms, error);
 }
 
-std::vector<api::BlockRow> BucketView::Rows(const std::string& group_by) const {
-  const Seen seen = Get();
-  std::vector<api::BlockRow> rows;
-  for (const auto& [ulid, meta] : *seen.metas) rows.push_back(MakeRow(*meta, group_by));
-  return rows;
+void BucketView::AddMark(Mark mark) {
+  std::lock_guard lock(mutex_);
+  for (const Mark& known : fresh_marks_) {
+    if (known.ulid == mark.ulid && known.kind == mark.kind) return;
+  }
+  fresh_marks_.push_back(std::move(mark));
 }
 
-std::vector<std::string> BucketView::Remarks() const {
-  const Status error = Get().error;
-  if (error.ok()) return {};
-  return {"The last look at the bucket failed: " + error.ToString()};
+std::vector<Mark> BucketView::fresh_marks() const {
+  std::lock_guard lock(mutex_);
+  return fresh_marks_;
 }
 
 Result<base::Ulid> BlockToMark(const CallContext& context, Bucket& bucket, const std::string& id) {
@@ -89,6 +109,16 @@ Result<base::Ulid> BlockToMark(const CallContext& context, Bucket& bucket, const
   THANOS_ASSIGN_OR_RETURN(const bool exists, objstore::Exists(context, bucket, meta));
   if (!exists) return NotFoundError("block " + ulid->ToString() + " is not in the bucket");
   return ulid;
+}
+
+Mark MarkFor(const api::BlockMarkRequest& request, const base::Ulid& ulid) {
+  Mark mark;
+  mark.kind = request.deletion ? MarkKind::kDeletion : MarkKind::kNoCompact;
+  mark.ulid = ulid;
+  mark.time_s = base::NowMs() / 1000;
+  mark.details = request.detail;
+  if (!request.deletion) mark.reason = bucketblocks::kManualReason;
+  return mark;
 }
 
 }  // namespace thanos::cmd

@@ -5,18 +5,17 @@
 #include <mutex>
 #include <thread>
 
-#include "api/landing_page.h"
 #include "base/json_text.h"
 #include "base/time_text.h"
 #include "bucketblocks/fetcher.h"
 #include "cmd/block_viewer.h"
 #include "cmd/compact_flags.h"
 #include "compaction/compactor.h"
+#include "ui/ui.h"
 
 namespace thanos::cmd {
 namespace {
 
-using bucketblocks::MarkKind;
 using bucketblocks::MetaFetcher;
 
 bucketblocks::FetchOptions FetchOptionsOf(const CompactFlags& flags, relabel::Rules selector) {
@@ -134,7 +133,7 @@ class CompactRole : public Role {
     }
   }
 
-  // What failed is on the pages.
+  // What failed is what the view tells.
   void LookAtBucket() {
     (void)bucket_view_->Refresh(context_.WithTimeout(
         std::chrono::nanoseconds(std::max<int64_t>(flags_.viewer_timeout_ns, 1))));
@@ -161,63 +160,21 @@ class CompactRole : public Role {
                     [this](const CallContext&, const net::HttpRequest&) {
                       return api::Success(FailedGroupsJson(), {});
                     });
-    api::AddBlocksPage(&servers_.http(),
-                       {.path = "/blocks",
-                        .title = "Blocks of the bucket",
-                        .remarks = [this] { return bucket_view_->Remarks(); },
-                        .rows = [this] { return bucket_view_->Rows(flags_.web_label); }});
-    api::AddBlocksPage(&servers_.http(), {.path = "/loaded",
-                                          .title = "Blocks that are worked on",
-                                          .remarks = [this] { return Remarks(); },
-                                          .rows = [this] { return LoadedRows(); }});
-    api::AddLandingPage(&servers_.http(),
-                        {.role = "compact",
-                         .external_prefix = NormalisePrefix(flags_.web.external_prefix),
-                         .prefix_header = flags_.web.prefix_header,
-                         .links = {{"/blocks", "Blocks of the bucket"},
-                                   {"/loaded", "Blocks that are worked on"},
-                                   {"/api/v1/compact/halted", "Groups that failed"},
-                                   {"/api/v1/status/flags", "Flags"},
-                                   {"/api/v1/status/runtimeinfo", "Runtime information"},
-                                   {"/metrics", "Metrics"}}});
+    // The pages are at the root: an external prefix is what links begin with.
+    ui::UiOptions ui{.prefix = {.external = NormalisePrefix(flags_.web.external_prefix),
+                                .header = flags_.web.prefix_header},
+                     .home = "/loaded",
+                     .logger = process_.logger};
+    ui.config.component = "compact";
+    ui.config.admin_operations = !flags_.admin_disabled;
+    ui::AddUi(&servers_.http(), std::move(ui));
   }
 
   api::BlocksView LoadedView() {
     const auto view = compactor_.view();
-    return ShowBlocks(view ? view->blocks.metas : bucketblocks::MetaMap(),
-                      view ? view->synced_ms : 0, compactor_.sync_error());
-  }
-
-  std::vector<api::BlockRow> LoadedRows() {
-    std::vector<api::BlockRow> rows;
-    const auto view = compactor_.view();
-    if (!view) return rows;
-    const auto note = [&](const auto& marks, const base::Ulid& ulid, const char* what,
-                          std::string* out) {
-      const auto mark = marks.find(ulid);
-      if (mark == marks.end()) return;
-      if (!out->empty()) *out += "; ";
-      *out += what + (mark->second.details.empty() ? "" : ": " + mark->second.details);
-    };
-    for (const auto& [ulid, meta] : view->blocks.metas) {
-      api::BlockRow row = MakeRow(*meta, flags_.web_label);
-      note(view->blocks.deletion_marks, ulid, "marked for deletion", &row.note);
-      note(view->blocks.no_compact_marks, ulid, "not to be compacted", &row.note);
-      note(view->blocks.no_downsample_marks, ulid, "not to be downsampled", &row.note);
-      rows.push_back(std::move(row));
-    }
-    return rows;
-  }
-
-  std::vector<std::string> Remarks() {
-    std::vector<std::string> out;
-    for (const compaction::FailedGroup& group : compactor_.failed_groups()) {
-      out.push_back((group.halted ? "Halted: " : "Failed: ") + group.labels + ", resolution " +
-                    std::to_string(group.resolution_ms) + " ms: " + group.reason);
-    }
-    const Status error = compactor_.sync_error();
-    if (!error.ok()) out.push_back("The last sync failed: " + error.ToString());
-    return out;
+    return ShowBlocks(view ? view->blocks : bucketblocks::FetchResult(),
+                      bucket_view_->fresh_marks(), view ? view->synced_ms : 0,
+                      compactor_.sync_error());
   }
 
   std::string FailedGroupsJson() {
@@ -249,11 +206,10 @@ class CompactRole : public Role {
 
   Status MarkBlock(const CallContext& context, const api::BlockMarkRequest& request) {
     THANOS_ASSIGN_OR_RETURN(const base::Ulid ulid, BlockToMark(context, *bucket_, request.id));
-    if (request.deletion) {
-      return compactor_.marker().Put(MarkKind::kDeletion, ulid, "", request.detail);
-    }
-    return compactor_.marker().Put(MarkKind::kNoCompact, ulid, bucketblocks::kManualReason,
-                                   request.detail);
+    const bucketblocks::Mark mark = MarkFor(request, ulid);
+    THANOS_RETURN_IF_ERROR(compactor_.marker().Put(mark.kind, ulid, mark.reason, mark.details));
+    bucket_view_->AddMark(mark);
+    return OkStatus();
   }
 
   const CompactFlags& flags_;

@@ -183,6 +183,10 @@ void AddFederationFlags(config::FlagSet* flags, QueryFlags* f) {
 void AddQueryOtherFlags(config::FlagSet* flags, QueryFlags* f) {
   AddRoutePrefixFlag(flags, &f->web);
   AddWebFlags(flags, &f->web);
+  flags->String("web.trace-url-template",
+                "Address of a trace in your tracing system, in which {traceID} stands for its id: "
+                "makes links of exemplars in the web UI.",
+                "", &f->trace_url);
   flags->PathOrContent("selector.relabel-config",
                        "YAML with relabeling rules (keep, drop, hashmod) that choose the TSDBs "
                        "behind the endpoints by their external labels.",
@@ -317,6 +321,12 @@ Status CheckQueryFlags(const QueryFlags& flags) {
     if (std::find(known.begin(), known.end(), feature) == known.end()) {
       return InvalidArgumentError("--enable-feature: unknown feature " + feature);
     }
+  }
+  const std::string& trace = flags.trace_url;
+  if (!trace.empty() && ((!trace.starts_with("http://") && !trace.starts_with("https://")) ||
+                         trace.find("{traceID}") == std::string::npos)) {
+    return InvalidArgumentError("--web.trace-url-template: " + trace +
+                                " is no http address with {traceID} in it");
   }
   for (const std::string& label : config::SplitCommas(flags.connection_labels)) {
     if (label != "external_labels" && label != "store_type" && label != "ip_port") {

@@ -30,7 +30,7 @@ struct QueryFlags {
   bool exemplars_partial = true, status_partial = true;
   std::string engine, dedup, tenant_header, default_tenant, tenant_label, tenant_certificate_field,
       compression;
-  std::string mode, active_query_path;
+  std::string mode, active_query_path, trace_url;
   bool enforce_tenancy = false;
   int64_t slow_query_ns = 0;
   std::vector<std::string> partition_labels, features;

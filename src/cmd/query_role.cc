@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "api/federation_api.h"
-#include "api/landing_page.h"
 #include "api/queries_api.h"
 #include "api/query_api.h"
 #include "base/cpu_shares.h"
@@ -20,6 +19,7 @@
 #include "query/selectors.h"
 #include "rpc/call_metrics.h"
 #include "series/replica_source.h"
+#include "ui/ui.h"
 
 namespace thanos::cmd {
 namespace {
@@ -218,20 +218,28 @@ class QueryRole : public Role {
     AddFederationRoutes();
     api::AddQueriesApi(routes_.get(), TenantOf(flags_), parts_.log.get());
     api::AddStatusApi(routes_.get(), process_.flag_values);
-    api::AddLandingPage(&servers_.http(),
-                        {.role = "query",
-                         .route_prefix = prefix,
-                         .external_prefix = NormalisePrefix(flags_.web.external_prefix),
-                         .prefix_header = flags_.web.prefix_header,
-                         .page = "/graph",
-                         .links = {{"/api/v1/stores", "Endpoints"},
-                                   {"/api/v1/rules", "Rules"},
-                                   {"/api/v1/alerts", "Alerts"},
-                                   {"/api/v1/targets", "Targets"},
-                                   {"/api/v1/status/tsdb", "Cardinality"},
-                                   {"/api/v1/status/flags", "Flags"},
-                                   {"/api/v1/status/runtimeinfo", "Runtime information"},
-                                   {"/metrics", "Metrics"}}});
+    ui::AddUi(&servers_.http(), {.prefix = PrefixOf(flags_.web),
+                                 .home = "/graph",
+                                 .config = UiFacts(),
+                                 .logger = process_.logger});
+  }
+
+  ui::UiConfig UiFacts() const {
+    ui::UiConfig config;
+    config.component = "query";
+    config.query_mode = flags_.mode;
+    config.engines = {"prometheus", "thanos"};
+    config.default_engine = flags_.mode == "distributed" ? "thanos" : flags_.engine;
+    config.default_step_ms = std::max<int64_t>(flags_.default_step_ns / 1000000, 1);
+    config.lookback_ms = flags_.lookback_ns / 1000000;
+    config.partial_response = flags_.partial_response;
+    config.replica_labels = config::SplitCommas(flags_.replica_labels);
+    config.features = flags_.features;
+    config.tenant_header = flags_.tenant_header;
+    config.default_tenant = flags_.default_tenant;
+    config.trace_url = flags_.trace_url;
+    config.admin_operations = true;  // Queries may be cancelled.
+    return config;
   }
 
   void AddFederationRoutes() {

@@ -257,6 +257,12 @@ std::string WebFlags::ServedAt() const {
   return NormalisePrefix(route_prefix.empty() ? external_prefix : route_prefix);
 }
 
+ui::PrefixOptions PrefixOf(const WebFlags& flags) {
+  return {.route = flags.ServedAt(),
+          .external = NormalisePrefix(flags.external_prefix),
+          .header = flags.prefix_header};
+}
+
 void AddWebFlags(config::FlagSet* flags, WebFlags* values) {
   flags->String("web.external-prefix", "Static prefix of links and redirects.", "",
                 &values->external_prefix);

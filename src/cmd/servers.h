@@ -15,6 +15,7 @@
 #include "net/http_server.h"
 #include "requestlog/config.h"
 #include "rpc/server.h"
+#include "ui/prefix.h"
 
 namespace thanos::cmd {
 
@@ -88,6 +89,8 @@ struct WebFlags {
   /// Without a --web.route-prefix: below the external prefix. Normalised.
   std::string ServedAt() const;
 };
+/// For the pages of a role that serves them at ServedAt().
+ui::PrefixOptions PrefixOf(const WebFlags& flags);
 /// --web.external-prefix, --web.prefix-header, --web.disable-cors.
 void AddWebFlags(config::FlagSet* flags, WebFlags* values);
 /// --web.route-prefix, for the roles that have it.

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "api/blocks_api.h"
-#include "api/landing_page.h"
 #include "base/executor.h"
 #include "base/time_text.h"
 #include "bucketblocks/fetcher.h"
@@ -19,6 +18,7 @@
 #include "cmd/servers.h"
 #include "fanout/store_server.h"
 #include "objstore/caching_bucket.h"
+#include "ui/ui.h"
 
 namespace thanos::cmd {
 namespace {
@@ -187,13 +187,9 @@ class StoreRole : public Role {
                                                  !flags.web.cors_disabled);
       api::AddStatusApi(routes_.get(), process.flag_values);
       api::AddBlocksApi(routes_.get(), flags.web_label, [this] { return ShowBlocks(); });
-      api::AddLandingPage(&servers_.http(),
-                          {.role = "store",
-                           .route_prefix = flags.web.ServedAt(),
-                           .prefix_header = flags.web.prefix_header,
-                           .links = {{"/api/v1/status/flags", "Flags"},
-                                     {"/api/v1/status/runtimeinfo", "Runtime information"},
-                                     {"/metrics", "Metrics"}}});
+      ui::UiOptions ui{.prefix = PrefixOf(flags.web), .home = "/loaded", .logger = process.logger};
+      ui.config.component = "store";
+      ui::AddUi(&servers_.http(), std::move(ui));
     }
   }
 

@@ -2,14 +2,13 @@
 #include <algorithm>
 #include <memory>
 
-#include "api/landing_page.h"
 #include "api/status_api.h"
 #include "base/executor.h"
-#include "base/time_text.h"
 #include "bucketblocks/marks.h"
 #include "cmd/block_viewer.h"
 #include "cmd/servers.h"
 #include "cmd/tool_command.h"
+#include "ui/ui.h"
 
 namespace thanos::cmd {
 namespace {
@@ -57,19 +56,11 @@ class WebRole : public LoopRole {
       };
     }
     api::AddBlockMarkApi(routes_.get(), std::move(mark));
-    api::AddBlocksPage(&servers_.http(), {.path = prefix + "/blocks",
-                                          .title = "Blocks of the bucket",
-                                          .remarks = [this] { return view_.Remarks(); },
-                                          .rows = [this] { return view_.Rows(flags_.label); }});
-    api::AddLandingPage(&servers_.http(),
-                        {.role = "bucket",
-                         .route_prefix = prefix,
-                         .external_prefix = NormalisePrefix(flags.web.external_prefix),
-                         .prefix_header = flags.web.prefix_header,
-                         .links = {{"/blocks", "Blocks of the bucket"},
-                                   {"/api/v1/blocks", "Blocks as JSON"},
-                                   {"/api/v1/status/flags", "Flags"},
-                                   {"/metrics", "Metrics"}}});
+    ui::UiOptions options{
+        .prefix = PrefixOf(flags.web), .home = "/blocks", .logger = process.logger};
+    options.config.component = "bucket";
+    options.config.admin_operations = !flags.admin_disabled;
+    ui::AddUi(&servers_.http(), std::move(options));
   }
 
  private:
@@ -88,16 +79,10 @@ class WebRole : public LoopRole {
 
   Status Mark(const CallContext& context, const api::BlockMarkRequest& request) {
     THANOS_ASSIGN_OR_RETURN(const base::Ulid ulid, BlockToMark(context, *bucket_, request.id));
-    bucketblocks::Mark mark;
-    mark.ulid = ulid;
-    mark.time_s = base::NowMs() / 1000;
-    mark.details = request.detail;
-    if (!request.deletion) {
-      mark.kind = bucketblocks::MarkKind::kNoCompact;
-      mark.reason = bucketblocks::kManualReason;
-    }
+    const bucketblocks::Mark mark = MarkFor(request, ulid);
     auto written = bucketblocks::PutMark(context, *bucket_, mark);
     if (!written.ok()) return written.status();
+    view_.AddMark(mark);
     process_.logger.Info(*written ? "block has been marked" : "block had a mark, which stays",
                          {{"block", request.id},
                           {"marker", bucketblocks::MarkFile(mark.kind)},

@@ -74,7 +74,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static constexpr int64_t kBusy = INT64_MAX;
 
   // For its exchange, from a handler's thread.
-  Status Write(std::string bytes, bool bounded);
+  Status Write(std::string bytes, bool bounded) { return Push({std::move(bytes), {}}, bounded); }
+  Status WriteLasting(std::string_view bytes) { return Push({{}, bytes}, false); }
   void Finish(bool keep_alive);
   void Abort();
 
@@ -82,7 +83,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   friend class ConnectionExchange;
   using Parser = http::request_parser<http::string_body>;
   static constexpr auto kNoTimeout = std::chrono::nanoseconds::max();
+  // Bytes on their way out: our own, or some that outlive the connection.
+  struct Piece {
+    std::string own;
+    std::string_view lasting;
+    std::string_view bytes() const { return own.empty() ? lasting : own; }
+  };
 
+  Status Push(Piece piece, bool bounded);
   void Handshake();
   void OnHandshake(error_code error);
   void AwaitRequest();
@@ -127,12 +135,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::mutex mutex_;
   std::condition_variable room_;
-  std::deque<std::string> out_;  // Guarded by mutex_.
-  size_t out_bytes_ = 0;         // Guarded by mutex_.
-  size_t out_offset_ = 0;        // Strand: bytes of out_.front() that are written.
-  bool finished_ = false;        // Guarded by mutex_: the answer is complete.
-  bool answer_keeps_ = false;    // Guarded by mutex_.
-  Status broken_;                // Guarded by mutex_: why nothing can be written any more.
+  std::deque<Piece> out_;      // Guarded by mutex_.
+  size_t out_bytes_ = 0;       // Guarded by mutex_.
+  size_t out_offset_ = 0;      // Strand: bytes of out_.front() that are written.
+  bool finished_ = false;      // Guarded by mutex_: the answer is complete.
+  bool answer_keeps_ = false;  // Guarded by mutex_.
+  Status broken_;              // Guarded by mutex_: why nothing can be written any more.
 };
 
 class ConnectionExchange : public Exchange {
@@ -157,6 +165,7 @@ class ConnectionExchange : public Exchange {
   Status Write(std::string bytes, bool bounded) override {
     return connection_->Write(std::move(bytes), bounded);
   }
+  Status WriteLasting(std::string_view bytes) override { return connection_->WriteLasting(bytes); }
   void Finish(bool keep_alive) override {
     ended_ = true;
     connection_->Finish(keep_alive && keep_alive_);
@@ -524,8 +533,8 @@ void Connection::Refuse(int status) {
   request_open_ = true;
   {
     std::lock_guard lock(mutex_);
-    out_.push_back(engine_->hooks().refusal(status, ""));
-    out_bytes_ += out_.back().size();
+    out_.push_back({engine_->hooks().refusal(status, ""), {}});
+    out_bytes_ += out_.back().bytes().size();
     finished_ = true;
     answer_keeps_ = false;
   }
@@ -562,8 +571,8 @@ void Connection::OnPeerReadable(error_code error) {
   Close();
 }
 
-Status Connection::Write(std::string bytes, bool bounded) {
-  if (bytes.empty()) return OkStatus();
+Status Connection::Push(Piece piece, bool bounded) {
+  if (piece.bytes().empty()) return OkStatus();
   {
     std::unique_lock lock(mutex_);
     if (bounded) {
@@ -572,8 +581,8 @@ Status Connection::Write(std::string bytes, bool bounded) {
                  [this] { return !broken_.ok() || out_bytes_ < engine_->options().out_bytes_max; });
     }
     if (!broken_.ok()) return broken_;
-    out_bytes_ += bytes.size();
-    out_.push_back(std::move(bytes));
+    out_bytes_ += piece.bytes().size();
+    out_.push_back(std::move(piece));
     if (out_.size() > 1) return OkStatus();  // The pump is at work or has been called.
   }
   asio::post(stream_.get_executor(), [self = shared_from_this()] { self->PumpWrites(); });
@@ -606,9 +615,10 @@ void Connection::PumpWrites() {
   {
     std::lock_guard lock(mutex_);
     size_t offset = out_offset_;
-    for (const std::string& piece : out_) {
+    for (const Piece& piece : out_) {
       if (buffers.size() >= kPiecesPerWrite) break;
-      buffers.emplace_back(piece.data() + offset, piece.size() - offset);
+      const std::string_view bytes = piece.bytes();
+      buffers.emplace_back(bytes.data() + offset, bytes.size() - offset);
       offset = 0;
     }
     complete = out_.empty() && finished_;
@@ -641,8 +651,8 @@ void Connection::OnWritten(error_code error, size_t bytes) {
     std::lock_guard lock(mutex_);
     out_bytes_ -= bytes;
     bytes += out_offset_;
-    while (!out_.empty() && bytes >= out_.front().size()) {
-      bytes -= out_.front().size();
+    while (!out_.empty() && bytes >= out_.front().bytes().size()) {
+      bytes -= out_.front().bytes().size();
       out_.pop_front();
     }
     out_offset_ = bytes;

@@ -28,6 +28,8 @@ class Exchange {
   virtual bool keep_alive() const = 0;
   /// Bytes of the answer as they go on the wire. `bounded` waits while too much is queued.
   virtual Status Write(std::string bytes, bool bounded) = 0;
+  /// As Write, of bytes that outlive the connection: they are not copied.
+  virtual Status WriteLasting(std::string_view bytes) = 0;
   virtual void Finish(bool keep_alive) = 0;
   virtual void Abort() = 0;
 };

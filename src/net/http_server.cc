@@ -393,7 +393,8 @@ size_t HttpServer::Impl::SendWhole(Exchange& exchange, HttpResponse response, bo
   const HttpRequest& request = exchange.request();
   AddConfigured(&response);
   const bool keep = exchange.keep_alive() && !stopping.load();
-  if (compress && HasBody(response.status)) {
+  const bool lasting = response.body.empty() && !response.lasting_body.empty();
+  if (compress && !lasting && HasBody(response.status)) {
     response.headers.Set("Vary", "Accept-Encoding");
     if (response.body.size() >= kCompressBytesMin &&
         AcceptsGzip(request.headers.Get("Accept-Encoding"))) {
@@ -401,17 +402,19 @@ size_t HttpServer::Impl::SendWhole(Exchange& exchange, HttpResponse response, bo
       response.headers.Add("Content-Encoding", "gzip");
     }
   }
+  const size_t body_bytes = lasting ? response.lasting_body.size() : response.body.size();
   const std::string framing =
-      HasBody(response.status) ? "Content-Length: " + std::to_string(response.body.size()) + "\r\n"
-                               : "";
+      HasBody(response.status) ? "Content-Length: " + std::to_string(body_bytes) + "\r\n" : "";
   std::string head = Head(response, exchange.http_minor_version(), keep, framing);
   const bool send_body = HasBody(response.status) && request.method != "HEAD";
-  const size_t size = send_body ? response.body.size() : 0;
   // When the client is gone there is nobody to tell.
   Status ignored = exchange.Write(std::move(head), false);
-  if (send_body) ignored = exchange.Write(std::move(response.body), false);
+  if (send_body) {
+    ignored = lasting ? exchange.WriteLasting(response.lasting_body)
+                      : exchange.Write(std::move(response.body), false);
+  }
   exchange.Finish(keep);
-  return size;
+  return send_body ? body_bytes : 0;
 }
 
 Status HttpServer::Impl::SendStream(Exchange& exchange, HttpResponse& response, bool compress,

@@ -58,6 +58,9 @@ struct HttpResponse {
   int status = 200;
   HttpHeaders headers;
   std::string body;
+  /// The body when `body` is empty: bytes that live as long as the process, sent as they are,
+  /// without a copy and never compressed here.
+  std::string_view lasting_body;
   /// When set, the body is what this writes, sent in pieces as it comes; `body` is ignored. Called
   /// once, on the handler's thread, after the handler returned. After an error the connection is
   /// cut, so that the client sees that the body is not whole.

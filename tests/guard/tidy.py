@@ -8,6 +8,9 @@ from pathlib import Path
 COLUMNS = 100
 # Wide by nature: generated tables and texts of other programs.
 WIDE = re.compile(r"https?://|R\"|\"[^\"]{60,}\"")
+# Markup from texts, code from texts, styles that the content security policy refuses.
+UNSAFE_SCRIPT = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|"
+                           r"\beval\(|new Function\(|style=\"")
 BAD_NAMES = re.compile(r"(^|_)(util|utils|helper|helpers|common|misc)(_|\.|$)")
 
 
@@ -22,7 +25,10 @@ def main(source):
         path = source / name
         if not path.exists():
             continue
-        if Path(name).suffix not in (".h", ".cc", ".py", ".cmake", ".md") and \
+        if re.match(r"ui/src/.*\.tsx?$", name):
+            for match in UNSAFE_SCRIPT.finditer(path.read_text()):
+                problems.append(f"{name} uses {match.group()}")
+        if Path(name).suffix not in (".h", ".cc", ".py", ".cmake", ".md", ".ts", ".tsx", ".mjs") and \
                 not name.startswith(("scripts/", ".ci/")):
             continue
         text = path.read_text(errors="replace")

@@ -18,8 +18,14 @@ class BlocksApiTest : public ::testing::Test {
   BlocksApiTest() : server_({}), routes_(&server_, "", true) {}
   void Start(BlockMarkFunction mark) {
     AddBlocksApi(
-        &routes_, "cluster", [] { return BlocksView{{"{\"a\":1}"}, {}, 1000, ""}; },
-        [] { return BlocksView{{}, {}, 0, "no bucket"}; });
+        &routes_, "cluster",
+        [] {
+          return BlocksView{.metas = {"{\"a\":1}"},
+                            .troubled = {{"T", "partial", "no meta.json"}},
+                            .marks = {{"M", "no-compact", "manual", "said \"so\"", 7}},
+                            .refreshed_ms = 1000};
+        },
+        [] { return BlocksView{.error = "no bucket"}; });
     AddBlockMarkApi(&routes_, std::move(mark));
     THANOS_ASSERT_OK(server_.Start());
   }
@@ -47,6 +53,17 @@ TEST_F(BlocksApiTest, ShowsTheViewThatIsAskedFor) {
       HasSubstr(
           R"("label":"cluster","blocks":[{"a":1}],"refreshedAt":"1970-01-01T00:00:01Z","err":null)"));
   EXPECT_THAT(Get("/api/v1/blocks"), HasSubstr(R"("err":"no bucket")"));
+}
+
+TEST_F(BlocksApiTest, TellsOfMarksAndTroubles) {
+  Start(nullptr);
+  const std::string answer = Get("/api/v1/blocks?view=loaded");
+  EXPECT_THAT(
+      answer,
+      HasSubstr(
+          R"("troubled":[{"ulid":"T","state":"partial","reason":"no meta.json"}],"marks":[{)"
+          R"("ulid":"M","kind":"no-compact","reason":"manual","details":"said \"so\"","time":7}]})"));
+  EXPECT_THAT(Get("/api/v1/blocks"), HasSubstr(R"("troubled":[],"marks":[]})"));
 }
 
 TEST_F(BlocksApiTest, MarksByForm) {

@@ -60,6 +60,23 @@ TEST_F(FetchForWritingTest, TellsMarksPartialsAndDuplicates) {
   EXPECT_TRUE(result.metas.contains(large));
 }
 
+TEST_F(FetchForWritingTest, WhoShowsTheBucketSeesMarksButIsNotStoppedByWhatIsNotUnderstood) {
+  options_.for_writing = false;
+  const auto a = Add({{"c", "1"}});
+  Mark(a, MarkKind::kNoCompact, 5);
+  Mark(a, MarkKind::kDeletion, 6);
+  EXPECT_TRUE(Fetch().no_compact_marks.empty());
+  options_.with_marks = true;
+  block::BlockMeta other;
+  other.ulid = base::Ulid::Make(51);
+  bucket_.Put(base::Ulid::Make(50).ToString() + "/meta.json", block::WriteMeta(other));
+  const FetchResult result = Fetch();
+  THANOS_EXPECT_OK(result.incomplete);
+  EXPECT_TRUE(result.metas.contains(a));  // Marked, and shown all the same.
+  EXPECT_EQ(result.no_compact_marks.at(a).reason, "manual");
+  EXPECT_EQ(result.deletion_marks.at(a).time_s, 6);
+}
+
 TEST_F(FetchForWritingTest, WhatIsNotUnderstoodMakesTheViewIncomplete) {
   Add({{"c", "1"}});
   const auto id = base::Ulid::Make(50).ToString();

@@ -1,0 +1,1 @@
+thanos_fuzz(ui_headers ui)
