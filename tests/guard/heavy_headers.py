@@ -12,7 +12,7 @@ HEAVY = {
     "grpcpp/": r"thanos_rpc|thanos_wire|bench_",
     "google/protobuf/message": r"thanos_rpc|thanos_wire",
     "nlohmann/json.hpp": r"thanos_(block|bucketblocks|compaction|objstore|api|promql|promapi|promclient|rules|tools)|"
-                         r"unit_|conformance_|property_|faults_|promql",
+                         r"ui_embed|unit_|conformance_|property_|faults_|promql",
     "yaml-cpp/": r"thanos_config|thanos_promclient",
     "spdlog/": r"$^",
     "re2/re2.h": r"thanos_(model|promql|relabel)|promqltest",

@@ -131,6 +131,7 @@ test('what is written, Thanos reads: the expression first, one unit, whole keys'
     { ...newPanel(defaults), expr: 'up', rangeMs: 5_400_000, endMs: Date.UTC(2026, 0, 2) },
   ]);
   assert.ok(text.startsWith('g0.expr=up&g0.tab=0&g0.range_input=90m&'), text);
+  assert.ok(text.includes('&g0.stacked=0&g0.deduplicate=1&g0.partial_response=1&'), text);
   assert.ok(
     text.includes('g0.end_input=2026-01-02+00%3A00%3A00&g0.moment_input=2026-01-02+00%3A00%3A00'),
   );

@@ -109,6 +109,13 @@ TEST_F(UiTest, KnowsNoOtherAddresses) {
   }
 }
 
+TEST_F(UiTest, ABuildWithoutTheUiSaysSo) {
+  if (!Assets().empty()) GTEST_SKIP() << "built with the UI";
+  Start({.home = "/graph"});
+  EXPECT_THAT(Get("/graph"), AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("THANOS_UI=OFF")));
+  EXPECT_THAT(Get("/api/v1/ui/config"), StartsWith("HTTP/1.1 200"));
+}
+
 TEST_F(BundledUiTest, AnswersEveryPageWithTheShell) {
   Start({.prefix = {.route = "/p"}, .home = "/graph"});
   for (const char* page : {"/graph", "/query", "/stores", "/blocks", "/loaded", "/global",

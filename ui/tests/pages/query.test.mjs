@@ -447,4 +447,35 @@ describePages('query page', () => {
     assert.equal(await page.getByLabel(/^Time in Asia/).inputValue(), '2026-01-02 08:30:00');
     assert.ok(page.url().includes('03:00:00') || page.url().includes('03%3A00%3A00'));
   });
+
+  test('refresh asks again and again, but not while an answer is awaited', async () => {
+    await page.clock.install();
+    await page.goto(table('quick'));
+    await page.locator('.result-table').waitFor();
+    await page.getByLabel('Refresh').selectOption('5s');
+    for (let i = 0; i < 4; ++i) {
+      await page.clock.runFor(5000);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    assert.ok(asked('query').length >= 4, `${asked('query').length} calls`);
+    await page.goto(table('slow'));
+    await page.locator('.run', { hasText: 'Cancel' }).waitFor();
+    api.calls.length = 0;
+    for (let i = 0; i < 4; ++i) await page.clock.runFor(5000);
+    assert.equal(asked('query').length, 0);
+  });
+
+  test('shortcuts of one key can be switched off', async () => {
+    await page.goto(graph('a'));
+    await settled();
+    await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+    await page.getByLabel('Shortcuts of one key').uncheck();
+    await page.keyboard.press('Escape');
+    await page.locator('.graph').focus();
+    for (const key of ['s', 't', '?', 'ArrowLeft', 'e']) await page.keyboard.press(key);
+    await settled();
+    assert.equal(await page.locator('dialog').count(), 0);
+    assert.ok(!page.url().includes('stacked=1') && !page.url().includes('end_input'));
+    assert.ok(await page.evaluate(() => document.activeElement.classList.contains('graph')));
+  });
 });

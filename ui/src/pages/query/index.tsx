@@ -14,6 +14,7 @@ import './query.css';
 import { refreshStores } from './stores';
 import { newPanel, PANELS_MAX } from './url_state';
 import { usePanels } from './use_panels';
+import { isAnyRunning } from './use_run';
 
 const INTERVALS = ['off', '5s', '10s', '30s', '1m', '5m'] as const;
 type Interval = (typeof INTERVALS)[number];
@@ -33,7 +34,9 @@ function useRefresh(act: () => void): void {
   const every = LENGTH_MS[useStore(refresh)];
   useEffect(() => {
     if (every === 0) return;
-    const timer = setInterval(() => document.visibilityState === 'visible' && act(), every);
+    const timer = setInterval(() => {
+      if (document.visibilityState === 'visible' && !isAnyRunning()) act();
+    }, every);
     return () => clearInterval(timer);
   }, [every]);
 }

@@ -140,7 +140,9 @@ function Answer(props: ResultProps & { done: Finished }) {
             handle={props.handle}
           />
         )}
-        {done.plan && <Explain plan={done.plan} analysed={done.kind === 'analyze'} />}
+        {done.kind !== 'graph' && done.plan && (
+          <Explain plan={done.plan} analysed={done.kind === 'analyze'} />
+        )}
         {done.kind === 'analyze' && !done.plan && <Empty title="The server sent no analysis" />}
       </div>
     </>

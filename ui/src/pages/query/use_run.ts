@@ -31,6 +31,12 @@ export interface RunState {
   startedAt: number;
 }
 
+// Queries on their way, of all panels.
+let running = 0;
+
+/** Whether a query is on its way: a slow server is not asked again before it has answered. */
+export const isAnyRunning = (): boolean => running > 0;
+
 const IDLE: RunState = { done: null, error: null, loading: false, startedAt: 0 };
 
 function finish(kind: Kind, request: QueryRequest, answer: Answer<unknown>): Finished {
@@ -58,7 +64,7 @@ function tell({ data, answer }: Finished): void {
 export function useRun(panel: PanelState, config: UiConfig, round: number) {
   const [state, setState] = useState<RunState>(IDLE);
   const [own, setOwn] = useState(0);
-  const running = useRef<AbortController | null>(null);
+  const current = useRef<AbortController | null>(null);
   const tree = panel.tab === 'explain' && panel.explain === 'tree';
   const kind: Kind =
     panel.tab !== 'explain' ? panel.tab : panel.explain === 'analyze' ? 'analyze' : 'explain';
@@ -73,7 +79,8 @@ export function useRun(panel: PanelState, config: UiConfig, round: number) {
       return;
     }
     const control = new AbortController();
-    running.current = control;
+    current.current = control;
+    ++running;
     const request = requestOf(panel, kind, config, Date.now(), forceTracing.get());
     setState((old) => ({
       // A table is no picture of a graph: only the same kind stays visible while waiting.
@@ -83,27 +90,28 @@ export function useRun(panel: PanelState, config: UiConfig, round: number) {
       startedAt: performance.now(),
     }));
     const fail = (why: unknown): void => {
-      if (running.current !== control) return;
+      if (current.current !== control) return;
       const error = why instanceof ApiError ? why : new ApiError('format', String(why));
       announce(error.kind === 'aborted' ? 'Cancelled' : `Failed: ${error.message}`);
       setState((old) => ({ ...old, error, loading: false }));
     };
     call<unknown>(request.path, { ...request, signal: control.signal })
       .then((answer) => {
-        if (running.current !== control) return;
+        if (current.current !== control) return;
         const done = finish(kind, request, answer);
         remember(panel.expr);
         tell(done);
         setState({ done, error: null, loading: false, startedAt: 0 });
       })
-      .catch(fail);
+      .catch(fail)
+      .finally(() => --running);
     return () => {
-      if (running.current === control) running.current = null;
+      if (current.current === control) current.current = null;
       control.abort();
     };
   }, [key, round, own]);
 
   const run = useCallback(() => setOwn((n) => n + 1), []);
-  const cancel = useCallback(() => running.current?.abort(), []);
+  const cancel = useCallback(() => current.current?.abort(), []);
   return { ...state, run, cancel, runs: round + own };
 }
