@@ -35,13 +35,24 @@ using SeriesBatchRef = std::shared_ptr<const SeriesBatch>;
 
 using Warnings = std::vector<std::string>;
 
+/// What one peer of a fan-out gave.
+struct PeerShare {
+  std::string address;
+  int64_t duration_ns = 0;  // From opening its stream to its last frame.
+  uint64_t responses = 0;   // Frames.
+  uint64_t bytes = 0;       // Of frames.
+  uint64_t series = 0;
+  uint64_t chunks = 0;
+};
+
 /// What is known once a select has ended.
 struct SelectEnd {
   uint64_t series = 0;
   uint64_t chunks = 0;
-  uint64_t bytes = 0;    // Chunk and label bytes received or read.
-  bool partial = false;  // Some source failed and partial answers were allowed.
-  std::string hints;     // Serialised google.protobuf.Any of the peer; "" when none.
+  uint64_t bytes = 0;            // Chunk and label bytes received or read.
+  bool partial = false;          // Some source failed and partial answers were allowed.
+  std::string hints;             // Serialised google.protobuf.Any of the peer; "" when none.
+  std::vector<PeerShare> peers;  // Of a fan-out: all that were asked.
 };
 
 /// Each label set once, strictly ascending; frames of one series already joined.

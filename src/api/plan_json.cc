@@ -24,6 +24,34 @@ void AppendChildren(const promql::PlanNode& node, std::string* out,
   *out += '}';
 }
 
+// What is zero is left out.
+void AppendDuration(std::string_view key, int64_t ns, std::string* out) {
+  if (ns == 0) return;
+  out->append(",\"").append(key).append("\":\"").append(base::FormatGoDuration(ns)).append("\"");
+}
+
+void AppendNumber(std::string_view key, uint64_t value, std::string* out) {
+  if (value == 0) return;
+  out->append(",\"").append(key).append("\":").append(std::to_string(value));
+}
+
+void AppendFanout(const std::vector<PeerShare>& peers, std::string* out) {
+  if (peers.empty()) return;
+  *out += ",\"fanout\":[";
+  for (const PeerShare& peer : peers) {
+    if (&peer != &peers.front()) *out += ',';
+    *out += "{\"endpointAddr\":";
+    base::AppendJsonString(peer.address, out, true);
+    AppendDuration("duration", peer.duration_ns, out);
+    AppendNumber("bytesProcessed", peer.bytes, out);
+    AppendNumber("numResponses", peer.responses, out);
+    AppendNumber("series", peer.series, out);
+    AppendNumber("chunks", peer.chunks, out);
+    *out += '}';
+  }
+  *out += ']';
+}
+
 }  // namespace
 
 void AppendPlanJson(const promql::PlanNode& node, std::string* out) {
@@ -34,23 +62,16 @@ void AppendPlanJson(const promql::PlanNode& node, std::string* out) {
 void AppendAnalysisJson(const promql::PlanNode& node, std::string* out) {
   const promql::OperatorStats& stats = node.stats;
   AppendName(node, out);
-  const auto duration = [out](std::string_view key, int64_t ns) {
-    if (ns == 0) return;
-    out->append(",\"").append(key).append("\":\"").append(base::FormatGoDuration(ns)).append("\"");
-  };
-  const auto number = [out](std::string_view key, uint64_t value) {
-    if (value == 0) return;
-    out->append(",\"").append(key).append("\":").append(std::to_string(value));
-  };
-  duration("executionTime", stats.pull_ns);
-  duration("workerTime", stats.worker_ns);
+  AppendDuration("executionTime", stats.pull_ns, out);
+  AppendDuration("workerTime", stats.worker_ns, out);
   // A point is held as a value of eight bytes.
-  number("peakSamples", stats.peak_bytes / 8);
-  number("totalSamples", stats.samples != 0 ? stats.samples : stats.points);
-  number("rows", stats.rows);
-  number("series", stats.series);
-  number("chunkBytes", stats.bytes);
-  number("peakBytes", stats.peak_bytes);
+  AppendNumber("peakSamples", stats.peak_bytes / 8, out);
+  AppendNumber("totalSamples", stats.samples != 0 ? stats.samples : stats.points, out);
+  AppendNumber("rows", stats.rows, out);
+  AppendNumber("series", stats.series, out);
+  AppendNumber("chunkBytes", stats.bytes, out);
+  AppendNumber("peakBytes", stats.peak_bytes, out);
+  AppendFanout(stats.peers, out);
   AppendChildren(node, out, AppendAnalysisJson);
 }
 

@@ -10,9 +10,10 @@ namespace thanos::api {
 /// {"name":…,"children":[…]}
 void AppendPlanJson(const promql::PlanNode& node, std::string* out);
 
-/// {"name":…,"executionTime":"1.5ms","peakSamples":n,"totalSamples":n,"children":[…]}, keys of zero
-/// left out; and what only this engine tells: "workerTime" of the pool, "rows", "series",
-/// "chunkBytes", "peakBytes".
+/// {"name":…,"executionTime":"1.5ms","peakSamples":n,"totalSamples":n,"fanout":[{"endpointAddr":…,
+/// "duration":"2ms","bytesProcessed":n,"numResponses":n,"series":n,"chunks":n}],"children":[…]},
+/// keys of zero left out; and what only this engine tells: "workerTime" of the pool, "rows",
+/// "series", "chunkBytes", "peakBytes".
 void AppendAnalysisJson(const promql::PlanNode& node, std::string* out);
 
 }  // namespace thanos::api

@@ -7,21 +7,27 @@
 namespace thanos::fanout {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr int kFailuresOfTheDead = 2;
 
 // Frames of a Series call as batches: one batch a frame.
 class RemoteCursor : public SeriesCursor {
  public:
-  RemoteCursor(std::shared_ptr<rpc::Channel> channel, const CallContext& context,
-               const SelectRequest& request, std::chrono::nanoseconds frame_timeout)
+  RemoteCursor(std::shared_ptr<rpc::Channel> channel, const std::string& address,
+               const CallContext& context, const SelectRequest& request,
+               std::chrono::nanoseconds frame_timeout)
       : channel_(std::move(channel)),
         context_(context.WithCancel()),
         request_(request),
-        frame_timeout_(frame_timeout) {}
+        frame_timeout_(frame_timeout) {
+    end_.peers.push_back({.address = address});
+  }
   ~RemoteCursor() override { context_.Cancel(); }
 
   void Start() override {
     if (reader_) return;
+    began_ = std::chrono::steady_clock::now();
     reader_ =
         channel_->Series(context_, request_,
                          {.window_bytes = request_.window_bytes, .frame_timeout = frame_timeout_});
@@ -31,14 +37,13 @@ class RemoteCursor : public SeriesCursor {
     Start();
     for (;;) {
       auto frame = reader_->Next();
+      end_.peers[0].duration_ns = (std::chrono::steady_clock::now() - began_) / 1ns;
       if (!frame.ok()) return frame.status();
       if (!frame->has_value()) return SeriesBatchRef();
       const base::PinnedBytes& bytes = **frame;
-      end_.bytes += bytes.size();
       auto decoded = decoder_.Decode(bytes, 0, &builder_);
       if (!decoded.ok()) return decoded.status();
-      end_.series += decoded->series;
-      end_.chunks += decoded->chunks;
+      Count(bytes.size(), decoded->series, decoded->chunks);
       if (!decoded->warning.empty()) warnings_.push_back(std::move(decoded->warning));
       if (!decoded->hints.empty()) end_.hints = std::move(decoded->hints);
       if (decoded->series > 0) return builder_.Build(context_.budget());
@@ -52,11 +57,23 @@ class RemoteCursor : public SeriesCursor {
   const SelectEnd& end() const override { return end_; }
 
  private:
+  void Count(uint64_t bytes, uint64_t series, uint64_t chunks) {
+    end_.bytes += bytes;
+    end_.series += series;
+    end_.chunks += chunks;
+    PeerShare& share = end_.peers[0];
+    ++share.responses;
+    share.bytes = end_.bytes;
+    share.series = end_.series;
+    share.chunks = end_.chunks;
+  }
+
   std::shared_ptr<rpc::Channel> channel_;
   CallContext context_;
   SelectRequest request_;
   std::chrono::nanoseconds frame_timeout_;
   std::unique_ptr<rpc::FrameReader> reader_;
+  std::chrono::steady_clock::time_point began_;
   wire::SeriesFrameDecoder decoder_;
   series::BatchBuilder builder_;
   Warnings warnings_;
@@ -153,7 +170,7 @@ SourceInfo Endpoint::Info() const {
 Result<std::unique_ptr<SeriesCursor>> Endpoint::Select(const CallContext& context,
                                                        const SelectRequest& request) {
   return std::unique_ptr<SeriesCursor>(
-      std::make_unique<RemoteCursor>(channel_, context, request, response_timeout_));
+      std::make_unique<RemoteCursor>(channel_, address(), context, request, response_timeout_));
 }
 
 Result<LabelsResult> Endpoint::LabelNames(const CallContext& context,

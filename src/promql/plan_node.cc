@@ -10,6 +10,18 @@ void AppendNode(const PlanNode& node, size_t level, std::string* out) {
   for (const PlanNode& child : node.children) AppendNode(child, level + 1, out);
 }
 
+void AddPeer(const PeerShare& peer, std::vector<PeerShare>* peers) {
+  const auto known = std::find_if(peers->begin(), peers->end(), [&](const PeerShare& one) {
+    return one.address == peer.address;
+  });
+  if (known == peers->end()) return peers->push_back(peer);
+  known->duration_ns += peer.duration_ns;
+  known->responses += peer.responses;
+  known->bytes += peer.bytes;
+  known->series += peer.series;
+  known->chunks += peer.chunks;
+}
+
 }  // namespace
 
 void OperatorStats::Add(const OperatorStats& other) {
@@ -21,6 +33,7 @@ void OperatorStats::Add(const OperatorStats& other) {
   samples += other.samples;
   bytes += other.bytes;
   peak_bytes = std::max(peak_bytes, other.peak_bytes);
+  for (const PeerShare& peer : other.peers) AddPeer(peer, &peers);
 }
 
 void PlanNode::Add(const PlanNode& other) {

@@ -263,6 +263,7 @@ class ScanOperator final : public Operator {
     stats->bytes = bytes_;
     stats->samples = core_->samples();
     stats->worker_ns = core_->worker_ns();
+    stats->peers = peers_;
   }
 
  private:
@@ -298,6 +299,7 @@ class ScanOperator final : public Operator {
     if (*batch == nullptr) {
       ended_ = true;
       state_->AddWarnings(cursor_->TakeWarnings(), cursor_->end().partial);
+      if (profiler() != nullptr) peers_ = cursor_->end().peers;
       cursor_.reset();
       return SeriesBatchRef();
     }
@@ -344,7 +346,8 @@ class ScanOperator final : public Operator {
   std::unique_ptr<SeriesCursor> cursor_;
   bool opened_ = false;
   bool ended_ = false;
-  uint64_t series_ = 0, bytes_ = 0;  // When profiled.
+  uint64_t series_ = 0, bytes_ = 0;  // When profiled, as is
+  std::vector<PeerShare> peers_;     // who was asked.
   std::deque<std::shared_ptr<Ticket>> ring_;
 };
 

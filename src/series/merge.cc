@@ -158,6 +158,7 @@ class MergeCursor : public SeriesCursor {
       end_.bytes += end.bytes;
       end_.partial |= end.partial;
       if (end_.hints.empty()) end_.hints = end.hints;
+      end_.peers.insert(end_.peers.end(), end.peers.begin(), end.peers.end());
     }
   }
 

@@ -25,5 +25,18 @@ TEST(AnalysisJson, TellsWhatWasMeasuredAndLeavesZerosOut) {
                  R"("chunkBytes":6000,"peakBytes":800},{"name":"other"}]})");
 }
 
+TEST(AnalysisJson, TellsWhatEachStoreGave) {
+  promql::PlanNode scan{"scan", {}, {}};
+  scan.stats.peers = {{"a:1", 2000000, 3, 400, 5, 6}, {"b:1", 0, 0, 0, 0, 0}};
+  promql::PlanNode again = scan;
+  again.stats.peers.pop_back();
+  scan.Add(again);  // A tile more.
+  std::string out;
+  AppendAnalysisJson(scan, &out);
+  EXPECT_EQ(out, R"({"name":"scan","fanout":[{"endpointAddr":"a:1","duration":"4ms",)"
+                 R"("bytesProcessed":800,"numResponses":6,"series":10,"chunks":12},)"
+                 R"({"endpointAddr":"b:1"}]})");
+}
+
 }  // namespace
 }  // namespace thanos::api

@@ -100,6 +100,7 @@ class FanoutSourceTest : public ::testing::Test {
     std::vector<std::string> stores;
     Warnings warnings;
     bool partial = false;
+    std::vector<PeerShare> peers;
   };
   static Answer Select(SeriesSource& source, const CallContext& context,
                        PartialStrategy partial = PartialStrategy::kWarn) {
@@ -124,6 +125,7 @@ class FanoutSourceTest : public ::testing::Test {
       }
     }
     answer.partial = (*cursor)->end().partial;
+    answer.peers = (*cursor)->end().peers;
     return answer;
   }
 
@@ -218,6 +220,20 @@ TEST_F(FanoutSourceTest, AFailureIsAWarningOrTheError) {
       source->LabelValues(CallContext(), "x", {.max_ms = 1000, .partial = PartialStrategy::kAbort})
           .status(),
       StatusIs(StatusCode::kInternal, HasSubstr("bad:1")));
+}
+
+TEST_F(FanoutSourceTest, TellsWhatEachStoreGave) {
+  Add("good");
+  Add("bad")->error = InternalError("told to fail");
+  const std::vector<PeerShare> peers = Select(*Make(), CallContext()).peers;
+  ASSERT_EQ(peers.size(), 2u);
+  EXPECT_EQ(peers[0].address, "good:1");
+  EXPECT_EQ(peers[0].series, 1u);
+  EXPECT_EQ(peers[0].responses, 1u);
+  EXPECT_GT(peers[0].bytes, 0u);
+  EXPECT_GT(peers[0].duration_ns, 0);
+  EXPECT_EQ(peers[1].address, "bad:1");
+  EXPECT_EQ(peers[1].series, 0u);
 }
 
 TEST_F(FanoutSourceTest, TheCallersOwnMemoryLimitIsAnErrorNotAWarning) {
