@@ -7,7 +7,7 @@
 namespace thanos::fanout {
 namespace {
 
-using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
 
 constexpr int kFailuresOfTheDead = 2;
 
@@ -27,7 +27,7 @@ class RemoteCursor : public SeriesCursor {
 
   void Start() override {
     if (reader_) return;
-    began_ = std::chrono::steady_clock::now();
+    began_ = Clock::now();
     reader_ =
         channel_->Series(context_, request_,
                          {.window_bytes = request_.window_bytes, .frame_timeout = frame_timeout_});
@@ -37,7 +37,7 @@ class RemoteCursor : public SeriesCursor {
     Start();
     for (;;) {
       auto frame = reader_->Next();
-      end_.peers[0].duration_ns = (std::chrono::steady_clock::now() - began_) / 1ns;
+      end_.peers[0].duration_ns = std::chrono::nanoseconds(Clock::now() - began_).count();
       if (!frame.ok()) return frame.status();
       if (!frame->has_value()) return SeriesBatchRef();
       const base::PinnedBytes& bytes = **frame;
@@ -73,7 +73,7 @@ class RemoteCursor : public SeriesCursor {
   SelectRequest request_;
   std::chrono::nanoseconds frame_timeout_;
   std::unique_ptr<rpc::FrameReader> reader_;
-  std::chrono::steady_clock::time_point began_;
+  Clock::time_point began_;
   wire::SeriesFrameDecoder decoder_;
   series::BatchBuilder builder_;
   Warnings warnings_;
