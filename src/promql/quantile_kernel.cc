@@ -66,11 +66,12 @@ class SortedWindow {
 
 template <typename Less>
 void Quantiles(const WindowGeometry& geometry, std::span<const double> v, std::span<const double> q,
-               std::vector<double>* scratch, double* out) {
+               std::vector<double>* scratch, Patience* patience, double* out) {
   SortedWindow<Less> window(scratch);
   uint32_t begin = 0;
   uint32_t end = 0;
   for (size_t i = 0; i < geometry.begin.size(); ++i) {
+    if (patience->IsGone(geometry.end[i] - geometry.begin[i])) return;
     if (geometry.begin[i] >= end) {  // Nothing is left of the last window.
       window.Clear();
       begin = end = geometry.begin[i];
@@ -85,11 +86,12 @@ void Quantiles(const WindowGeometry& geometry, std::span<const double> v, std::s
 }  // namespace
 
 void QuantileKernel(const WindowGeometry& geometry, std::span<const double> v,
-                    std::span<const double> q, std::vector<double>* scratch, double* out) {
+                    std::span<const double> q, std::vector<double>* scratch, Patience* patience,
+                    double* out) {
   if (std::any_of(v.begin(), v.end(), [](double x) { return std::isnan(x); })) {
-    return Quantiles<NanFirst>(geometry, v, q, scratch, out);
+    return Quantiles<NanFirst>(geometry, v, q, scratch, patience, out);
   }
-  Quantiles<Numbers>(geometry, v, q, scratch, out);
+  Quantiles<Numbers>(geometry, v, q, scratch, patience, out);
 }
 
 }  // namespace thanos::promql

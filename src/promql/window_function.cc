@@ -123,7 +123,7 @@ Status WindowFunction::Evaluate(const chunk::Columns& columns, LabelsView labels
   } else if (!v.empty() && !starts.empty()) {
     EvaluateWithStartTimes(t, v, starts, labels, scratch, out, present);
   } else if (!v.empty()) {
-    EvaluateFloats(t, v, scratch, out, present);
+    THANOS_RETURN_IF_ERROR(EvaluateFloats(t, v, scratch, out, present));
   }
   if (histograms) {
     scratch->histogram_t.clear();
@@ -225,9 +225,11 @@ Status WindowFunction::EvaluateLatest(const chunk::Columns& columns, LabelsView 
   return OkStatus();
 }
 
-void WindowFunction::EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
-                                    WindowScratch* scratch, double* out, uint64_t* present) const {
+Status WindowFunction::EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
+                                      WindowScratch* scratch, double* out,
+                                      uint64_t* present) const {
   const FunctionId id = spec_.id;
+  Patience patience([this] { return !state_->Check().ok(); });
   const WindowGeometry& geometry = scratch->cache.Find(t, IsRateLike(id));
   scratch->visited += geometry.visited;
   const bool pairs = IsRateLike(id) || id == FunctionId::kDeriv ||
@@ -245,18 +247,19 @@ void WindowFunction::EvaluateFloats(std::span<const int64_t> t, std::span<const 
       break;
     case FunctionId::kSumOverTime:
     case FunctionId::kAvgOverTime:
-      SumKernel(id == FunctionId::kAvgOverTime, geometry, v, &scratch->doubles, out);
+      SumKernel(id == FunctionId::kAvgOverTime, geometry, v, &scratch->doubles, &patience, out);
       break;
     case FunctionId::kMinOverTime:
     case FunctionId::kMaxOverTime:
       ExtremeKernel(id == FunctionId::kMaxOverTime, geometry, v, &scratch->indices, out);
       break;
     case FunctionId::kQuantileOverTime:
-      QuantileKernel(geometry, v, spec_.param, &scratch->doubles, out);
+      QuantileKernel(geometry, v, spec_.param, &scratch->doubles, &patience, out);
       break;
     case FunctionId::kStddevOverTime:
     case FunctionId::kStdvarOverTime:
-      VarianceKernel(id == FunctionId::kStddevOverTime, geometry, v, &scratch->doubles, out);
+      VarianceKernel(id == FunctionId::kStddevOverTime, geometry, v, &scratch->doubles, &patience,
+                     out);
       break;
     case FunctionId::kChanges:
     case FunctionId::kResets:
@@ -269,15 +272,18 @@ void WindowFunction::EvaluateFloats(std::span<const int64_t> t, std::span<const 
       RegressionKernel(spec_.window, geometry, v, spec_.param, &scratch->doubles, out);
       break;
     case FunctionId::kDoubleExponentialSmoothing:
-      SmoothKernel(geometry, v, spec_.param, spec_.second_param, &scratch->doubles, out);
+      SmoothKernel(geometry, v, spec_.param, spec_.second_param, &scratch->doubles, &patience, out);
       break;
     case FunctionId::kIrate:
     case FunctionId::kIdelta:
-      return EvaluateInstantRate(geometry, t, v, out, present);
+      EvaluateInstantRate(geometry, t, v, out, present);
+      return OkStatus();
     default:
-      return EvaluatePerWindow(geometry, t, v, out, present);
+      EvaluatePerWindow(geometry, t, v, &patience, out, present);
+      return patience.gone() ? state_->Check() : OkStatus();
   }
   std::copy(valid.begin(), valid.end(), present);
+  return patience.gone() ? state_->Check() : OkStatus();
 }
 
 // The last two samples of the window.
@@ -297,11 +303,12 @@ void WindowFunction::EvaluateInstantRate(const WindowGeometry& geometry, std::sp
 }
 
 void WindowFunction::EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
-                                       std::span<const double> v, double* out,
+                                       std::span<const double> v, Patience* patience, double* out,
                                        uint64_t* present) const {
   ForEachBit(geometry.any.data(), geometry.any.size(), [&](size_t i) {
     const uint32_t begin = geometry.begin[i];
     const uint32_t n = geometry.end[i] - begin;
+    if (patience->IsGone(n)) return;
     SetBit(present, i);
     switch (spec_.id) {
       case FunctionId::kCountOverTime:

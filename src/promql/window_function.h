@@ -129,10 +129,11 @@ class WindowFunction {
                  double* out, uint64_t* present) const;
   double XStep(std::span<const int64_t> t, std::span<const double> v, int64_t end_ms,
                bool appears) const;
-  void EvaluateFloats(std::span<const int64_t> t, std::span<const double> v, WindowScratch* scratch,
-                      double* out, uint64_t* present) const;
+  Status EvaluateFloats(std::span<const int64_t> t, std::span<const double> v,
+                        WindowScratch* scratch, double* out, uint64_t* present) const;
   void EvaluatePerWindow(const WindowGeometry& geometry, std::span<const int64_t> t,
-                         std::span<const double> v, double* out, uint64_t* present) const;
+                         std::span<const double> v, Patience* patience, double* out,
+                         uint64_t* present) const;
   void EvaluateInstantRate(const WindowGeometry& geometry, std::span<const int64_t> t,
                            std::span<const double> v, double* out, uint64_t* present) const;
   void EvaluateMixed(std::span<const int64_t> t, std::span<const double> v,

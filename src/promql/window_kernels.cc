@@ -151,7 +151,7 @@ void RateKernel(RateKind kind, const WindowGeometry& geometry, std::span<const d
 }
 
 void SumKernel(bool average, const WindowGeometry& geometry, std::span<const double> v,
-               std::vector<double>* scratch, double* out) {
+               std::vector<double>* scratch, Patience* patience, double* out) {
   const size_t steps = geometry.begin.size();
   // Sums of integers are exact, whatever their order.
   if (geometry.visited > 2 * v.size() && PrefixSums(v, scratch)) {
@@ -164,6 +164,7 @@ void SumKernel(bool average, const WindowGeometry& geometry, std::span<const dou
   }
   const LaneLayout layout(geometry, v, scratch);
   for (size_t i = 0; i < steps; ++i) {
+    if (patience->IsGone(geometry.end[i] - geometry.begin[i])) return;
     if (SumSideBySide(average, layout, i, out)) {
       i += kLanes - 1;
       continue;
@@ -194,11 +195,12 @@ void ExtremeKernel(bool maximum, const WindowGeometry& geometry, std::span<const
 }
 
 void VarianceKernel(bool root, const WindowGeometry& geometry, std::span<const double> v,
-                    std::vector<double>* scratch, double* out) {
+                    std::vector<double>* scratch, Patience* patience, double* out) {
   constexpr size_t kGroups = 4;
   const LaneLayout layout(geometry, v, scratch);
   const size_t steps = geometry.begin.size();
   for (size_t i = 0; i < steps;) {
+    if (patience->IsGone(geometry.end[i] - geometry.begin[i])) return;
     const size_t n = layout.CommonLength(i, kGroups);
     if (n > 0 && VarianceLanes(layout.Begin(i), n, out + i)) {
       i += kGroups * kLanes;
@@ -228,10 +230,11 @@ double Smoothed(std::span<const double> v, double smoothing, double trend) {
 
 void SmoothKernel(const WindowGeometry& geometry, std::span<const double> v,
                   std::span<const double> smoothing, std::span<const double> trend,
-                  std::vector<double>* scratch, double* out) {
+                  std::vector<double>* scratch, Patience* patience, double* out) {
   constexpr size_t kGroups = 4;
   const LaneLayout layout(geometry, v, scratch);
   for (size_t i = 0; i < geometry.begin.size();) {
+    if (patience->IsGone(geometry.end[i] - geometry.begin[i])) return;
     if (const size_t n = layout.CommonLength(i, kGroups); n >= 2) {
       SmoothLanes(layout.Begin(i), n, smoothing.data() + i, trend.data() + i, out + i);
       i += kGroups * kLanes;
