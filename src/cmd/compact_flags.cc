@@ -64,10 +64,10 @@ void AddCompactionFlags(config::FlagSet* flags, CompactFlags* f) {
              "Number of threads that merge series, of all groups together; 0 is one for each CPU. "
              "Blocks are the same to the byte for any number.",
              0, &f->merge_concurrency);
-  flags->Bytes("compact.memory-budget",
-               "Memory that merges may hold together: symbols, postings and the series under way; "
-               "over it a group fails and the process lives. 0 is no limit.",
-               "0", &f->memory_budget);
+  flags->MemoryBudget("compact.memory-budget",
+                      "Memory that merges may hold together: symbols, postings and the series "
+                      "under way; over it a group fails and the process lives.",
+                      &f->memory_budget);
 }
 
 void AddRetentionFlags(config::FlagSet* flags, CompactFlags* f) {

@@ -127,10 +127,10 @@ void AddEngineFlags(config::FlagSet* flags, QueryFlags* f) {
   flags->Bytes("query.memory-limit",
                "Memory that one query may hold; over it the query fails. 0 is no limit of its own.",
                "0", &f->query_memory);
-  flags->Bytes("query.memory-budget",
-               "Memory that all queries together may hold; over it a query fails and the process "
-               "lives. 0 is no limit.",
-               "0", &f->memory_budget);
+  flags->MemoryBudget(
+      "query.memory-budget",
+      "Memory that all queries together may hold; over it a query fails and the process lives.",
+      &f->memory_budget);
   flags->Uint("store.limits.request-series",
               "The maximum series allowed for a single Series request. 0 is no limit.", 0,
               &f->series_max);

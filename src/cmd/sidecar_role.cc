@@ -61,10 +61,10 @@ void AddPrometheusFlags(config::FlagSet* flags, SidecarFlags* f) {
               "The maximum samples allowed for a single Series request, counted as 120 a chunk. 0 "
               "is no limit.",
               0, &f->samples_max);
-  flags->Bytes("store.memory-budget",
-               "Memory that all calls together may hold; over it a call fails and the process "
-               "lives. 0 is no limit.",
-               "0", &f->memory_budget);
+  flags->MemoryBudget(
+      "store.memory-budget",
+      "Memory that all calls together may hold; over it a call fails and the process lives.",
+      &f->memory_budget);
 }
 
 void AddShipperFlags(config::FlagSet* flags, SidecarFlags* f) {

@@ -121,10 +121,10 @@ void AddLimitFlags(config::FlagSet* flags, StoreFlags* f) {
   flags->Bytes("store.grpc.downloaded-bytes-limit",
                "Maximum amount of downloaded bytes in a single call. 0 is no limit.", "0",
                &f->downloaded_bytes_max);
-  flags->Bytes("store.memory-budget",
-               "Memory that all calls together may hold; over it a call fails and the process "
-               "lives. 0 is no limit.",
-               "0", &f->memory_budget);
+  flags->MemoryBudget(
+      "store.memory-budget",
+      "Memory that all calls together may hold; over it a call fails and the process lives.",
+      &f->memory_budget);
 }
 
 void AddStoreOtherFlags(config::FlagSet* flags, StoreFlags* f) {

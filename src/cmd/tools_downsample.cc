@@ -91,11 +91,9 @@ class BucketDownsampleCommand : public Command {
     flags->Int("block-files-concurrency",
                "Number of files of a block that are fetched or uploaded at the same time.", 1,
                &flags_.file_concurrency);
-    flags->Bytes(
-        "downsample.memory-budget",
-        "Memory that the series being downsampled may take; over it a block fails. 0 is no "
-        "limit.",
-        "0", &flags_.memory_budget);
+    flags->MemoryBudget("downsample.memory-budget",
+                        "Memory that the series being downsampled may take; over it a block fails.",
+                        &flags_.memory_budget);
     flags->String("data-dir", "Data directory in which to cache blocks and process downsamplings.",
                   "./data", &flags_.data_dir);
     flags->Enum("hash-func", "Which hash of each file goes into meta.json; empty is none.",

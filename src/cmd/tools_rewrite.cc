@@ -92,10 +92,10 @@ class BucketRewriteCommand : public ToolCommand {
     flags->PathOrContent("rewrite.to-relabel-config",
                          "YAML file that contains relabel configs that will be applied to blocks.",
                          false, true, &rules_.relabel_yaml, &relabel_source_);
-    flags->Bytes("rewrite.memory-budget",
-                 "Memory that the series of a block may take while it is rewritten; over it the "
-                 "block fails. 0 is no limit.",
-                 "0", &memory_budget_);
+    flags->MemoryBudget("rewrite.memory-budget",
+                        "Memory that the series of a block may take while it is rewritten; over it "
+                        "the block fails.",
+                        &memory_budget_);
     flags->Bool("rewrite.add-change-log",
                 "If specified, all modifications are written to new block directory. Disable if "
                 "latency is too high.",

@@ -37,10 +37,10 @@ class BucketVerifyCommand : public ToolCommand {
                    "Block IDs to verify (and optionally repair) only. If none is given, all "
                    "blocks are.",
                    &ids_);
-    flags->Bytes("verify.memory-budget",
-                 "Memory that the series of a block may take while it is repaired; over it the "
-                 "repair fails. 0 is no limit.",
-                 "0", &memory_budget_);
+    flags->MemoryBudget("verify.memory-budget",
+                        "Memory that the series of a block may take while it is repaired; over it "
+                        "the repair fails.",
+                        &memory_budget_);
     flags->PromDuration("delete-delay",
                         "Duration after which blocks marked for deletion would be deleted "
                         "permanently from source bucket by compactor component. 0 deletes at once.",

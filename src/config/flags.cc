@@ -10,6 +10,7 @@
 
 #include "base/number_text.h"
 #include "base/time_text.h"
+#include "base/usable_memory.h"
 
 namespace po = boost::program_options;
 
@@ -344,6 +345,11 @@ Result<int64_t> ParseSize(const std::string& text) {
   return value;
 }
 
+Result<int64_t> ParseBudget(const std::string& text) {
+  if (text == "auto") return static_cast<int64_t>(base::UsableMemory() / 10 * 6);
+  return ParseSize(text);
+}
+
 std::string FormatWhole(double value) { return std::to_string(static_cast<int64_t>(value)); }
 std::string FormatCount(int64_t value) { return std::to_string(value); }
 std::string FormatPromNs(int64_t ns) { return base::FormatPromDuration(ns / 1'000'000); }
@@ -407,6 +413,13 @@ FlagSet& FlagSet::Bytes(std::string name, std::string help, std::string_view fal
                         uint64_t* target) {
   SetParser(&impl_->Add(std::move(name), std::move(help)), std::string(fallback), "SIZE", target,
             ParseSize, FormatSize);
+  return *this;
+}
+
+FlagSet& FlagSet::MemoryBudget(std::string name, const std::string& help, uint64_t* target) {
+  SetParser(&impl_->Add(std::move(name), help + " auto is 60 % of the memory that the process may "
+                                                "use, by its control group; 0 is no limit."),
+            std::string("auto"), "SIZE|auto", target, ParseBudget, FormatSize);
   return *this;
 }
 

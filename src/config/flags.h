@@ -58,6 +58,9 @@ class FlagSet {
   FlagSet& PromDuration(std::string name, std::string help, std::string_view fallback,
                         int64_t* target_ns);
   FlagSet& Bytes(std::string name, std::string help, std::string_view fallback, uint64_t* target);
+  /// Bytes, 0 for none, or "auto": 60 % of the memory that the process may use, which is the
+  /// default.
+  FlagSet& MemoryBudget(std::string name, const std::string& help, uint64_t* target);
   FlagSet& Enum(std::string name, std::string help, std::vector<std::string> choices,
                 std::string fallback, std::string* target);
   /// Repeatable; what is given replaces the fallback.

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/usable_memory.h"
 #include "config/yaml.h"
 #include "support/temporary_directory.h"
 #include "thanos/testing/status_matchers.h"
@@ -72,6 +73,20 @@ TEST_F(FlagSetTest, ShowsValuesInTheirUsualForm) {
   EXPECT_EQ(values["size"], "1GiB512MiB");
   EXPECT_EQ(values["count"], "7");
   EXPECT_EQ(values["many"], "a,b");
+}
+
+TEST(FlagSet, AMemoryBudgetIsAPartOfWhatThereIsUnlessItIsGiven) {
+  const auto parse = [](const std::vector<std::string>& arguments) {
+    uint64_t bytes = 1;
+    FlagSet flags("test", "A test.");
+    flags.MemoryBudget("budget", "Budget.", &bytes);
+    THANOS_EXPECT_OK(flags.Parse(arguments));
+    return bytes;
+  };
+  EXPECT_EQ(parse({}), base::UsableMemory() / 10 * 6);
+  EXPECT_EQ(parse({"--budget=auto"}), base::UsableMemory() / 10 * 6);
+  EXPECT_EQ(parse({"--budget=0"}), 0u);
+  EXPECT_EQ(parse({"--budget=1GB"}), uint64_t{1} << 30);
 }
 
 TEST(FlagSet, FlagsWithoutEffectStillTellMistakes) {
