@@ -9,20 +9,33 @@ namespace {
 
 // How long a tenant that does not compute is left its part.
 constexpr std::chrono::milliseconds kLeft{10};
+// The oldest query of a tenant has one of so many turns, however long it has had.
+constexpr uint64_t kOldestTurn = 4;
+constexpr uint64_t kFirstLevelNs = 250'000'000;
+constexpr uint64_t kLevelFactor = 4;
+
+int LevelOf(uint64_t used_ns) {
+  int level = 0;
+  for (uint64_t bound = kFirstLevelNs; used_ns >= bound && level < 16; bound *= kLevelFactor) {
+    ++level;
+  }
+  return level;
+}
 
 }  // namespace
 
 class CpuShares::Share {
  public:
-  Share(CpuShares* owner, std::map<std::string, Tenant>::iterator tenant, uint64_t used_ns)
-      : owner_(owner), tenant_(tenant), used_ns_(used_ns) {}
+  Share(CpuShares* owner, std::map<std::string, Tenant>::iterator tenant, uint64_t number)
+      : owner_(owner), tenant_(tenant), number_(number) {}
   ~Share() { owner_->Part(this); }
 
  private:
   friend CpuShares;
   CpuShares* const owner_;
   const std::map<std::string, Tenant>::iterator tenant_;
-  uint64_t used_ns_;  // Guarded by the owner's mutex.
+  const uint64_t number_;  // In order of joining.
+  uint64_t used_ns_ = 0;   // Guarded by the owner's mutex.
 };
 
 CpuShares::CpuShares(size_t places) : places_(std::max<size_t>(places, 1)) {}
@@ -40,19 +53,13 @@ std::shared_ptr<CpuShares::Share> CpuShares::Join(const std::string& name) {
     }
     tenant->second.used_ns = least_ns;
   }
-  uint64_t least_ns = tenant->second.shares.empty() ? 0 : UINT64_MAX;
-  for (const Share* other : tenant->second.shares) {
-    least_ns = std::min(least_ns, other->used_ns_);
-  }
-  auto share = std::make_shared<Share>(this, tenant, least_ns);
-  tenant->second.shares.insert(share.get());
-  return share;
+  ++tenant->second.shares;
+  return std::make_shared<Share>(this, tenant, ++joined_);
 }
 
 void CpuShares::Part(Share* share) {
   std::lock_guard lock(mutex_);
-  share->tenant_->second.shares.erase(share);
-  if (share->tenant_->second.shares.empty()) tenants_.erase(share->tenant_);
+  if (--share->tenant_->second.shares == 0) tenants_.erase(share->tenant_);
 }
 
 // A tenant with no place has one whenever one is free; more only beside the parts of the others
@@ -67,20 +74,25 @@ bool CpuShares::MayEnter(const Tenant& tenant, Time now) const {
   return tenant.inside < std::max<size_t>(1, places_ / present);
 }
 
+// The least goes on.
+std::tuple<uint64_t, int, uint64_t> CpuShares::OrderOf(const Share& share) const {
+  const Tenant& tenant = share.tenant_->second;
+  const bool oldest = tenant.turns % kOldestTurn == 0;
+  return {tenant.used_ns, oldest ? 0 : LevelOf(share.used_ns_), share.number_};
+}
+
 void CpuShares::Enter(Share* share) {
   ++inside_;
   ++share->tenant_->second.inside;
+  ++share->tenant_->second.turns;
 }
 
 void CpuShares::AdmitWaiting(Time now) {
   while (inside_ < places_) {
     auto best = waiting_.end();
-    const auto had = [](const Waiter* waiter) {
-      return std::tuple(waiter->share->tenant_->second.used_ns, waiter->share->used_ns_);
-    };
     for (auto at = waiting_.begin(); at != waiting_.end(); ++at) {
       if (!MayEnter((*at)->share->tenant_->second, now)) continue;
-      if (best == waiting_.end() || had(*at) < had(*best)) best = at;
+      if (best == waiting_.end() || OrderOf(*(*at)->share) < OrderOf(*(*best)->share)) best = at;
     }
     if (best == waiting_.end()) return;
     Waiter* const next = *best;

@@ -121,31 +121,57 @@ TEST(FairExecutor, AFullHouseOfOneFlowDelaysAnotherByOneTask) {
   EXPECT_EQ(order[0], "b1");
 }
 
-TEST(CpuShares, WhoHadLeastGoesOn) {
-  CpuShares cpus(1);
-  const auto greedy = cpus.Join("greedy"), second = cpus.Join("greedy"),
-             modest = cpus.Join("modest");
-  std::vector<std::string> order;
-  std::vector<std::thread> threads;
-  {
-    auto turn = Turn::Take(CallContext(), greedy);
-    ASSERT_TRUE(turn.ok());
-    const auto wait = [&](const std::string& name, const std::shared_ptr<CpuShares::Share>& share) {
-      threads.emplace_back([&, name, share] {
-        const auto mine = Turn::Take(CallContext(), share);
-        ASSERT_TRUE(mine.ok());
-        order.push_back(name);  // One place: nobody else is here.
-        std::this_thread::sleep_for(milliseconds(2));
-      });
-      ASSERT_TRUE(Eventually([&] { return cpus.waiting() == threads.size(); }));
-    };
-    wait("greedy", greedy);
-    wait("second", second);
-    wait("modest", modest);
-    std::this_thread::sleep_for(milliseconds(20));  // Greedy computes; modest has had less.
+// Who goes on, in this order, of those who wait for the one place that `holder` has for a while.
+class CpuOrderTest : public ::testing::Test {
+ protected:
+  using ShareRef = std::shared_ptr<CpuShares::Share>;
+
+  std::vector<std::string> OrderBehind(
+      const ShareRef& holder, milliseconds held,
+      const std::vector<std::pair<std::string, ShareRef>>& waiters) {
+    std::vector<std::string> order;
+    std::vector<std::thread> threads;
+    {
+      const auto turn = Turn::Take(CallContext(), holder);
+      EXPECT_TRUE(turn.ok());
+      for (const auto& [name, share] : waiters) {
+        threads.emplace_back([&, name = name, share = share] {
+          const auto mine = Turn::Take(CallContext(), share);
+          EXPECT_TRUE(mine.ok());
+          order.push_back(name);  // One place: nobody else is here.
+        });
+        EXPECT_TRUE(Eventually([&] { return cpus_.waiting() == threads.size(); }));
+      }
+      std::this_thread::sleep_for(held);
+    }
+    for (std::thread& thread : threads) thread.join();
+    return order;
   }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_THAT(order, ElementsAre("modest", "second", "greedy"));
+
+  CpuShares cpus_{1};
+};
+
+TEST_F(CpuOrderTest, TheTenantThatHadLeastAndItsOldestQueryGoOn) {
+  const auto first = cpus_.Join("greedy"), second = cpus_.Join("greedy"),
+             third = cpus_.Join("greedy"), modest = cpus_.Join("modest");
+  EXPECT_THAT(
+      OrderBehind(first, milliseconds(20),
+                  {{"third", third}, {"first", first}, {"second", second}, {"modest", modest}}),
+      ElementsAre("modest", "first", "second", "third"));
+}
+
+TEST_F(CpuOrderTest, AQueryThatHadLongWaitsBehindTheOthersButNotForEver) {
+  const auto old = cpus_.Join("a"), one = cpus_.Join("a"), two = cpus_.Join("a"),
+             three = cpus_.Join("a");
+  EXPECT_THAT(OrderBehind(old, milliseconds(260), {{"old", old}, {"one", one}, {"two", two}}),
+              ElementsAre("one", "two", "old"));
+  // Counted from 0, turns 4, 8 and 12 are the oldest one's.
+  EXPECT_THAT(OrderBehind(three, milliseconds(0),
+                          {{"one", one}, {"two", two}, {"old", old}, {"three", three}}),
+              ElementsAre("one", "two", "three", "old"));
+  EXPECT_THAT(OrderBehind(three, milliseconds(0), {{"one", one}}), ElementsAre("one"));
+  EXPECT_THAT(OrderBehind(three, milliseconds(0), {{"two", two}, {"old", old}}),
+              ElementsAre("old", "two"));
 }
 
 TEST(CpuShares, ATenantThatJustComputedFindsAPlace) {
