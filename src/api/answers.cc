@@ -25,6 +25,11 @@ bool IsAnnotation(const std::string& warning) {
   return warning.starts_with("PromQL info") || warning.starts_with("PromQL warning");
 }
 
+void SetCaching(const Warnings& warnings, net::HttpResponse* response) {
+  if (std::all_of(warnings.begin(), warnings.end(), IsAnnotation)) return;
+  response->headers.Set("Cache-Control", "no-store");
+}
+
 }  // namespace
 
 net::HttpResponse Success(std::string data, const Warnings& warnings) {
@@ -34,9 +39,23 @@ net::HttpResponse Success(std::string data, const Warnings& warnings) {
     return response;
   }
   auto response = net::HttpResponse::Json(200, promapi::SuccessEnvelope(std::move(data), warnings));
-  if (!std::all_of(warnings.begin(), warnings.end(), IsAnnotation)) {
-    response.headers.Set("Cache-Control", "no-store");
-  }
+  SetCaching(warnings, &response);
+  return response;
+}
+
+net::HttpResponse StreamedSuccess(std::function<Status(net::BodyWriter& to)> data,
+                                  Warnings warnings) {
+  auto response = net::HttpResponse::Json(200, "");
+  SetCaching(warnings, &response);
+  response.stream = [data = std::move(data), warnings = std::move(warnings)](net::BodyWriter& to) {
+    // Around nothing it is what stands before and behind the data.
+    constexpr std::string_view kNothing = "null";
+    const std::string envelope = promapi::SuccessEnvelope(std::string(kNothing), warnings);
+    const size_t at = envelope.find(kNothing);
+    THANOS_RETURN_IF_ERROR(to.Write(std::string_view(envelope).substr(0, at)));
+    THANOS_RETURN_IF_ERROR(data(to));
+    return to.Write(std::string_view(envelope).substr(at + kNothing.size()));
+  };
   return response;
 }
 

@@ -19,6 +19,10 @@ namespace thanos::api {
 
 /// 200, or 204 when `data` is "". `no-store` when a warning is more than an annotation of PromQL.
 net::HttpResponse Success(std::string data, const Warnings& warnings);
+/// As Success, of data that is written while it goes out, piece by piece, and never held as a
+/// whole.
+net::HttpResponse StreamedSuccess(std::function<Status(net::BodyWriter& to)> data,
+                                  Warnings warnings);
 net::HttpResponse Failure(promapi::ErrorKind kind, std::string_view message);
 
 /// Adds routes under `<prefix>/api/v1`, each with the CORS headers, and OPTIONS for all of them.

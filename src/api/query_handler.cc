@@ -229,6 +229,30 @@ Warnings AllWarnings(const promql::QueryResult& result, const Warnings& notes) {
   return unique;
 }
 
+// What a native histogram takes as text, in floats.
+constexpr size_t kPointsOfHistogram = 16;
+constexpr size_t kPieceBytes = 256 << 10;
+
+// The head of `data` and its result. With `to`, the text goes there in pieces.
+Status WriteMatrix(const promql::QueryResult& result, std::string* out, net::BodyWriter* to) {
+  *out += "{\"resultType\":\"matrix\",\"result\":";
+  std::vector<int64_t> grid_times(result.grid.count);
+  for (size_t i = 0; i < grid_times.size(); ++i) grid_times[i] = result.grid.At(i);
+  promapi::MatrixWriter writer(out, to == nullptr ? result.series.size() : 0);
+  for (const promql::ResultSeries& series : result.series) {
+    const bool own_times = !series.times.empty() || !series.histogram_times.empty();
+    writer.AddSeries(series.labels, own_times ? series.times : std::span<const int64_t>(grid_times),
+                     series.values, own_times ? nullptr : series.present,
+                     own_times ? series.histogram_times : std::span<const int64_t>(grid_times),
+                     series.histograms);
+    if (to == nullptr || out->size() < kPieceBytes) continue;
+    THANOS_RETURN_IF_ERROR(to->Write(*out));
+    out->clear();
+  }
+  writer.Finish();
+  return OkStatus();
+}
+
 void AppendResult(const promql::QueryResult& result, std::string* out) {
   switch (result.type) {
     case promql::ValueType::kScalar:
@@ -258,18 +282,19 @@ void AppendResult(const promql::QueryResult& result, std::string* out) {
     default:
       break;
   }
-  *out += "{\"resultType\":\"matrix\",\"result\":";
-  std::vector<int64_t> grid_times(result.grid.count);
-  for (size_t i = 0; i < grid_times.size(); ++i) grid_times[i] = result.grid.At(i);
-  promapi::MatrixWriter writer(out, result.series.size());
+  const Status status = WriteMatrix(result, out, nullptr);
+  THANOS_CHECK(status.ok());  // Nothing is written anywhere.
+}
+
+// Of a large result the text is never there as a whole.
+bool IsLarge(const promql::QueryResult& result) {
+  if (result.type != promql::ValueType::kMatrix) return false;
+  constexpr size_t kPoints = 256 << 10;  // 5 to 10 MB of text.
+  size_t points = 0;
   for (const promql::ResultSeries& series : result.series) {
-    const bool own_times = !series.times.empty() || !series.histogram_times.empty();
-    writer.AddSeries(series.labels, own_times ? series.times : std::span<const int64_t>(grid_times),
-                     series.values, own_times ? nullptr : series.present,
-                     own_times ? series.histogram_times : std::span<const int64_t>(grid_times),
-                     series.histograms);
+    points += series.values.size() + kPointsOfHistogram * series.histograms.size();
   }
-  writer.Finish();
+  return points > kPoints;
 }
 
 // The least bound that is not below the value, as a label.
@@ -307,6 +332,18 @@ void AppendStats(const promql::QueryStats& stats, std::string* out) {
           ",\"peakSamples\":" + std::to_string(stats.samples_peak) + "}}";
 }
 
+// What follows the result in `data`.
+void AppendEnd(const promql::QueryResult& result, bool stats, std::string* out) {
+  if (stats) AppendStats(result.stats, out);
+  *out += ",\"analysis\":";
+  if (result.analysis) {
+    AppendAnalysisJson(*result.analysis, out);
+  } else {
+    *out += "{}";
+  }
+  *out += '}';
+}
+
 net::HttpResponse RunAndAnswer(const QueryApiState& state, const CallContext& context,
                                const net::HttpRequest& request, ParsedQuery query) {
   query::QueryFailure failure;
@@ -318,17 +355,23 @@ net::HttpResponse RunAndAnswer(const QueryApiState& state, const CallContext& co
     result->series.resize(query.limit);
     query.notes.emplace_back("results truncated due to limit");
   }
+  const bool stats = !request.form.Get("stats").empty();
+  Warnings warnings = AllWarnings(*result, query.notes);
+  if (IsLarge(*result)) {
+    const auto held = std::make_shared<const promql::QueryResult>(*std::move(result));
+    return StreamedSuccess(
+        [held, stats](net::BodyWriter& to) -> Status {
+          std::string text;
+          THANOS_RETURN_IF_ERROR(WriteMatrix(*held, &text, &to));
+          AppendEnd(*held, stats, &text);
+          return to.Write(text);
+        },
+        std::move(warnings));
+  }
   std::string data;
   AppendResult(*result, &data);
-  if (!request.form.Get("stats").empty()) AppendStats(result->stats, &data);
-  data += ",\"analysis\":";
-  if (result->analysis) {
-    AppendAnalysisJson(*result->analysis, &data);
-  } else {
-    data += "{}";
-  }
-  data += '}';
-  return Success(std::move(data), AllWarnings(*result, query.notes));
+  AppendEnd(*result, stats, &data);
+  return Success(std::move(data), warnings);
 }
 
 }  // namespace

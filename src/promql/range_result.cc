@@ -37,6 +37,8 @@ class RangeSamples {
       series.histograms.push_back(
           std::make_shared<const model::FloatHistogram>(columns.histograms[i]));
     }
+    series.t.reserve(columns.t.size());
+    series.v.reserve(columns.v.size());
     for (size_t i = 0; i < columns.t.size(); ++i) {
       if (model::IsStaleNan(columns.v[i])) continue;
       series.t.push_back(columns.t[i]);

@@ -43,7 +43,8 @@ class KernelPatienceTest : public ::testing::Test {
   }
   // Steps that were computed.
   size_t Done() const {
-    return static_cast<size_t>(std::count_if(out_.begin(), out_.end(), [](double x) { return x != -1; }));
+    return static_cast<size_t>(
+        std::count_if(out_.begin(), out_.end(), [](double x) { return x != -1; }));
   }
 
   WindowGeometry geometry_;
