@@ -91,6 +91,13 @@ class Bucket {
   virtual Status Delete(const CallContext& context, std::string_view name) = 0;
   virtual Status Copy(const CallContext& context, std::string_view from, std::string_view to) = 0;
   virtual Capabilities capabilities() const = 0;
+  /// Makes `path`, which is not there, another name of the object's bytes, where objects are files
+  /// of the same file system: they stay as they are, whoever has them must not write to them.
+  /// kUnimplemented where that cannot be, and the bytes are to be read.
+  virtual Status Link(const CallContext& context, std::string_view name, const std::string& path) {
+    (void)context, (void)name, (void)path;
+    return UnimplementedError("objects of this bucket have no names in a file system");
+  }
 };
 
 }  // namespace thanos

@@ -45,7 +45,8 @@ uint64_t GroupMemoryLimit(const std::string& root, std::string_view membership) 
     // "0::/path", or "4:cpu,memory:/path".
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string_view::npos || !line.substr(second + 1).starts_with('/')) continue;
-    const std::string controllers = "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
+    const std::string controllers =
+        "," + std::string(line.substr(first + 1, second - first - 1)) + ",";
     const std::string path(line.substr(second + 1));
     if (controllers == ",,") {
       least = std::min(least, LeastLimit(root, path, "memory.max"));

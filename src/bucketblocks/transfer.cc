@@ -138,6 +138,12 @@ Status DownloadBlock(const CallContext& context, Bucket& bucket, const base::Uli
     }
     fs::create_directories(fs::path(local).parent_path(), absent);
     fs::remove(local, absent);
+    if (options.may_link && (IsChunkFile(files[i].path) || files[i].path == block::kIndexFile)) {
+      const Status linked = bucket.Link(context, prefix + files[i].path, local);
+      if (linked.code() != StatusCode::kUnimplemented) {
+        return linked.WithContext("link " + prefix + files[i].path);
+      }
+    }
     const Status status = objstore::DownloadToFile(context, bucket, prefix + files[i].path, local);
     return status.WithContext("download " + prefix + files[i].path);
   });

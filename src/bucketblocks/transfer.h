@@ -15,7 +15,10 @@ struct TransferOptions {
   base::Executor* files = nullptr;  // For several files of a block at once; null: one by one.
   bool hash_files = false;          // Upload: SHA-256 of every file into the meta.
   bool without_chunks = false;      // Download: the segments stay in the bucket.
-  bool leave_on_failure = false;    // Upload: for who tries again, and must never delete.
+  /// Download: index and segments may be the bucket's own files (Bucket::Link), since nobody writes
+  /// to them. They take no room then, and need no copying.
+  bool may_link = false;
+  bool leave_on_failure = false;  // Upload: for who tries again, and must never delete.
 };
 
 /// A directory that goes, with all that is in it, when this does.

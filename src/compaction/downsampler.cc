@@ -41,7 +41,7 @@ Status BlockDownsampler::DownsampleBlock(const CallContext& context, const block
                                          std::to_string(resolution_ms));
   const std::string source_path = work.path() + "/" + meta.ulid.ToString();
   Status status = bucketblocks::DownloadBlock(context, *bucket_, meta.ulid, source_path,
-                                              {.files = options_.files});
+                                              {.files = options_.files, .may_link = true});
   *retriable = MayPass(status);
   THANOS_RETURN_IF_ERROR(status);
   *retriable = false;

@@ -320,9 +320,9 @@ Status GroupCompactor::FitSmaller(uint64_t needed_bytes, uint64_t room_bytes, Jo
 
 Status GroupCompactor::Fetch(const CallContext& context, Job* job) {
   return base::ParallelFor(options_.blocks, job->plan.size(), [&](size_t i) {
-    return bucketblocks::DownloadBlock(context, *bucket_, job->plan[i]->ulid,
-                                       job->SourceDirectory(i),
-                                       {.files = options_.files, .without_chunks = !job->copied});
+    return bucketblocks::DownloadBlock(
+        context, *bucket_, job->plan[i]->ulid, job->SourceDirectory(i),
+        {.files = options_.files, .without_chunks = !job->copied, .may_link = true});
   });
 }
 

@@ -148,6 +148,15 @@ class MetricsBucket : public Bucket {
     delete_.Done(status, start);
     return status;
   }
+  // Counted where it is a get; else the get follows.
+  Status Link(const CallContext& context, std::string_view name, const std::string& path) override {
+    const auto start = Clock::now();
+    Status status = inner_->Link(context, name, path);
+    if (status.code() == StatusCode::kUnimplemented) return status;
+    get_.total.Add();
+    get_.Done(status, start);
+    return status;
+  }
   Status Copy(const CallContext& context, std::string_view from, std::string_view to) override {
     return inner_->Copy(context, from, to);
   }
@@ -214,6 +223,9 @@ class RetryBucket : public Bucket {
   }
   Status Delete(const CallContext& context, std::string_view name) override {
     return Retry(context, [&] { return inner_->Delete(context, name); });
+  }
+  Status Link(const CallContext& context, std::string_view name, const std::string& path) override {
+    return inner_->Link(context, name, path);
   }
   Status Copy(const CallContext& context, std::string_view from, std::string_view to) override {
     return Retry(context, [&] { return inner_->Copy(context, from, to); });
@@ -293,6 +305,9 @@ class PrefixBucket : public Bucket {
   }
   Status Delete(const CallContext& context, std::string_view name) override {
     return inner_->Delete(context, Full(name));
+  }
+  Status Link(const CallContext& context, std::string_view name, const std::string& path) override {
+    return inner_->Link(context, Full(name), path);
   }
   Status Copy(const CallContext& context, std::string_view from, std::string_view to) override {
     return inner_->Copy(context, Full(from), Full(to));

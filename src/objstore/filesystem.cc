@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <vector>
 
@@ -164,6 +165,22 @@ class FilesystemBucket : public Bucket {
       parent.resize(parent.rfind('/'));
     }
     return OkStatus();
+  }
+
+  Status Link(const CallContext& context, std::string_view name, const std::string& path) override {
+    THANOS_RETURN_IF_ERROR(context.Check());
+    THANOS_ASSIGN_OR_RETURN(const std::string object, PathOf(name));
+    struct stat info{};
+    if (stat(object.c_str(), &info) != 0) return MissingOr(errno, "stat", name);
+    if (!S_ISREG(info.st_mode)) return NotFoundError("object " + std::string(name) + " not found");
+    if (linkat(AT_FDCWD, object.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+      return OkStatus();
+    }
+    // Another file system, one without links, one with too many, or an object of somebody else.
+    if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP) {
+      return UnimplementedError("link " + path + ": " + std::strerror(errno));
+    }
+    return ErrnoError(errno, "link " + path + " to object " + std::string(name));
   }
 
   Status Copy(const CallContext& context, std::string_view from, std::string_view to) override {

@@ -76,6 +76,9 @@ class TracedBucket : public Bucket {
     span.Fail(status);
     return status;
   }
+  Status Link(const CallContext& context, std::string_view name, const std::string& path) override {
+    return inner_->Link(context, name, path);
+  }
   Status Copy(const CallContext& context, std::string_view from, std::string_view to) override {
     const Span span = Begin(context, "bucket_copy", from);
     Status status = inner_->Copy(span.Enter(context), from, to);

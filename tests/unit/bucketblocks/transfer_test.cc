@@ -8,6 +8,7 @@
 #include "codec/byte_reader.h"
 #include "fakes/memory_bucket.h"
 #include "objstore/decorators.h"
+#include "objstore/filesystem.h"
 #include "support/temporary_directory.h"
 #include "support/tiny_block.h"
 #include "thanos/testing/status_matchers.h"
@@ -43,6 +44,24 @@ TEST_F(TransferTest, WhatWentUpComesDown) {
     EXPECT_EQ(*block::ReadFile(made() + file, 1 << 20), *block::ReadFile(copy() + file, 1 << 20));
   }
   EXPECT_EQ(*block::ReadFile(copy() + "/meta.json", 1 << 20), block::WriteMeta(meta_));
+}
+
+TEST_F(TransferTest, WhatNobodyWritesToMayBeTheBucketsOwn) {
+  const std::string root = directory_.path() + "/bucket";
+  const auto bucket = *objstore::OpenFilesystemBucket(root);
+  THANOS_ASSERT_OK(UploadBlock(CallContext(), *bucket, made(), &meta_, {}));
+  THANOS_ASSERT_OK(DownloadBlock(CallContext(), *bucket, id_, copy(), {.may_link = true}));
+  const std::string object = root + "/" + id_.ToString();
+  EXPECT_TRUE(fs::equivalent(copy() + "/index", object + "/index"));
+  EXPECT_TRUE(fs::equivalent(copy() + "/chunks/000001", object + "/chunks/000001"));
+  EXPECT_FALSE(fs::equivalent(copy() + "/meta.json", object + "/meta.json"));
+  // Again, and then as copies: the object is not written through what was linked.
+  const auto index = *block::ReadFile(object + "/index", 1 << 20);
+  THANOS_ASSERT_OK(DownloadBlock(CallContext(), *bucket, id_, copy(), {.may_link = true}));
+  THANOS_ASSERT_OK(block::ReplaceFile(copy() + "/index", codec::AsBytes("short")));
+  THANOS_ASSERT_OK(DownloadBlock(CallContext(), *bucket, id_, copy(), {}));
+  EXPECT_EQ(*block::ReadFile(object + "/index", 1 << 20), index);
+  EXPECT_EQ(*block::ReadFile(copy() + "/index", 1 << 20), index);
 }
 
 TEST_F(TransferTest, MetaIsTheLastToGoUp) {

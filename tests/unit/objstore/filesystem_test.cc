@@ -54,6 +54,29 @@ INSTANTIATE_TEST_SUITE_P(FilesystemDecorated, BucketAcceptance, ::testing::Value
 namespace thanos::objstore {
 namespace {
 
+TEST(FilesystemLink, IsTheObjectItself) {
+  const TemporaryDirectory directory;
+  const auto bucket = *OpenFilesystemBucket(directory.path() + "/bucket");
+  const auto prefixed = WithPrefix(
+      WithRetry(WithMetrics(*OpenFilesystemBucket(directory.path() + "/bucket"), &TestRegistry()),
+                {}),
+      "a");
+  const auto content = MemorySource("bytes");
+  THANOS_ASSERT_OK(bucket->Upload(CallContext(), "a/b", *content, {}));
+  const std::string path = directory.path() + "/linked";
+  THANOS_ASSERT_OK(prefixed->Link(CallContext(), "b", path));
+  EXPECT_TRUE(std::filesystem::equivalent(path, directory.path() + "/bucket/a/b"));
+  // A new object takes the name; what was linked stays.
+  const auto other = MemorySource("other");
+  THANOS_ASSERT_OK(bucket->Upload(CallContext(), "a/b", *other, {}));
+  EXPECT_EQ(std::filesystem::file_size(path), 5u);
+  EXPECT_FALSE(std::filesystem::equivalent(path, directory.path() + "/bucket/a/b"));
+  EXPECT_THAT(bucket->Link(CallContext(), "a/none", path + "2"), StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(bucket->Link(CallContext(), "a", path + "2"), StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(bucket->Link(CallContext(), "../linked", path + "2"),
+              StatusIs(StatusCode::kInvalidArgument));
+}
+
 TEST(FilesystemBucket, NoNameLeadsOutOfItsDirectory) {
   TemporaryDirectory directory;
   std::filesystem::create_directory(directory.path() + "/bucket");
