@@ -8,16 +8,13 @@
 #include <new>
 #include <optional>
 
-#include <zlib.h>
-
 #include "base/executor.h"
 #include "base/fair_executor.h"
 #include "base/time_text.h"
 #include "base/ulid.h"
-#include "codec/compression.h"
 #include "net/acceptor.h"
-#include "net/gzip_stream.h"
 #include "net/http_engine.h"
+#include "net/packing_stream.h"
 #include "net/router.h"
 #include "net/web_guard.h"
 
@@ -28,24 +25,6 @@ constexpr size_t kCompressBytesMin = 1024;
 constexpr size_t kRequestIdBytesMax = 128;
 constexpr size_t kWaitingPasswordsMax = 256;
 constexpr std::string_view kTextPlain = "text/plain; charset=utf-8";
-
-// "gzip" among the codings, not with q=0.
-bool AcceptsGzip(std::string_view accept) {
-  while (!accept.empty()) {
-    const size_t comma = accept.find(',');
-    std::string_view coding = accept.substr(0, comma);
-    accept = comma == std::string_view::npos ? std::string_view() : accept.substr(comma + 1);
-    const size_t semicolon = coding.find(';');
-    std::string parameters(coding.substr(std::min(coding.size(), semicolon)));
-    coding = coding.substr(0, semicolon);
-    while (coding.starts_with(' ')) coding.remove_prefix(1);
-    while (coding.ends_with(' ')) coding.remove_suffix(1);
-    std::erase(parameters, ' ');
-    const bool refused = parameters == ";q=0" || parameters.starts_with(";q=0.0");
-    if (EqualsIgnoringCase(coding, "gzip") && !refused) return true;
-  }
-  return false;
-}
 
 bool HasBody(int status) { return status >= 200 && status != 204 && status != 304; }
 
@@ -87,25 +66,25 @@ HttpResponse ErrorPage(int status, std::string text) {
   return response;
 }
 
-// Pieces of a streamed body on their way: chunked, perhaps gzipped first.
+// Pieces of a streamed body on their way: chunked, perhaps packed first.
 class ChunkWriter : public BodyWriter {
  public:
-  ChunkWriter(Exchange& exchange, bool chunked, bool gzip)
+  ChunkWriter(Exchange& exchange, bool chunked, Packing packing)
       : exchange_(exchange), chunked_(chunked) {
-    if (gzip) gzip_.emplace();
+    if (packing != Packing::kNone) packer_ = PackingStream::Make(packing);
   }
 
   Status Write(std::string_view piece) override {
     THANOS_RETURN_IF_ERROR(exchange_.context().Check());
-    if (!gzip_) return Send(piece);
+    if (!packer_) return Send(piece);
     std::string packed;
-    gzip_->Write(piece, &packed);
+    packer_->Write(piece, &packed);
     return Send(packed);
   }
   Status Close() {
-    if (gzip_) {
+    if (packer_) {
       std::string packed;
-      gzip_->Finish(&packed);
+      packer_->Finish(&packed);
       THANOS_RETURN_IF_ERROR(Send(packed));
     }
     return chunked_ ? exchange_.Write("0\r\n\r\n", false) : OkStatus();
@@ -127,7 +106,7 @@ class ChunkWriter : public BodyWriter {
 
   Exchange& exchange_;
   const bool chunked_;
-  std::optional<GzipStream> gzip_;
+  std::unique_ptr<PackingStream> packer_;
   size_t bytes_ = 0;
 };
 
@@ -396,10 +375,12 @@ size_t HttpServer::Impl::SendWhole(Exchange& exchange, HttpResponse response, bo
   const bool lasting = response.body.empty() && !response.lasting_body.empty();
   if (compress && !lasting && HasBody(response.status)) {
     response.headers.Set("Vary", "Accept-Encoding");
-    if (response.body.size() >= kCompressBytesMin &&
-        AcceptsGzip(request.headers.Get("Accept-Encoding"))) {
-      response.body = codec::GzipCompress(response.body, Z_BEST_SPEED);
-      response.headers.Add("Content-Encoding", "gzip");
+    const Packing packing = response.body.size() >= kCompressBytesMin
+                                ? ChoosePacking(request.headers.Get("Accept-Encoding"))
+                                : Packing::kNone;
+    if (packing != Packing::kNone) {
+      response.body = Pack(packing, response.body);
+      response.headers.Add("Content-Encoding", std::string(NameOf(packing)));
     }
   }
   const size_t body_bytes = lasting ? response.lasting_body.size() : response.body.size();
@@ -423,14 +404,17 @@ Status HttpServer::Impl::SendStream(Exchange& exchange, HttpResponse& response, 
   AddConfigured(&response);
   const bool chunked = exchange.http_minor_version() >= 1;
   const bool keep = exchange.keep_alive() && chunked && !stopping.load();
-  const bool gzip = compress && AcceptsGzip(request.headers.Get("Accept-Encoding"));
+  const Packing packing =
+      compress ? ChoosePacking(request.headers.Get("Accept-Encoding")) : Packing::kNone;
   if (compress) response.headers.Set("Vary", "Accept-Encoding");
-  if (gzip) response.headers.Add("Content-Encoding", "gzip");
+  if (packing != Packing::kNone) {
+    response.headers.Add("Content-Encoding", std::string(NameOf(packing)));
+  }
   const std::string_view framing = chunked ? "Transfer-Encoding: chunked\r\n" : "";
   THANOS_RETURN_IF_ERROR(
       exchange.Write(Head(response, exchange.http_minor_version(), keep, framing), true));
   if (request.method != "HEAD") {
-    ChunkWriter writer(exchange, chunked, gzip);
+    ChunkWriter writer(exchange, chunked, packing);
     Status status;
     try {
       status = response.stream(writer);

@@ -128,7 +128,7 @@ struct HttpConnections {
 struct RouteOptions {
   std::string name = {};      // For the observer; interceptors see named routes only.
   size_t body_bytes_max = 0;  // 0: the server's.
-  bool compress = true;       // gzip where the client accepts it and it is worth it.
+  bool compress = true;       // zstd or gzip where the client accepts it and it is worth it.
   /// Answered by a thread of its own and free of the cap on waiting requests: probes. Such a
   /// handler must be quick.
   bool urgent = false;

@@ -129,6 +129,11 @@ TEST_F(HttpServerTest, CompressesWhatIsLargeEnough) {
   THANOS_ASSERT_OK(plain);
   EXPECT_EQ(*plain, std::string(100'000, 'x'));
   EXPECT_THAT(Get("/big", "Accept-Encoding: gzip;q=0\r\n"), Not(HasSubstr("gzip")));
+  const std::string tight = Get("/big", "Accept-Encoding: gzip, deflate, br, zstd\r\n");
+  EXPECT_THAT(tight, HasSubstr("Content-Encoding: zstd\r\n"));
+  plain = codec::ZstdDecompress(tight.substr(tight.find("\r\n\r\n") + 4), 1 << 20);
+  THANOS_ASSERT_OK(plain);
+  EXPECT_EQ(*plain, std::string(100'000, 'x'));
   EXPECT_THAT(Get("/echo", "Accept-Encoding: gzip\r\n"), Not(HasSubstr("Content-Encoding")));
 }
 
@@ -148,6 +153,7 @@ TEST_F(HttpServerTest, StreamsInPieces) {
               EndsWith("\r\n\r\n6\r\npiece0\r\n6\r\npiece1\r\n6\r\npiece2\r\n0\r\n\r\n"));
   EXPECT_THAT(Ask("GET /stream HTTP/1.0\r\n\r\n"), EndsWith("\r\n\r\npiece0piece1piece2"));
   EXPECT_THAT(Get("/stream", "Accept-Encoding: gzip\r\n"), HasSubstr("Content-Encoding: gzip"));
+  EXPECT_THAT(Get("/stream", "Accept-Encoding: zstd\r\n"), HasSubstr("Content-Encoding: zstd"));
 }
 
 TEST_F(HttpServerTest, AFailedStreamIsCutShort) {
