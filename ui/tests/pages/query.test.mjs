@@ -71,7 +71,13 @@ describePages('query page', () => {
       options.some((text) => text.includes('canned_total') && text.includes('counter')),
       options.join(),
     );
-    await page.keyboard.press('ArrowDown');
+    // The editor takes no key just after the list has opened: again until it does.
+    const chosen = page.locator('.cm-tooltip-autocomplete li[aria-selected="true"]');
+    for (let tries = 0; tries < 20; ++tries) {
+      if ((await chosen.allTextContents()).some((text) => text.includes('canned_total'))) break;
+      await page.keyboard.press('ArrowDown');
+      await page.waitForTimeout(100);
+    }
     await page.waitForSelector('.cm-completionInfo');
     assert.match(await page.locator('.cm-completionInfo').textContent(), /What a can holds/);
     await page.keyboard.press('Escape');
