@@ -69,9 +69,9 @@ HttpResponse ErrorPage(int status, std::string text) {
 // Pieces of a streamed body on their way: chunked, perhaps packed first.
 class ChunkWriter : public BodyWriter {
  public:
-  ChunkWriter(Exchange& exchange, bool chunked, Packing packing)
+  ChunkWriter(Exchange& exchange, bool chunked, Encoding packing)
       : exchange_(exchange), chunked_(chunked) {
-    if (packing != Packing::kNone) packer_ = PackingStream::Make(packing);
+    if (packing != Encoding::kIdentity) packer_ = PackingStream::Make(packing);
   }
 
   Status Write(std::string_view piece) override {
@@ -375,10 +375,10 @@ size_t HttpServer::Impl::SendWhole(Exchange& exchange, HttpResponse response, bo
   const bool lasting = response.body.empty() && !response.lasting_body.empty();
   if (compress && !lasting && HasBody(response.status)) {
     response.headers.Set("Vary", "Accept-Encoding");
-    const Packing packing = response.body.size() >= kCompressBytesMin
-                                ? ChoosePacking(request.headers.Get("Accept-Encoding"))
-                                : Packing::kNone;
-    if (packing != Packing::kNone) {
+    const Encoding packing = response.body.size() >= kCompressBytesMin
+                                 ? ChoosePacking(request.headers.Get("Accept-Encoding"))
+                                 : Encoding::kIdentity;
+    if (packing != Encoding::kIdentity) {
       response.body = Pack(packing, response.body);
       response.headers.Add("Content-Encoding", std::string(NameOf(packing)));
     }
@@ -404,10 +404,10 @@ Status HttpServer::Impl::SendStream(Exchange& exchange, HttpResponse& response, 
   AddConfigured(&response);
   const bool chunked = exchange.http_minor_version() >= 1;
   const bool keep = exchange.keep_alive() && chunked && !stopping.load();
-  const Packing packing =
-      compress ? ChoosePacking(request.headers.Get("Accept-Encoding")) : Packing::kNone;
+  const Encoding packing =
+      compress ? ChoosePacking(request.headers.Get("Accept-Encoding")) : Encoding::kIdentity;
   if (compress) response.headers.Set("Vary", "Accept-Encoding");
-  if (packing != Packing::kNone) {
+  if (packing != Encoding::kIdentity) {
     response.headers.Add("Content-Encoding", std::string(NameOf(packing)));
   }
   const std::string_view framing = chunked ? "Transfer-Encoding: chunked\r\n" : "";

@@ -1,8 +1,5 @@
 #include "net/packing_stream.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include <zlib.h>
 #include <zstd.h>
 
@@ -83,64 +80,22 @@ class ZstdStream : public PackingStream {
   ZSTD_CCtx* const context_;
 };
 
-// The weight that one item of the header gives `coding`, in thousandths; -1: it is another one's.
-int WeightFor(std::string_view item, std::string_view coding) {
-  std::string text;
-  for (const char c : item) {
-    if (c != ' ' && c != '\t') {
-      text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    }
-  }
-  if (!text.starts_with(coding)) return -1;
-  const std::string_view rest = std::string_view(text).substr(coding.size());
-  if (rest.empty()) return 1000;
-  if (rest.front() != ';') return -1;
-  const size_t at = rest.find("q=");
-  if (at == std::string_view::npos) return 1000;
-  const std::string_view weight = rest.substr(at + 2);
-  if (weight.starts_with('1')) return 1000;
-  int thousandths = 0, place = 100;
-  for (size_t i = 2; i < weight.size() && place > 0; ++i, place /= 10) {
-    if (weight[i] < '0' || weight[i] > '9') break;
-    thousandths += (weight[i] - '0') * place;
-  }
-  return thousandths;
-}
-
 }  // namespace
 
-Packing ChoosePacking(std::string_view accept_encoding) {
-  int gzip = 0, zstd = 0;
-  while (!accept_encoding.empty()) {
-    const size_t end = std::min(accept_encoding.find(','), accept_encoding.size());
-    const std::string_view item = accept_encoding.substr(0, end);
-    accept_encoding.remove_prefix(std::min(end + 1, accept_encoding.size()));
-    gzip = std::max(gzip, WeightFor(item, "gzip"));
-    zstd = std::max(zstd, WeightFor(item, "zstd"));
-  }
-  if (zstd > 0 && zstd >= gzip) return Packing::kZstd;
-  return gzip > 0 ? Packing::kGzip : Packing::kNone;
+Encoding ChoosePacking(std::string_view accept_encoding) {
+  const AcceptedEncodings accepted(accept_encoding);
+  const int gzip = accepted.Named(Encoding::kGzip), zstd = accepted.Named(Encoding::kZstd);
+  if (zstd > 0 && zstd >= gzip) return Encoding::kZstd;
+  return gzip > 0 ? Encoding::kGzip : Encoding::kIdentity;
 }
 
-std::string_view NameOf(Packing packing) {
-  switch (packing) {
-    case Packing::kGzip:
-      return "gzip";
-    case Packing::kZstd:
-      return "zstd";
-    case Packing::kNone:
-      break;
-  }
-  return "";
+std::string Pack(Encoding encoding, std::string_view body) {
+  return encoding == Encoding::kZstd ? codec::ZstdCompress(body, kZstdLevel)
+                                     : codec::GzipCompress(body, Z_BEST_SPEED);
 }
 
-std::string Pack(Packing packing, std::string_view body) {
-  return packing == Packing::kZstd ? codec::ZstdCompress(body, kZstdLevel)
-                                   : codec::GzipCompress(body, Z_BEST_SPEED);
-}
-
-std::unique_ptr<PackingStream> PackingStream::Make(Packing packing) {
-  if (packing == Packing::kZstd) return std::make_unique<ZstdStream>();
+std::unique_ptr<PackingStream> PackingStream::Make(Encoding encoding) {
+  if (encoding == Encoding::kZstd) return std::make_unique<ZstdStream>();
   return std::make_unique<GzipStream>();
 }
 

@@ -1,28 +1,24 @@
-// Content codings of bodies: which one a client gets, and packing a body that is written in pieces.
+// Packing of bodies: which coding a client gets, and packing one that is written in pieces.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "net/content_encoding.h"
+
 namespace thanos::net {
 
-enum class Packing : uint8_t { kNone, kGzip, kZstd };
-
-/// What an Accept-Encoding header prefers of what we have; of equal weights zstd, which is quicker
-/// and smaller.
-Packing ChoosePacking(std::string_view accept_encoding);
-/// "gzip", "zstd"; "" for none.
-std::string_view NameOf(Packing packing);
-/// A whole body, quickly rather than tightly. Not for kNone.
-std::string Pack(Packing packing, std::string_view body);
+/// The one of zstd and gzip that an Accept-Encoding header names with more weight, zstd of equals:
+/// it takes less time and room. Identity when it names neither; "*" names none, as with Go.
+Encoding ChoosePacking(std::string_view accept_encoding);
+/// A whole body, quickly rather than tightly. `encoding` is kGzip or kZstd, as below.
+std::string Pack(Encoding encoding, std::string_view body);
 
 /// One thread. What is written comes out in the order of the calls.
 class PackingStream {
  public:
-  /// Not for kNone.
-  static std::unique_ptr<PackingStream> Make(Packing packing);
+  static std::unique_ptr<PackingStream> Make(Encoding encoding);
   virtual ~PackingStream() = default;
 
   /// Appends what is ready to *out; may be nothing yet.

@@ -13,7 +13,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace thanos::ui;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  (void)NameOf(ChooseEncoding(text));
+  (void)thanos::net::NameOf(ChooseEncoding(text));
   const bool quiet = text.find_first_of("\",") == std::string_view::npos;
   if (quiet && !MatchesTag(std::string(text) + ", \"tag\"", "\"tag\"")) std::abort();
   if (IsPlainPrefix(text)) {

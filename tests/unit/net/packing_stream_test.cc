@@ -8,28 +8,29 @@
 namespace thanos::net {
 namespace {
 
-Result<std::string> Unpack(Packing packing, std::string_view bytes) {
-  return packing == Packing::kZstd ? codec::ZstdDecompress(bytes, 64 << 20)
-                                   : codec::GzipDecompress(bytes, 64 << 20);
+Result<std::string> Unpack(Encoding packing, std::string_view bytes) {
+  return packing == Encoding::kZstd ? codec::ZstdDecompress(bytes, 64 << 20)
+                                    : codec::GzipDecompress(bytes, 64 << 20);
 }
 
 TEST(Packing, IsWhatTheClientPrefers) {
-  EXPECT_EQ(ChoosePacking(""), Packing::kNone);
-  EXPECT_EQ(ChoosePacking("identity, br"), Packing::kNone);
-  EXPECT_EQ(ChoosePacking("gzip"), Packing::kGzip);
-  EXPECT_EQ(ChoosePacking("GZIP"), Packing::kGzip);
-  EXPECT_EQ(ChoosePacking("gzip, deflate, br, zstd"), Packing::kZstd);
-  EXPECT_EQ(ChoosePacking("zstd;q=0.5, gzip"), Packing::kGzip);
-  EXPECT_EQ(ChoosePacking("zstd ; q=0.123,gzip;q=0.122"), Packing::kZstd);
-  EXPECT_EQ(ChoosePacking("gzip;q=0, zstd;q=0.000"), Packing::kNone);
-  EXPECT_EQ(ChoosePacking("gzipped, zstdx"), Packing::kNone);
-  EXPECT_EQ(ChoosePacking(",;,gzip;q="), Packing::kNone);
+  EXPECT_EQ(ChoosePacking(""), Encoding::kIdentity);
+  EXPECT_EQ(ChoosePacking("identity, br"), Encoding::kIdentity);
+  EXPECT_EQ(ChoosePacking("gzip"), Encoding::kGzip);
+  EXPECT_EQ(ChoosePacking("GZIP"), Encoding::kGzip);
+  EXPECT_EQ(ChoosePacking("gzip, deflate, br, zstd"), Encoding::kZstd);
+  EXPECT_EQ(ChoosePacking("zstd;q=0.5, gzip"), Encoding::kGzip);
+  EXPECT_EQ(ChoosePacking("zstd ; q=0.123,gzip;q=0.122"), Encoding::kZstd);
+  EXPECT_EQ(ChoosePacking("gzip;q=0, zstd;q=0.000"), Encoding::kIdentity);
+  EXPECT_EQ(ChoosePacking("gzipped, zstdx"), Encoding::kIdentity);
+  EXPECT_EQ(ChoosePacking(",;,gzip;q="), Encoding::kIdentity);
+  EXPECT_EQ(ChoosePacking("*"), Encoding::kIdentity);
 }
 
 TEST(Packing, WhatGoesInPiecesComesOutWhole) {
   std::string body;
   for (int i = 0; i < 200'000; ++i) body += std::to_string(i * 2654435761u);
-  for (const Packing packing : {Packing::kGzip, Packing::kZstd}) {
+  for (const Encoding packing : {Encoding::kGzip, Encoding::kZstd}) {
     THANOS_ASSERT_OK_AND_ASSIGN(const std::string whole, Unpack(packing, Pack(packing, body)));
     EXPECT_EQ(whole, body);
     for (const size_t piece : {size_t{1} << 20, size_t{997}}) {
@@ -47,7 +48,7 @@ TEST(Packing, WhatGoesInPiecesComesOutWhole) {
 }
 
 TEST(Packing, NothingIsSomething) {
-  for (const Packing packing : {Packing::kGzip, Packing::kZstd}) {
+  for (const Encoding packing : {Encoding::kGzip, Encoding::kZstd}) {
     const auto stream = PackingStream::Make(packing);
     std::string packed;
     stream->Finish(&packed);

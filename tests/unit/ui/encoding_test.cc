@@ -5,6 +5,8 @@
 namespace thanos::ui {
 namespace {
 
+using net::Encoding;
+
 TEST(Encoding, TakesTheBestThatIsAllowed) {
   EXPECT_EQ(ChooseEncoding("gzip, deflate, br, zstd"), Encoding::kBrotli);
   EXPECT_EQ(ChooseEncoding("gzip, deflate"), Encoding::kGzip);
