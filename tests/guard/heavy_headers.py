@@ -11,7 +11,7 @@ HEAVY = {
     "boost/program_options": r"thanos_config",
     "grpcpp/": r"thanos_rpc|thanos_wire|bench_",
     "google/protobuf/message": r"thanos_rpc|thanos_wire",
-    "nlohmann/json.hpp": r"thanos_(block|bucketblocks|compaction|objstore|api|promql|promapi|promclient|rules|tools)|"
+    "nlohmann/json.hpp": r"thanos_(block|bucketblocks|compaction|objstore|api|promql|promapi|promclient|rules|tools|ui)|"
                          r"ui_embed|unit_|conformance_|property_|faults_|promql",
     "yaml-cpp/": r"thanos_config|thanos_promclient",
     "spdlog/": r"$^",
