@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/await.h"
+
 namespace thanos::base {
 namespace {
 
@@ -106,26 +108,18 @@ void CpuShares::AdmitWaiting(Time now) {
 
 Status CpuShares::Wait(const CallContext& context, Share* share) {
   Waiter waiter{.share = share};
-  const auto registration = context.OnCancel([&] {
+  {
     std::lock_guard lock(mutex_);
-    waiter.changed.notify_all();
-  });
-  std::unique_lock lock(mutex_);
-  waiting_.push_back(&waiter);
-  ++share->tenant_->second.waiting;
-  AdmitWaiting(std::chrono::steady_clock::now());
-  const auto done = [&] { return waiter.admitted || context.cancelled(); };
-  if (context.deadline() == SteadyTime::max()) {
-    waiter.changed.wait(lock, done);
-  } else {
-    waiter.changed.wait_until(lock, context.deadline(), done);
+    waiting_.push_back(&waiter);
+    ++share->tenant_->second.waiting;
+    AdmitWaiting(std::chrono::steady_clock::now());
   }
-  if (waiter.admitted) return OkStatus();
-  waiting_.remove(&waiter);
-  --share->tenant_->second.waiting;
-  lock.unlock();
-  Status why = context.Check();
-  return why.ok() ? DeadlineExceededError("context deadline exceeded") : why;
+  return Await(
+      context, mutex_, waiter.changed, [&] { return waiter.admitted; },
+      [&] {
+        waiting_.remove(&waiter);
+        --share->tenant_->second.waiting;
+      });
 }
 
 size_t CpuShares::waiting() const {

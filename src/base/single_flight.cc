@@ -2,41 +2,33 @@
 
 #include <utility>
 
+#include "base/await.h"
+
 namespace thanos::base {
 
 Result<SingleFlight::Flight> SingleFlight::Board(const CallContext& context, std::string key) {
   Flight flight;
-  std::unique_lock lock(mutex_);
-  const auto [at, first] = flying_.try_emplace(std::move(key));
-  if (first) {
-    at->second = std::make_shared<State>();
-    flight.owner_ = this;
-    flight.key_ = at->first;
-    flight.state_ = at->second;
-    return flight;
+  std::shared_ptr<State> state;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [at, first] = flying_.try_emplace(std::move(key));
+    if (first) {
+      at->second = std::make_shared<State>();
+      flight.owner_ = this;
+      flight.key_ = at->first;
+      flight.state_ = at->second;
+      return flight;
+    }
+    state = at->second;
+    ++waiting_;
   }
-  const std::shared_ptr<State> state = at->second;
-  lock.unlock();
-  const auto registration = context.OnCancel([&] {
-    const std::lock_guard cancel(mutex_);
-    state->changed.notify_all();
-  });
-  lock.lock();
-  ++waiting_;
-  const auto done = [&] { return state->landed || context.cancelled(); };
-  if (context.deadline() == SteadyTime::max()) {
-    state->changed.wait(lock, done);
-  } else {
-    state->changed.wait_until(lock, context.deadline(), done);
-  }
-  --waiting_;
-  const bool landed = state->landed;
-  flight.result_ = state->result;
-  lock.unlock();
-  if (!landed) {
-    THANOS_RETURN_IF_ERROR(context.Check());
-    return DeadlineExceededError("context deadline exceeded");
-  }
+  const auto done = [&] {
+    if (!state->landed) return false;
+    flight.result_ = state->result;
+    --waiting_;
+    return true;
+  };
+  THANOS_RETURN_IF_ERROR(Await(context, mutex_, state->changed, done, [&] { --waiting_; }));
   return flight;
 }
 

@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <openssl/evp.h>
 
+#include "codec/hash.h"
 #include "objstore/byte_sources.h"
 
 namespace thanos::bucketblocks {
@@ -23,12 +25,7 @@ Result<std::string> Sha256OfFile(const std::string& path) {
   unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_DigestFinal_ex(digest.get(), bytes, &size);
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
-    hex += "0123456789abcdef"[bytes[i] >> 4];
-    hex += "0123456789abcdef"[bytes[i] & 15];
-  }
-  return hex;
+  return codec::ToHex(std::span<const uint8_t>(bytes, size));
 }
 
 }  // namespace thanos::bucketblocks

@@ -107,12 +107,8 @@ class BytesIndexCache : public IndexCache {
  private:
   // Matchers may be long: their digest stands for them.
   static std::string ExpandedKey(const std::string& block, std::string_view matchers) {
-    std::string key = std::string(kPrefixes[IndexOf(Item::kExpandedPostings)]) + block + ":";
-    for (const uint8_t byte : codec::Sha256(matchers)) {
-      key += "0123456789abcdef"[byte >> 4];
-      key += "0123456789abcdef"[byte & 15];
-    }
-    return key;
+    return std::string(kPrefixes[IndexOf(Item::kExpandedPostings)]) + block + ":" +
+           codec::ToHex(codec::Sha256(matchers));
   }
   metrics::LabelPairs LabelsOf(const CallContext& context, Item item) const {
     return {{"item_type", kNames[IndexOf(item)]}, {"tenant", context.tenant()}};

@@ -346,12 +346,7 @@ std::string ProtocolKey(std::string_view key) {
   const bool plain = !key.empty() && key.size() <= kKeyBytesMax &&
                      std::all_of(key.begin(), key.end(), [](char c) { return c > 32 && c < 127; });
   if (plain) return std::string(key);
-  std::string out = "sha256:";
-  for (const uint8_t byte : codec::Sha256(key)) {
-    out += "0123456789abcdef"[byte >> 4];
-    out += "0123456789abcdef"[byte & 15];
-  }
-  return out;
+  return "sha256:" + codec::ToHex(codec::Sha256(key));
 }
 
 std::unique_ptr<Cache> MakeRemoteCache(RemoteCacheOptions options,

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "api/blocks_api.h"
+#include "base/await.h"
 #include "base/executor.h"
 #include "base/time_text.h"
 #include "bucketblocks/fetcher.h"
@@ -245,9 +246,7 @@ class StoreRole : public Role {
         process_.end(status.WithContext("bucket store initial sync"));
         return;
       }
-      for (int i = 0; i < 20 && context_.Check().ok(); ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      }
+      if (!base::SleepFor(context_, std::chrono::seconds(2)).ok()) return;
       status = SyncOnce();
     }
     // Few blocks are looked at before the first query; many would keep users waiting.

@@ -68,4 +68,19 @@ uint64_t FastHash(std::string_view bytes) { return XXH3_64bits(bytes.data(), byt
 std::array<uint8_t, 16> Md5(std::string_view bytes) { return Digest<16>(EVP_md5(), bytes); }
 std::array<uint8_t, 32> Sha256(std::string_view bytes) { return Digest<32>(EVP_sha256(), bytes); }
 
+std::string ToHex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(2 * bytes.size());
+  for (const char c : bytes) {
+    out += kDigits[static_cast<unsigned char>(c) >> 4];
+    out += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
+std::string ToHex(std::span<const uint8_t> bytes) {
+  return ToHex(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
 }  // namespace thanos::codec

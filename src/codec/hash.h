@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace thanos::codec {
@@ -22,5 +23,9 @@ uint64_t FastHash(std::string_view bytes);
 
 std::array<uint8_t, 16> Md5(std::string_view bytes);
 std::array<uint8_t, 32> Sha256(std::string_view bytes);
+
+/// Two lower-case digits a byte.
+std::string ToHex(std::string_view bytes);
+std::string ToHex(std::span<const uint8_t> bytes);
 
 }  // namespace thanos::codec

@@ -2,26 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <condition_variable>
+
+#include "base/await.h"
 
 namespace thanos::fanout {
 namespace {
-
-// Waits; false when the context ended before.
-bool Sleep(const CallContext& context, std::chrono::nanoseconds time) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  const auto registration = context.OnCancel([&] {
-    std::lock_guard lock(mutex);
-    changed.notify_all();
-  });
-  std::unique_lock lock(mutex);
-  const auto until = std::chrono::steady_clock::now() + time;
-  changed.wait_until(lock, std::min(until, context.deadline()),
-                     [&] { return context.cancelled(); });
-  lock.unlock();
-  return context.Check().ok();
-}
 
 class FailedReader : public rpc::FrameReader {
  public:
@@ -116,7 +101,8 @@ bool GroupTransport::TryAgain(const CallContext& context, int attempt, const Sta
   const double factor = std::pow(policy_.backoff_multiplier, tried / count - 1);
   const double wait = static_cast<double>(policy_.initial_backoff.count()) * factor;
   const double most = static_cast<double>(policy_.max_backoff.count());
-  return Sleep(context, std::chrono::nanoseconds(static_cast<int64_t>(std::min(wait, most))));
+  const std::chrono::nanoseconds pause(static_cast<int64_t>(std::min(wait, most)));
+  return base::SleepFor(context, pause).ok();
 }
 
 Result<base::PinnedBytes> GroupTransport::Unary(const CallContext& context,

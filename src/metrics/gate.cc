@@ -2,12 +2,12 @@
 
 #include <chrono>
 
+#include "base/await.h"
+
 namespace thanos::metrics {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// How soon a waiter notices that its context ended.
-constexpr std::chrono::milliseconds kWaitSlice{50};
 
 }  // namespace
 
@@ -24,13 +24,11 @@ Gate::Gate(size_t max, Registry* registry, const std::string& prefix)
 
 Result<Gate::Pass> Gate::Enter(const CallContext& context) {
   const auto start = Clock::now();
-  std::unique_lock lock(mutex_);
-  while (inside_ >= max_) {
-    freed_.wait_for(lock, kWaitSlice);
-    THANOS_RETURN_IF_ERROR(context.Check());
-  }
-  ++inside_;
-  lock.unlock();
+  THANOS_RETURN_IF_ERROR(base::Await(context, mutex_, freed_, [this] {
+    if (inside_ >= max_) return false;
+    ++inside_;
+    return true;
+  }));
   in_flight_.Add(1);
   total_.Add();
   wait_seconds_.Observe(std::chrono::duration<double>(Clock::now() - start).count());

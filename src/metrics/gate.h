@@ -13,25 +13,6 @@
 
 namespace thanos::metrics {
 
-/// A place in a gate of some kind, given back when this goes away.
-template <typename G>
-class GatePass {
- public:
-  GatePass() = default;
-  explicit GatePass(G* gate) : gate_(gate) {}
-  GatePass(GatePass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
-  GatePass& operator=(GatePass&& other) noexcept {
-    std::swap(gate_, other.gate_);
-    return *this;
-  }
-  ~GatePass() {
-    if (gate_ != nullptr) gate_->Leave();
-  }
-
- private:
-  G* gate_ = nullptr;
-};
-
 /// At most so many at a time; others wait, in no promised order. Thread-safe.
 class Gate {
  public:
@@ -39,12 +20,28 @@ class Gate {
   /// limit.
   Gate(size_t max, Registry* registry, const std::string& prefix);
 
-  using Pass = GatePass<Gate>;
+  /// A place, given back when this goes away.
+  class Pass {
+   public:
+    Pass() = default;
+    explicit Pass(Gate* gate) : gate_(gate) {}
+    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    Pass& operator=(Pass&& other) noexcept {
+      std::swap(gate_, other.gate_);
+      return *this;
+    }
+    ~Pass() {
+      if (gate_ != nullptr) gate_->Leave();
+    }
+
+   private:
+    Gate* gate_ = nullptr;
+  };
+
   /// Waits for a place while the context lasts.
   Result<Pass> Enter(const CallContext& context);
 
  private:
-  friend Pass;
   void Leave();
   const size_t max_;
   Gauge in_flight_;

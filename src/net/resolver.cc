@@ -12,6 +12,7 @@
 #include <resolv.h>
 #include <sys/socket.h>
 
+#include "base/await.h"
 #include "base/executor.h"
 
 namespace thanos::net {
@@ -145,8 +146,7 @@ Result<std::set<std::string>> LookUp(const Query& query, const std::string& addr
 struct Pending {
   std::mutex mutex;
   std::condition_variable changed;
-  std::optional<Result<std::set<std::string>>> result;  // Guarded by mutex.
-  bool cancelled = false;                               // Guarded by mutex.
+  std::optional<Result<std::set<std::string>>> result;  // Guarded by mutex; set once.
 };
 
 class SystemResolver : public Resolver {
@@ -172,24 +172,9 @@ class SystemResolver : public Resolver {
  private:
   static Result<std::vector<std::string>> Await(const CallContext& context,
                                                 const std::string& address, Pending& pending) {
-    const auto registration = context.OnCancel([&pending] {
-      std::lock_guard lock(pending.mutex);
-      pending.cancelled = true;
-      pending.changed.notify_all();
-    });
-    std::unique_lock lock(pending.mutex);
-    const auto done = [&pending] { return pending.result.has_value() || pending.cancelled; };
-    if (context.deadline() == SteadyTime::max()) {
-      pending.changed.wait(lock, done);
-    } else {
-      pending.changed.wait_until(lock, context.deadline(), done);
-    }
-    if (!pending.result) {
-      lock.unlock();
-      Status why = context.Check();
-      if (why.ok()) why = DeadlineExceededError("context deadline exceeded");
-      return why.WithContext("look up " + address);
-    }
+    const Status waited = base::Await(context, pending.mutex, pending.changed,
+                                      [&pending] { return pending.result.has_value(); });
+    if (!waited.ok()) return waited.WithContext("look up " + address);
     if (!pending.result->ok()) return pending.result->status();
     const std::string scheme(Parse(address).scheme);
     std::vector<std::string> out;

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
-#include <thread>
+
+#include "base/await.h"
 
 namespace thanos::objstore {
 namespace {
@@ -262,11 +263,8 @@ class RetryBucket : public Bucket {
   static void Sleep(const CallContext& context, int64_t backoff_ms) {
     thread_local std::minstd_rand random(std::random_device{}());
     const int64_t ms = backoff_ms / 2 + static_cast<int64_t>(random()) % (backoff_ms / 2 + 1);
-    const auto until = Clock::now() + std::chrono::milliseconds(ms);
-    while (Clock::now() < until && context.Check().ok()) {
-      std::this_thread::sleep_for(
-          std::min<Clock::duration>(std::chrono::milliseconds(20), until - Clock::now()));
-    }
+    const Status ended = base::SleepFor(context, std::chrono::milliseconds(ms));
+    (void)ended;  // The next look at the context tells.
   }
 
   std::unique_ptr<Bucket> inner_;

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <ctime>
 #include <random>
-#include <thread>
 
+#include "base/await.h"
 #include "base/time_text.h"
 #include "codec/hash.h"
 
@@ -233,16 +233,11 @@ Status S3Client::Backoff(const CallContext& context, int attempt, Milliseconds a
   const Milliseconds most =
       std::min(first_backoff_ * (1 << std::min(attempt - 1, 10)), first_backoff_ * 5 / 2);
   const Milliseconds own(1 + static_cast<int64_t>(random()) % most.count());
-  const SteadyTime until = SteadyClock::now() + std::max(own, at_least);
-  if (until >= context.deadline()) {
+  const Milliseconds pause = std::max(own, at_least);
+  if (SteadyClock::now() + pause >= context.deadline()) {
     return DeadlineExceededError("context deadline exceeded before the next try");
   }
-  while (SteadyClock::now() < until) {
-    THANOS_RETURN_IF_ERROR(context.Check());
-    std::this_thread::sleep_for(
-        std::min<SteadyClock::duration>(Milliseconds(20), until - SteadyClock::now()));
-  }
-  return context.Check();
+  return base::SleepFor(context, pause);
 }
 
 S3Client::Try S3Client::Once(const CallContext& context, const S3Request& request,
@@ -266,7 +261,7 @@ S3Client::Try S3Client::Once(const CallContext& context, const S3Request& reques
   sign.payload_hash = request.payload_hash;
   if (!request.open_body) {
     const auto digest = codec::Sha256(request.body);
-    sign.payload_hash = HexOf({reinterpret_cast<const char*>(digest.data()), digest.size()});
+    sign.payload_hash = codec::ToHex(digest);
   } else if (sign.payload_hash.empty()) {
     sign.payload_hash = kUnsignedPayload;
   }

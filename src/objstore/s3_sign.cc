@@ -22,7 +22,7 @@ std::string Hmac(std::string_view key, std::string_view text) {
 
 std::string Sha256Hex(std::string_view text) {
   const auto digest = codec::Sha256(text);
-  return HexOf({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  return codec::ToHex(digest);
 }
 
 std::string Lower(std::string_view text) {
@@ -60,16 +60,6 @@ std::string CanonicalQuery(const NameValues& query) {
 }
 
 }  // namespace
-
-std::string HexOf(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (const char c : bytes) {
-    out += kDigits[static_cast<unsigned char>(c) >> 4];
-    out += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return out;
-}
 
 std::string Base64Of(std::string_view bytes) {
   std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
@@ -143,7 +133,7 @@ S3Signature SignV4(const S3ToSign& request, const S3Credentials& credentials,
        {std::string_view(day), region, service, std::string_view("aws4_request")}) {
     key = Hmac(key, part);
   }
-  out.signature = HexOf(Hmac(key, out.text));
+  out.signature = codec::ToHex(Hmac(key, out.text));
   out.headers.emplace_back("Authorization",
                            "AWS4-HMAC-SHA256 Credential=" + credentials.access_key + "/" + scope +
                                ", SignedHeaders=" + names + ", Signature=" + out.signature);

@@ -43,7 +43,6 @@ S3Signature SignV4(const S3ToSign& request, const S3Credentials& credentials,
 std::string AmzDate(int64_t time_ms);
 /// Everything but letters, digits and "-_.~" becomes %XX; '/' stays where `keep_slash`.
 std::string AwsEscape(std::string_view text, bool keep_slash);
-std::string HexOf(std::string_view bytes);
 std::string Base64Of(std::string_view bytes);
 
 }  // namespace thanos::objstore

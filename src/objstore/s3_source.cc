@@ -51,7 +51,8 @@ class BodyCheck {
       unsigned char bytes[EVP_MAX_MD_SIZE];
       unsigned size = 0;
       EVP_DigestFinal_ex(md5_.get(), bytes, &size);
-      if (HexOf({reinterpret_cast<const char*>(bytes), size}) != std::exchange(md5_hex_, "")) {
+      if (codec::ToHex({reinterpret_cast<const char*>(bytes), size}) !=
+          std::exchange(md5_hex_, "")) {
         return DataLossError("body does not match its ETag");
       }
     }

@@ -57,7 +57,7 @@ Result<Digests> DigestsOf(const CallContext& context, ByteSource& source, int64_
   EVP_DigestFinal_ex(md5_context.get(), bytes, &size);
   if (md5) out.md5_base64 = Base64Of(View(bytes, size));
   EVP_DigestFinal_ex(sha256_context.get(), bytes, &size);
-  if (sha256) out.sha256_hex = HexOf(View(bytes, size));
+  if (sha256) out.sha256_hex = codec::ToHex(View(bytes, size));
   return out;
 }
 
@@ -82,7 +82,7 @@ std::string EtagOfParts(const std::vector<std::string>& etags) {
     }
   }
   const auto md5 = codec::Md5(sums);
-  return HexOf(View(md5.data(), md5.size())) + "-" + std::to_string(etags.size());
+  return codec::ToHex(View(md5.data(), md5.size())) + "-" + std::to_string(etags.size());
 }
 
 // `content` up to `most` bytes; fewer only at its end.

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <condition_variable>
 #include <csignal>
 #include <cstring>
 #include <ctime>
@@ -17,6 +16,8 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#include "base/await.h"
 
 namespace thanos::profile {
 namespace {
@@ -160,19 +161,6 @@ Status Prepare() {
 
 }  // namespace
 
-Status WaitFor(const CallContext& context, std::chrono::nanoseconds time) {
-  std::mutex mutex;
-  std::condition_variable cancelled;
-  const auto registration = context.OnCancel([&] {
-    std::lock_guard lock(mutex);
-    cancelled.notify_all();
-  });
-  const auto end = std::min(std::chrono::steady_clock::now() + time, context.deadline());
-  std::unique_lock lock(mutex);
-  cancelled.wait_until(lock, end, [&] { return context.cancelled(); });
-  return context.Check();
-}
-
 Result<CpuProfile> CollectCpu(const CallContext& context, std::chrono::nanoseconds time) {
   static std::mutex one_at_a_time;
   const std::unique_lock lock(one_at_a_time, std::try_to_lock);
@@ -185,7 +173,7 @@ Result<CpuProfile> CollectCpu(const CallContext& context, std::chrono::nanosecon
   running = true;
   while (status.ok() && std::chrono::steady_clock::now() < end) {
     const auto left = end - std::chrono::steady_clock::now();
-    status = WaitFor(context, std::min<std::chrono::nanoseconds>(left, kDrainPeriod));
+    status = base::SleepFor(context, std::min<std::chrono::nanoseconds>(left, kDrainPeriod));
     Drain(*buffer.load(), &profile.stacks);
     if (status.ok()) status = timers.Update();
   }

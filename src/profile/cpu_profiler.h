@@ -22,7 +22,4 @@ struct CpuProfile {
 /// runs in this process. Any thread.
 Result<CpuProfile> CollectCpu(const CallContext& context, std::chrono::nanoseconds time);
 
-/// Waits; the context's error when it ends first.
-Status WaitFor(const CallContext& context, std::chrono::nanoseconds time);
-
 }  // namespace thanos::profile

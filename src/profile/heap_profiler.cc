@@ -7,6 +7,7 @@
 #include <new>
 #include <unordered_map>
 
+#include "base/await.h"
 #include "profile/cpu_profiler.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -158,7 +159,7 @@ Result<HeapProfile> CollectHeap(const CallContext& context, std::chrono::nanosec
   TakeTable();
   generation.fetch_add(1, std::memory_order_relaxed);
   active.store(true, std::memory_order_relaxed);
-  Status status = WaitFor(context, time);
+  Status status = base::SleepFor(context, time);
   active.store(false, std::memory_order_relaxed);
   HeapProfile profile = TakeTable();
   if (!status.ok()) return status;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/await.h"
+
 namespace thanos::query {
 
 FairGate::FairGate(size_t max, metrics::Registry* registry, const std::string& prefix)
@@ -23,26 +25,14 @@ Result<FairGate::Pass> FairGate::Enter(const CallContext& context) {
   const auto start = std::chrono::steady_clock::now();
   const std::string tenant = context.tenant();
   Waiter waiter;
-  const auto registration = context.OnCancel([&] {
+  {
     std::lock_guard lock(mutex_);
-    waiter.changed.notify_all();
-  });
-  std::unique_lock lock(mutex_);
-  queue_.Push(tenant, &waiter);
-  AdmitNext();
-  const auto done = [&] { return waiter.admitted || context.cancelled(); };
-  if (context.deadline() == SteadyTime::max()) {
-    waiter.changed.wait(lock, done);
-  } else {
-    waiter.changed.wait_until(lock, context.deadline(), done);
+    queue_.Push(tenant, &waiter);
+    AdmitNext();
   }
-  if (!waiter.admitted) {
-    queue_.Remove(tenant, &waiter);
-    lock.unlock();
-    Status why = context.Check();
-    return why.ok() ? DeadlineExceededError("context deadline exceeded") : why;
-  }
-  lock.unlock();
+  THANOS_RETURN_IF_ERROR(base::Await(
+      context, mutex_, waiter.changed, [&] { return waiter.admitted; },
+      [&] { queue_.Remove(tenant, &waiter); }));
   in_flight_.Add(1);
   total_.Add();
   wait_seconds_.Observe(

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/await.h"
 #include "codec/byte_reader.h"
 #include "wire/proto_reader.h"
 
@@ -137,25 +138,14 @@ bool Health::serving() const {
 }
 
 Result<bool> Health::AwaitChange(const CallContext& context, bool known) {
-  bool cancelled = false;
-  const auto registration = context.OnCancel([&] {
-    std::lock_guard lock(mutex_);
-    cancelled = true;
-    changed_.notify_all();
-  });
-  std::unique_lock lock(mutex_);
-  const auto over = [&] { return cancelled || stopping_ || serving_ != known; };
-  if (context.deadline() == SteadyTime::max()) {
-    changed_.wait(lock, over);
-  } else {
-    changed_.wait_until(lock, context.deadline(), over);
-  }
-  const bool serving = serving_, stopping = stopping_;
-  lock.unlock();
+  bool serving = known;
+  const auto changed = [&] {
+    serving = serving_;
+    return stopping_ || serving != known;
+  };
+  THANOS_RETURN_IF_ERROR(base::Await(context, mutex_, changed_, changed));
   if (serving != known) return serving;
-  if (stopping) return UnavailableError("server is shutting down");
-  Status why = context.Check();
-  return why.ok() ? DeadlineExceededError("context deadline exceeded") : why;
+  return UnavailableError("server is shutting down");
 }
 
 bool Health::Enter() {

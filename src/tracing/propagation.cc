@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "codec/hash.h"
+
 namespace thanos::tracing {
 namespace {
 
@@ -49,14 +51,7 @@ bool TakePart(std::string_view* text, std::string_view separator, std::string_vi
 }  // namespace
 
 std::string HexText(const uint8_t* bytes, size_t size) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * size);
-  for (size_t i = 0; i < size; ++i) {
-    text += kDigits[bytes[i] >> 4];
-    text += kDigits[bytes[i] & 15];
-  }
-  return text;
+  return codec::ToHex(std::span(bytes, size));
 }
 
 std::optional<SpanIds> ParseTraceParent(std::string_view text) {

@@ -59,16 +59,6 @@ std::string Tag(std::string_view digest, std::string_view coding) {
   return tag + "\"";
 }
 
-std::string HexDigest(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (const uint8_t byte : codec::Sha256(bytes)) {
-    hex += kDigits[byte >> 4];
-    hex += kDigits[byte & 15];
-  }
-  return hex;
-}
-
 // "index-B1x_y-9z.js": what the build names after its content never changes.
 bool IsNamedByContent(std::string_view path) {
   const size_t dot = path.rfind('.');
@@ -101,13 +91,13 @@ net::HttpResponse NoSuchFile() {
 net::HttpResponse AnswerFile(const net::HttpRequest& request, std::string_view path) {
   const Asset* asset = FindAsset(path);
   if (asset == nullptr) return NoSuchFile();
-  const Encoding encoding = asset->plain.empty()
-                                ? ChooseEncoding(request.headers.Get("Accept-Encoding"))
-                                : Encoding::kIdentity;
+  const net::Encoding encoding = asset->plain.empty()
+                                     ? ChooseEncoding(request.headers.Get("Accept-Encoding"))
+                                     : net::Encoding::kIdentity;
   net::HttpResponse response;
   response.headers.Set("Vary", "Accept-Encoding");
   const bool for_ever = path.starts_with("static/") && IsNamedByContent(path);
-  if (IsKnown(request, Tag(asset->sha256, NameOf(encoding)), for_ever ? kForEver : kOneDay,
+  if (IsKnown(request, Tag(asset->sha256, net::NameOf(encoding)), for_ever ? kForEver : kOneDay,
               &response)) {
     return response;
   }
@@ -117,14 +107,14 @@ net::HttpResponse AnswerFile(const net::HttpRequest& request, std::string_view p
     response.lasting_body = asset->plain;
     return response;
   }
-  if (encoding == Encoding::kIdentity) {
+  if (encoding == net::Encoding::kIdentity) {
     auto plain = codec::GzipDecompress(asset->gzip, asset->size);
     if (!plain.ok()) return net::HttpResponse::Text(500, plain.status().ToString() + "\n");
     response.body = std::move(*plain);
     return response;
   }
-  response.headers.Set("Content-Encoding", std::string(NameOf(encoding)));
-  response.lasting_body = encoding == Encoding::kBrotli ? asset->brotli : asset->gzip;
+  response.headers.Set("Content-Encoding", std::string(net::NameOf(encoding)));
+  response.lasting_body = encoding == net::Encoding::kBrotli ? asset->brotli : asset->gzip;
   return response;
 }
 
@@ -139,7 +129,8 @@ class Pages {
     net::HttpResponse response;
     // A proxy that chooses the prefix must not be given another one's page.
     if (!options_.prefix.header.empty()) response.headers.Set("Vary", options_.prefix.header);
-    if (IsKnown(request, Tag(HexDigest(html), ""), kUntilAskedAgain, &response)) return response;
+    if (IsKnown(request, Tag(codec::ToHex(codec::Sha256(html)), ""), kUntilAskedAgain, &response))
+      return response;
     response.headers.Set("Content-Type", "text/html; charset=utf-8");
     response.body = std::move(html);
     return response;

@@ -25,15 +25,7 @@ struct File {
   size_t size = 0;
 };
 
-std::string Hex(std::string_view bytes) {
-  std::string out;
-  char digits[3];
-  for (const uint8_t byte : codec::Sha256(bytes)) {
-    std::snprintf(digits, sizeof(digits), "%02x", byte);
-    out += digits;
-  }
-  return out;
-}
+std::string DigestOf(std::string_view bytes) { return codec::ToHex(codec::Sha256(bytes)); }
 
 std::optional<std::string> ReadFile(const std::string& name) {
   std::ifstream in(name, std::ios::binary);
@@ -103,7 +95,7 @@ bool Check(const std::string& bundle, const File& file) {
     if (!plain.ok()) return Fail(file.gzip + ": " + plain.status().ToString());
     bytes = std::move(*plain);
   }
-  if (bytes->size() != file.size || Hex(*bytes) != file.sha256) {
+  if (bytes->size() != file.size || DigestOf(*bytes) != file.sha256) {
     return Fail(file.path + " is not what the manifest names: build the bundle again");
   }
   if (file.path == "index.html" && bytes->find("<base href=\"/\"") == std::string::npos) {
@@ -116,7 +108,7 @@ void WriteAssembly(const std::string& bundle, const std::vector<File>& files, st
   out << "    .section .rodata.thanos_ui,\"a\",@progbits\n";
   const auto blob = [&](const std::string& symbol, const std::string& name) {
     // The digest is here so that this text changes whenever the bytes do.
-    out << "    # " << Hex(ReadFile(bundle + "/" + name).value_or("")) << "\n    .balign 16\n"
+    out << "    # " << DigestOf(ReadFile(bundle + "/" + name).value_or("")) << "\n    .balign 16\n"
         << "    .globl " << symbol << "\n"
         << symbol << ":\n    .incbin \"" << bundle << "/" << name << "\"\n";
   };
