@@ -8,7 +8,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { utc } from './content.mjs';
-import { findBrowser, launch, requireFromLock } from './harness.mjs';
+import { findBrowser, launch } from '../tests/chromium.mjs';
+import { requireFromLock } from './harness.mjs';
 import { pause, startStack } from './stack.mjs';
 
 const [ours, theirs, rounds = '7'] = process.argv.slice(2);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ui = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -22,27 +22,6 @@ export function packageFile(name, file) {
   }
   throw new Error(`${name} is not installed: npm ci in ui/`);
 }
-
-export function onPath(names) {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    for (const name of names) if (existsSync(join(folder, name))) return join(folder, name);
-  }
-  return null;
-}
-
-export const findBrowser = () =>
-  process.env.CHROMIUM ?? onPath(['chromium', 'chromium-browser', 'google-chrome']);
-
-const ARGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-export const launch = (chromium, executablePath) => chromium.launch({ executablePath, args: ARGS });
 
 // What Chromium itself says of an answer that is an error: expected where a test makes one.
 const FAILED_LOAD = /^Failed to load resource/;

@@ -10,13 +10,6 @@ export const timeZone = createPreference<string>('timezone', 'UTC', isString);
 /** Single-key shortcuts can be switched off (WCAG 2.1.4). */
 export const shortcuts = createPreference<boolean>('shortcuts', true, isBoolean);
 
-function applyTheme(): void {
-  const root = document.documentElement;
-  const chosen = theme.get();
-  if (chosen === 'system') root.removeAttribute('data-theme');
-  else root.dataset['theme'] = chosen;
-}
-
 /** Whether dark colours are shown now. */
 export function isDark(): boolean {
   const chosen = theme.get();
@@ -35,8 +28,13 @@ export function onThemeChange(listener: () => void): () => void {
   };
 }
 
+// What the colours of theme/tokens.css go by.
+function applyTheme(): void {
+  document.documentElement.dataset['theme'] = isDark() ? 'dark' : 'light';
+}
+
 // Unit tests have no document.
 if (typeof document !== 'undefined') {
   applyTheme();
-  theme.subscribe(applyTheme);
+  onThemeChange(applyTheme);
 }

@@ -1,7 +1,7 @@
 // What surrounds every page: navigation, zone, theme, help.
 import { useEffect, useState } from 'preact/hooks';
 import type { UiConfig } from '../api/config';
-import { Dialog, Menu } from '../components/controls';
+import { Check, Dialog, Menu } from '../components/controls';
 import { Icon, type IconName } from '../components/icon';
 import { useStore } from '../lib/store';
 import { zoneName } from '../lib/time';
@@ -127,14 +127,7 @@ function Help({ onClose }: { onClose: () => void }) {
   const on = useStore(shortcuts);
   return (
     <Dialog title="Keyboard" onClose={onClose}>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={on}
-          onChange={(event) => shortcuts.set(event.currentTarget.checked)}
-        />
-        Shortcuts of one key
-      </label>
+      <Check label="Shortcuts of one key" checked={on} onChange={shortcuts.set} />
       <table class="keys">
         <tbody>
           {keyTable.map(([keys, what]) => (

@@ -335,6 +335,29 @@ export function Dialog({
   );
 }
 
+export function Check({
+  label,
+  checked,
+  title,
+  onChange,
+}: {
+  label: string;
+  checked: boolean;
+  title?: string;
+  onChange: (checked: boolean) => void;
+}) {
+  return (
+    <label class="check" title={title}>
+      <input
+        type="checkbox"
+        checked={checked}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
+      {label}
+    </label>
+  );
+}
+
 /** A page's frame: heading, tools at its right, content. */
 export function Page({
   title,

@@ -5,9 +5,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, afterEach, before, beforeEach, describe } from 'node:test';
 import { chromium } from 'playwright-core';
-import { bundle, chromiumPath, startCanned } from './canned.mjs';
+import { findBrowser, launch } from '../chromium.mjs';
+import { bundle, startCanned } from './canned.mjs';
 
-const missing = !chromiumPath
+const missing = !findBrowser()
   ? 'no Chromium found'
   : !existsSync(`${bundle}/assets.json`)
     ? 'no bundle: npm run build'
@@ -16,15 +17,6 @@ export const axe = readFileSync(
   createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
   'utf8',
 );
-export const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
 /** Of the test that runs: importers see them change. */
 export let api, browser, context, page;
 let problems = [];
@@ -56,7 +48,7 @@ export function describePages(name, define) {
   describe(name, { skip: missing }, () => {
     before(async () => {
       api = await startCanned();
-      browser = await chromium.launch({ executablePath: chromiumPath, args });
+      browser = await launch(chromium);
     });
     after(async () => {
       await browser?.close();

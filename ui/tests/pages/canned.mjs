@@ -1,12 +1,8 @@
 // An API with canned answers, chosen by the text of the query, and the bundle beside it.
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveBundle } from '../../scripts/serve.mjs';
 
-export const chromiumPath =
-  process.env.CHROMIUM ??
-  ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
 export const bundle =
   process.env.THANOS_UI_OUT ??
   join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'dist');

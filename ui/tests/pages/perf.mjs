@@ -1,19 +1,10 @@
 // Measures what people feel: first paint, first draw, frames while panning. Prints JSON.
 import { chromium } from 'playwright-core';
-import { chromiumPath, startCanned } from './canned.mjs';
+import { launch } from '../chromium.mjs';
+import { startCanned } from './canned.mjs';
 
 const api = await startCanned();
-const browser = await chromium.launch({
-  executablePath: chromiumPath,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await launch(chromium);
 const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
 const out = {};
 // How long the main thread is busy with a large answer: from the response to the picture.

@@ -3,11 +3,11 @@ import { useMemo } from 'preact/hooks';
 import { useCall } from '../../api/use_call';
 import { hrefOf, navigate, setParams } from '../../app/router';
 import type { PageProps } from '../../app/routes';
-import { Badge, Chips, FilterBox, LabelSet, Page } from '../../components/controls';
+import { Badge, Chips, LabelSet } from '../../components/controls';
+import { FilteredLines, ListPage } from '../../components/list_page';
 import { Icon } from '../../components/icon';
 import { RuleDetails, stateTones } from '../../components/rule_details';
-import { DataRegion, Empty } from '../../components/states';
-import { VirtualList } from '../../components/virtual_list';
+import { Empty } from '../../components/states';
 import { plural } from '../../lib/format';
 import { matcherOf, timeOf } from '../../lib/match';
 import {
@@ -21,35 +21,26 @@ import {
   valueText,
 } from '../../lib/rules';
 import { formatAge } from '../../lib/time';
-import '../../components/lists.css';
 import './alerts.css';
 
 export default function AlertsPage({ params }: PageProps) {
   const call = useCall<RulesAnswer>('api/v1/rules', { params: { type: 'alert' }, everyMs: 15_000 });
   const text = params.get('text') ?? '';
   return (
-    <Page
+    <ListPage
       title="Alerts"
-      tools={
-        <FilterBox
-          value={text}
-          label="Filter by name, label or annotation"
-          onInput={(next) => setParams({ text: next })}
-        />
+      text={text}
+      filter="Filter by name, label or annotation"
+      call={call}
+      isEmpty={(answer) => placedRules(answer).length === 0}
+      empty={
+        <Empty title="No endpoint has alerting rules">
+          <p>Rulers and sidecars tell of theirs once they are endpoints of this querier.</p>
+        </Empty>
       }
     >
-      <DataRegion
-        call={call}
-        isEmpty={(answer) => placedRules(answer).length === 0}
-        empty={
-          <Empty title="No endpoint has alerting rules">
-            <p>Rulers and sidecars tell of theirs once they are endpoints of this querier.</p>
-          </Empty>
-        }
-      >
-        {(answer) => <Alerts answer={answer} params={params} />}
-      </DataRegion>
-    </Page>
+      {(answer) => <Alerts answer={answer} params={params} />}
+    </ListPage>
   );
 }
 
@@ -128,27 +119,18 @@ function Alerts({ answer, params }: { answer: RulesAnswer; params: URLSearchPara
           {plural(shown.length, 'rule')}, {plural(instances, 'firing alert')}
         </span>
       </div>
-      {shown.length === 0 ? (
-        <Empty title={`None of ${plural(all.length, 'alerting rule')} is like this`}>
-          <button type="button" onClick={() => setParams({ text: null, state: null })}>
-            Show all
-          </button>
-        </Empty>
-      ) : (
-        <div class={`lines ${lines.length > 1000 ? 'many' : ''}`}>
-          <VirtualList
-            items={lines}
-            rowHeight={40}
-            render={(line) =>
-              line.alert ? (
-                <InstanceLine key={line.key} placed={line.placed} alert={line.alert} />
-              ) : (
-                <RuleLine key={line.key} placed={line.placed} toggled={toggled} />
-              )
-            }
-          />
-        </div>
-      )}
+      <FilteredLines
+        items={lines}
+        all={plural(all.length, 'alerting rule')}
+        filters={['text', 'state']}
+        render={(line) =>
+          line.alert ? (
+            <InstanceLine key={line.key} placed={line.placed} alert={line.alert} />
+          ) : (
+            <RuleLine key={line.key} placed={line.placed} toggled={toggled} />
+          )
+        }
+      />
       {wanted && !opened && <Empty title={`There is no alerting rule "${wanted}"`} />}
       {opened && <RuleDetails placed={opened} onClose={() => setParams({ rule: null })} />}
     </>

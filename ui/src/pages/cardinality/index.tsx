@@ -2,14 +2,14 @@
 import { useCall } from '../../api/use_call';
 import { hrefOf, setParams } from '../../app/router';
 import type { PageProps } from '../../app/routes';
-import { FilterBox, Page, Segments, Time } from '../../components/controls';
+import { Segments, Time } from '../../components/controls';
+import { ListPage } from '../../components/list_page';
 import { Icon } from '../../components/icon';
-import { DataRegion, Empty } from '../../components/states';
+import { Empty } from '../../components/states';
 import { csvOf, quoted, textCell } from '../../lib/csv';
 import { download } from '../../lib/download';
 import { formatBytes, formatCount } from '../../lib/format';
 import { matcherOf, selectorOf } from '../../lib/match';
-import '../../components/lists.css';
 import './cardinality.css';
 
 interface Statistic {
@@ -41,42 +41,33 @@ export default function CardinalityPage({ params }: PageProps) {
     params: { limit, ...(match ? { 'match[]': match } : {}) },
   });
   return (
-    <Page
+    <ListPage
       title="Cardinality"
+      text={text}
+      filter="Filter these"
       tools={
-        <>
-          <Segments
-            label="How many of each"
-            value={limit}
-            onChange={(next) => setParams({ limit: next === '20' ? null : next })}
-            options={LIMITS.map((value) => ({ value, text: value }))}
-          />
-          <FilterBox
-            value={text}
-            label="Filter these"
-            onInput={(next) => setParams({ text: next })}
-          />
-        </>
+        <Segments
+          label="How many of each"
+          value={limit}
+          onChange={(next) => setParams({ limit: next === '20' ? null : next })}
+          options={LIMITS.map((value) => ({ value, text: value }))}
+        />
+      }
+      call={call}
+      isEmpty={(answer) =>
+        (answer.headStats?.numSeries ?? 0) === 0 &&
+        (answer.seriesCountByMetricName ?? []).length === 0
+      }
+      empty={
+        <Empty title="No endpoint tells what it holds">
+          <p>
+            Receivers, rulers and sidecars of Prometheus 2.14 and later do; stores of blocks do not.
+          </p>
+        </Empty>
       }
     >
-      <DataRegion
-        call={call}
-        isEmpty={(answer) =>
-          (answer.headStats?.numSeries ?? 0) === 0 &&
-          (answer.seriesCountByMetricName ?? []).length === 0
-        }
-        empty={
-          <Empty title="No endpoint tells what it holds">
-            <p>
-              Receivers, rulers and sidecars of Prometheus 2.14 and later do; stores of blocks do
-              not.
-            </p>
-          </Empty>
-        }
-      >
-        {(answer) => <Tables answer={answer} text={text} />}
-      </DataRegion>
-    </Page>
+      {(answer) => <Tables answer={answer} text={text} />}
+    </ListPage>
   );
 }
 

@@ -3,12 +3,11 @@ import { useMemo } from 'preact/hooks';
 import { useCall } from '../../api/use_call';
 import { hrefOf, setParams } from '../../app/router';
 import type { PageProps } from '../../app/routes';
-import { Chips, CopyButton, FilterBox, Page } from '../../components/controls';
-import { DataRegion, Empty } from '../../components/states';
-import { VirtualList } from '../../components/virtual_list';
+import { Chips, CopyButton } from '../../components/controls';
+import { FilteredLines, ListPage } from '../../components/list_page';
+import { Empty } from '../../components/states';
 import { plural } from '../../lib/format';
 import { matcherOf, selectorOf } from '../../lib/match';
-import '../../components/lists.css';
 import './metrics.css';
 
 interface Meta {
@@ -25,34 +24,26 @@ export default function MetricsPage({ params }: PageProps) {
   const call = useCall<Answer>('api/v1/metadata');
   const text = params.get('text') ?? '';
   return (
-    <Page
+    <ListPage
       title="Metrics"
-      tools={
-        <FilterBox
-          value={text}
-          label="Find by name or meaning"
-          onInput={(next) => setParams({ text: next })}
-        />
+      text={text}
+      filter="Find by name or meaning"
+      call={call}
+      isEmpty={(answer) => Object.keys(answer).length === 0}
+      empty={
+        <Empty title="No endpoint tells of metrics">
+          <p>Sidecars and rulers know types and meanings; stores of blocks do not.</p>
+        </Empty>
       }
     >
-      <DataRegion
-        call={call}
-        isEmpty={(answer) => Object.keys(answer).length === 0}
-        empty={
-          <Empty title="No endpoint tells of metrics">
-            <p>Sidecars and rulers know types and meanings; stores of blocks do not.</p>
-          </Empty>
-        }
-      >
-        {(answer) => (
-          <List
-            answer={answer}
-            text={text}
-            types={(params.get('type') ?? '').split(',').filter(Boolean)}
-          />
-        )}
-      </DataRegion>
-    </Page>
+      {(answer) => (
+        <List
+          answer={answer}
+          text={text}
+          types={(params.get('type') ?? '').split(',').filter(Boolean)}
+        />
+      )}
+    </ListPage>
   );
 }
 
@@ -94,32 +85,27 @@ function List({ answer, text, types }: { answer: Answer; text: string; types: st
         />
         <span class="push muted">{plural(shown.length, 'metric')}</span>
       </div>
-      {shown.length === 0 ? (
-        <Empty title="No metric is like this" />
-      ) : (
-        <div class={`lines ${shown.length > 1000 ? 'many' : ''}`}>
-          <VirtualList
-            items={shown}
-            rowHeight={40}
-            render={(one, i) => (
-              <div key={`${one.name} ${i}`} class="line metric-line">
-                <a
-                  class="mono wrap"
-                  href={hrefOf('graph', { 'g0.expr': expressionOf(one), 'g0.tab': '0' })}
-                >
-                  {one.name}
-                </a>
-                <span class="badge">{one.type || 'unknown'}</span>
-                <span class="muted wrap" title={one.help}>
-                  {one.help}
-                  {one.unit ? ` (${one.unit})` : ''}
-                </span>
-                <CopyButton compact text={one.name} label={`Copy ${one.name}`} />
-              </div>
-            )}
-          />
-        </div>
-      )}
+      <FilteredLines
+        items={shown}
+        all={plural(all.length, 'metric')}
+        filters={['text', 'type']}
+        render={(one, i) => (
+          <div key={`${one.name} ${i}`} class="line metric-line">
+            <a
+              class="mono wrap"
+              href={hrefOf('graph', { 'g0.expr': expressionOf(one), 'g0.tab': '0' })}
+            >
+              {one.name}
+            </a>
+            <span class="badge">{one.type || 'unknown'}</span>
+            <span class="muted wrap" title={one.help}>
+              {one.help}
+              {one.unit ? ` (${one.unit})` : ''}
+            </span>
+            <CopyButton compact text={one.name} label={`Copy ${one.name}`} />
+          </div>
+        )}
+      />
     </>
   );
 }

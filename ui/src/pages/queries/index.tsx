@@ -5,15 +5,15 @@ import { useCall } from '../../api/use_call';
 import { announce } from '../../app/live';
 import { hrefOf, setParams } from '../../app/router';
 import type { PageProps } from '../../app/routes';
-import { Ago, Badge, FilterBox, Page, Segments } from '../../components/controls';
+import { Ago, Badge, Segments } from '../../components/controls';
+import { ListPage } from '../../components/list_page';
 import { Icon } from '../../components/icon';
 import { SortHead } from '../../components/sorting';
-import { DataRegion, Empty, ErrorBox } from '../../components/states';
+import { Empty, ErrorBox } from '../../components/states';
 import { formatBytes, formatCount, formatTook, plural } from '../../lib/format';
 import { matcherOf, timeOf } from '../../lib/match';
 import { formatDuration } from '../../lib/time';
 import { sorted } from '../../lib/sorted';
-import '../../components/lists.css';
 import './queries.css';
 
 interface Query {
@@ -41,46 +41,40 @@ export default function QueriesPage({ params, config }: PageProps) {
   const answer = useCall<Answer>('api/v1/queries', { everyMs: paused ? 0 : 2000 });
   const text = params.get('text') ?? '';
   return (
-    <Page
+    <ListPage
       title="Queries"
+      text={text}
+      filter="Filter by expression, tenant or error"
       tools={
+        <Segments
+          label="Refresh"
+          value={paused ? 'off' : 'live'}
+          onChange={(next) => setParams({ live: next === 'off' ? '0' : null })}
+          options={[
+            { value: 'live', text: 'Live' },
+            { value: 'off', text: 'Paused' },
+          ]}
+        />
+      }
+      call={answer}
+    >
+      {(data) => (
         <>
-          <Segments
-            label="Refresh"
-            value={paused ? 'off' : 'live'}
-            onChange={(next) => setParams({ live: next === 'off' ? '0' : null })}
-            options={[
-              { value: 'live', text: 'Live' },
-              { value: 'off', text: 'Paused' },
-            ]}
+          <Running
+            queries={filtered(data.active, text)}
+            all={data.active.length}
+            tenants={config.tenant.enabled}
+            onChange={answer.reload}
           />
-          <FilterBox
-            value={text}
-            label="Filter by expression, tenant or error"
-            onInput={(next) => setParams({ text: next })}
+          <Finished
+            queries={filtered(data.finished, text)}
+            all={data.finished.length}
+            tenants={config.tenant.enabled}
+            sort={params.get('sort') ?? ''}
           />
         </>
-      }
-    >
-      <DataRegion call={answer}>
-        {(data) => (
-          <>
-            <Running
-              queries={filtered(data.active, text)}
-              all={data.active.length}
-              tenants={config.tenant.enabled}
-              onChange={answer.reload}
-            />
-            <Finished
-              queries={filtered(data.finished, text)}
-              all={data.finished.length}
-              tenants={config.tenant.enabled}
-              sort={params.get('sort') ?? ''}
-            />
-          </>
-        )}
-      </DataRegion>
-    </Page>
+      )}
+    </ListPage>
   );
 }
 

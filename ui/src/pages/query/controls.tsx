@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { UiConfig } from '../../api/config';
 import { timeZone } from '../../app/preferences';
-import { Segments } from '../../components/controls';
+import { Check, Segments } from '../../components/controls';
 import { Icon } from '../../components/icon';
 import { useStore } from '../../lib/store';
 import { formatDuration, formatTime, parseDuration, parseTime, zoneName } from '../../lib/time';
@@ -194,22 +194,18 @@ function Options({
     : [...SOURCES, [panel.maxSourceResolution, panel.maxSourceResolution] as const];
   return (
     <>
-      <label class="check" title="Join replicas of the same series">
-        <input
-          type="checkbox"
-          checked={panel.dedup}
-          onChange={(event) => onChange({ dedup: event.currentTarget.checked })}
-        />
-        Deduplicate
-      </label>
-      <label class="check" title="Answer, with a warning, when a store fails">
-        <input
-          type="checkbox"
-          checked={panel.partial}
-          onChange={(event) => onChange({ partial: event.currentTarget.checked })}
-        />
-        Partial response
-      </label>
+      <Check
+        label="Deduplicate"
+        title="Join replicas of the same series"
+        checked={panel.dedup}
+        onChange={(dedup) => onChange({ dedup })}
+      />
+      <Check
+        label="Partial response"
+        title="Answer, with a warning, when a store fails"
+        checked={panel.partial}
+        onChange={(partial) => onChange({ partial })}
+      />
       <select
         aria-label="Max source resolution"
         title="Coarsest downsampled data that may be used"
@@ -248,14 +244,12 @@ function Options({
           onChange={(event) => onChange({ tenant: event.currentTarget.value })}
         />
       )}
-      <label class="check" title="Send X-Thanos-Force-Tracing">
-        <input
-          type="checkbox"
-          checked={tracing}
-          onChange={(event) => forceTracing.set(event.currentTarget.checked)}
-        />
-        Trace
-      </label>
+      <Check
+        label="Trace"
+        title="Send X-Thanos-Force-Tracing"
+        checked={tracing}
+        onChange={forceTracing.set}
+      />
     </>
   );
 }
@@ -363,14 +357,11 @@ export function GraphLooks({
               />
             </span>
           )}
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={panel.exemplars}
-              onChange={(event) => onChange({ exemplars: event.currentTarget.checked })}
-            />
-            Exemplars
-          </label>
+          <Check
+            label="Exemplars"
+            checked={panel.exemplars}
+            onChange={(exemplars) => onChange({ exemplars })}
+          />
         </>
       )}
     </>

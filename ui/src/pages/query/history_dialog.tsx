@@ -1,6 +1,6 @@
 // Earlier expressions: find one, take it, forget it.
 import { useState } from 'preact/hooks';
-import { Dialog, FilterBox } from '../../components/controls';
+import { Check, Dialog, FilterBox } from '../../components/controls';
 import { Icon } from '../../components/icon';
 import { useStore } from '../../lib/store';
 import { history, keepHistory } from './history';
@@ -20,14 +20,7 @@ export function HistoryDialog({
     <Dialog title="History" onClose={onClose} wide>
       <div class="legend-tools">
         <FilterBox value={filter} onInput={setFilter} label="Find an expression" />
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={keep}
-            onChange={(event) => keepHistory.set(event.currentTarget.checked)}
-          />
-          Keep a history in this browser
-        </label>
+        <Check label="Keep a history in this browser" checked={keep} onChange={keepHistory.set} />
         <button
           type="button"
           class="small"

@@ -4,7 +4,7 @@ import { clockSkewMs } from '../../api/config';
 import { isTyping } from '../../app/keyboard';
 import { shortcuts } from '../../app/preferences';
 import type { PageProps } from '../../app/routes';
-import { Menu } from '../../components/controls';
+import { Check, Menu } from '../../components/controls';
 import { Icon } from '../../components/icon';
 import { createPreference, oneOf, useStore } from '../../lib/store';
 import { formatAge } from '../../lib/time';
@@ -55,22 +55,8 @@ function EditorMenu() {
         </>
       }
     >
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={completion}
-          onChange={(event) => completionOn.set(event.currentTarget.checked)}
-        />
-        Complete while typing
-      </label>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={linter}
-          onChange={(event) => linterOn.set(event.currentTarget.checked)}
-        />
-        Check while typing
-      </label>
+      <Check label="Complete while typing" checked={completion} onChange={completionOn.set} />
+      <Check label="Check while typing" checked={linter} onChange={linterOn.set} />
     </Menu>
   );
 }

@@ -3,10 +3,10 @@ import { useMemo } from 'preact/hooks';
 import { useCall } from '../../api/use_call';
 import { setParams } from '../../app/router';
 import type { PageProps } from '../../app/routes';
-import { Ago, Badge, Chips, FilterBox, LabelSet, Page, Segments } from '../../components/controls';
+import { Ago, Badge, Chips, LabelSet, Segments } from '../../components/controls';
+import { FilteredLines, ListPage } from '../../components/list_page';
 import { healthTone, RuleDetails, stateTones } from '../../components/rule_details';
-import { DataRegion, Empty } from '../../components/states';
-import { VirtualList } from '../../components/virtual_list';
+import { Empty } from '../../components/states';
 import { formatTook, plural } from '../../lib/format';
 import { matcherOf, timeOf } from '../../lib/match';
 import {
@@ -19,35 +19,26 @@ import {
   stateOf,
 } from '../../lib/rules';
 import { formatDuration } from '../../lib/time';
-import '../../components/lists.css';
 import './rules.css';
 
 export default function RulesPage({ params }: PageProps) {
   const call = useCall<RulesAnswer>('api/v1/rules', { everyMs: 30_000 });
   const text = params.get('text') ?? '';
   return (
-    <Page
+    <ListPage
       title="Rules"
-      tools={
-        <FilterBox
-          value={text}
-          label="Filter by name, expression or label"
-          onInput={(next) => setParams({ text: next })}
-        />
+      text={text}
+      filter="Filter by name, expression or label"
+      call={call}
+      isEmpty={(answer) => placedRules(answer).length === 0}
+      empty={
+        <Empty title="No endpoint has rules">
+          <p>Rulers and sidecars tell of theirs once they are endpoints of this querier.</p>
+        </Empty>
       }
     >
-      <DataRegion
-        call={call}
-        isEmpty={(answer) => placedRules(answer).length === 0}
-        empty={
-          <Empty title="No endpoint has rules">
-            <p>Rulers and sidecars tell of theirs once they are endpoints of this querier.</p>
-          </Empty>
-        }
-      >
-        {(answer) => <Rules answer={answer} params={params} />}
-      </DataRegion>
-    </Page>
+      {(answer) => <Rules answer={answer} params={params} />}
+    </ListPage>
   );
 }
 
@@ -122,27 +113,18 @@ function Rules({ answer, params }: { answer: RulesAnswer; params: URLSearchParam
         />
         <span class="push muted">{plural(shown.length, 'rule')}</span>
       </div>
-      {shown.length === 0 ? (
-        <Empty title={`None of ${plural(all.length, 'rule')} is like this`}>
-          <button type="button" onClick={() => setParams({ text: null, show: null })}>
-            Show all
-          </button>
-        </Empty>
-      ) : (
-        <div class={`lines ${lines.length > 1000 ? 'many' : ''}`}>
-          <VirtualList
-            items={lines}
-            rowHeight={40}
-            render={(line) =>
-              'key' in line ? (
-                <RuleLine key={line.key} placed={line} />
-              ) : (
-                <GroupLine key={`${line.group.file} ${line.group.name}`} {...line} />
-              )
-            }
-          />
-        </div>
-      )}
+      <FilteredLines
+        items={lines}
+        all={plural(all.length, 'rule')}
+        filters={['text', 'show']}
+        render={(line) =>
+          'key' in line ? (
+            <RuleLine key={line.key} placed={line} />
+          ) : (
+            <GroupLine key={`${line.group.file} ${line.group.name}`} {...line} />
+          )
+        }
+      />
       {wanted && !opened && <Empty title={`There is no rule "${wanted}"`} />}
       {opened && <RuleDetails placed={opened} onClose={() => setParams({ rule: null })} />}
     </>

@@ -3,24 +3,15 @@ import { useMemo } from 'preact/hooks';
 import { useCall } from '../../api/use_call';
 import type { PageProps } from '../../app/routes';
 import { setParams } from '../../app/router';
-import {
-  Ago,
-  Badge,
-  Chips,
-  FilterBox,
-  LabelSet,
-  Page,
-  Segments,
-  Time,
-} from '../../components/controls';
+import { Ago, Badge, Chips, LabelSet, Segments, Time } from '../../components/controls';
+import { ListPage, NoneLikeThis } from '../../components/list_page';
 import { SortHead } from '../../components/sorting';
-import { DataRegion, Empty } from '../../components/states';
+import { Empty } from '../../components/states';
 import { plural } from '../../lib/format';
 import { matcherOf, timeOf } from '../../lib/match';
 import type { Span } from '../../lib/coverage';
 import { Coverage, CoverageAxis, CoverageSummary } from './coverage';
 import { sorted } from '../../lib/sorted';
-import '../../components/lists.css';
 import './stores.css';
 
 interface RawStore {
@@ -89,31 +80,23 @@ export default function StoresPage({ params }: PageProps) {
   const call = useCall<Answer>('api/v1/stores', { everyMs: 10_000 });
   const text = params.get('text') ?? '';
   return (
-    <Page
+    <ListPage
       title="Endpoints"
-      tools={
-        <FilterBox
-          value={text}
-          label="Filter by address or label"
-          onInput={(next) => setParams({ text: next })}
-        />
+      text={text}
+      filter="Filter by address or label"
+      call={call}
+      isEmpty={(answer) => storesOf(answer).length === 0}
+      empty={
+        <Empty title="This querier has no endpoints">
+          <p>
+            They are added with <code>--endpoint=host:port</code>, <code>--endpoint-group</code> or{' '}
+            <code>--endpoint.sd-config-file</code>.
+          </p>
+        </Empty>
       }
     >
-      <DataRegion
-        call={call}
-        isEmpty={(answer) => storesOf(answer).length === 0}
-        empty={
-          <Empty title="This querier has no endpoints">
-            <p>
-              They are added with <code>--endpoint=host:port</code>, <code>--endpoint-group</code>{' '}
-              or <code>--endpoint.sd-config-file</code>.
-            </p>
-          </Empty>
-        }
-      >
-        {(answer) => <Endpoints answer={answer} params={params} />}
-      </DataRegion>
-    </Page>
+      {(answer) => <Endpoints answer={answer} params={params} />}
+    </ListPage>
   );
 }
 
@@ -165,11 +148,7 @@ function Endpoints({ answer, params }: { answer: Answer; params: URLSearchParams
         </span>
       </div>
       {shown.length === 0 ? (
-        <Empty title={`None of ${plural(all.length, 'endpoint')} is like this`}>
-          <button type="button" onClick={() => setParams({ text: null, type: null, down: null })}>
-            Show all
-          </button>
-        </Empty>
+        <NoneLikeThis all={plural(all.length, 'endpoint')} filters={['text', 'type', 'down']} />
       ) : (
         <>
           <CoverageSummary stores={shown} span={span} />

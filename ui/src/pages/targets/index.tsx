@@ -3,22 +3,13 @@ import { useMemo, useState } from 'preact/hooks';
 import { useCall } from '../../api/use_call';
 import { setParams } from '../../app/router';
 import type { PageProps } from '../../app/routes';
-import {
-  Ago,
-  Badge,
-  Chips,
-  Dialog,
-  FilterBox,
-  LabelSet,
-  Page,
-  Segments,
-} from '../../components/controls';
-import { DataRegion, Empty } from '../../components/states';
+import { Ago, Badge, Chips, Dialog, LabelSet, Segments } from '../../components/controls';
+import { FilteredLines, ListPage } from '../../components/list_page';
+import { Empty } from '../../components/states';
 import { Facts, LinkedText } from '../../components/text';
 import { VirtualList } from '../../components/virtual_list';
 import { formatTook, plural } from '../../lib/format';
 import { type Labels, matcherOf, timeOf } from '../../lib/match';
-import '../../components/lists.css';
 import './targets.css';
 
 interface Target {
@@ -44,50 +35,40 @@ export default function TargetsPage({ path, params }: PageProps) {
   const call = useCall<Answer>('api/v1/targets', { everyMs: 15_000 });
   const text = params.get('text') ?? '';
   return (
-    <Page
+    <ListPage
       title="Targets"
+      text={text}
+      filter="Filter by address, label or error"
       tools={
-        <>
-          <Segments
-            label="View"
-            value={view}
-            onChange={(next) => setParams({ view: next })}
-            options={[
-              { value: 'active', text: 'Active' },
-              { value: 'discovery', text: 'Discovery' },
-              { value: 'dropped', text: 'Dropped' },
-            ]}
-          />
-          <FilterBox
-            value={text}
-            label="Filter by address, label or error"
-            onInput={(next) => setParams({ text: next })}
-          />
-        </>
+        <Segments
+          label="View"
+          value={view}
+          onChange={(next) => setParams({ view: next })}
+          options={[
+            { value: 'active', text: 'Active' },
+            { value: 'discovery', text: 'Discovery' },
+            { value: 'dropped', text: 'Dropped' },
+          ]}
+        />
+      }
+      call={call}
+      isEmpty={({ activeTargets, droppedTargets }) =>
+        (activeTargets ?? []).length + (droppedTargets ?? []).length === 0
+      }
+      empty={
+        <Empty title="No endpoint tells of targets">
+          <p>Sidecars tell of those of their Prometheus once they are endpoints of this querier.</p>
+        </Empty>
       }
     >
-      <DataRegion
-        call={call}
-        isEmpty={({ activeTargets, droppedTargets }) =>
-          (activeTargets ?? []).length + (droppedTargets ?? []).length === 0
-        }
-        empty={
-          <Empty title="No endpoint tells of targets">
-            <p>
-              Sidecars tell of those of their Prometheus once they are endpoints of this querier.
-            </p>
-          </Empty>
-        }
-      >
-        {(answer) =>
-          view === 'dropped' ? (
-            <Dropped answer={answer} text={text} />
-          ) : (
-            <Active answer={answer} params={params} text={text} discovery={view === 'discovery'} />
-          )
-        }
-      </DataRegion>
-    </Page>
+      {(answer) =>
+        view === 'dropped' ? (
+          <Dropped answer={answer} text={text} />
+        ) : (
+          <Active answer={answer} params={params} text={text} discovery={view === 'discovery'} />
+        )
+      }
+    </ListPage>
   );
 }
 
@@ -165,37 +146,28 @@ function Active({
           {plural(lines.filter((line) => 'target' in line).length, 'target')}
         </span>
       </div>
-      {lines.length === 0 ? (
-        <Empty title={`None of ${plural(all.length, 'target')} is like this`}>
-          <button type="button" onClick={() => setParams({ text: null, health: null })}>
-            Show all
-          </button>
-        </Empty>
-      ) : (
-        <div class={`lines ${lines.length > 1000 ? 'many' : ''}`}>
-          <VirtualList
-            items={lines}
-            rowHeight={40}
-            render={(line) =>
-              'target' in line ? (
-                <TargetLine
-                  key={line.key}
-                  target={line.target}
-                  discovery={discovery}
-                  onOpen={() => setOpened(line.target)}
-                />
-              ) : (
-                <div key={`pool ${line.pool}`} class="line pool-line">
-                  <h2>{line.pool || 'no pool'}</h2>
-                  <Badge tone={line.up === line.all ? 'good' : 'bad'}>
-                    {line.up} of {line.all} up
-                  </Badge>
-                </div>
-              )
-            }
-          />
-        </div>
-      )}
+      <FilteredLines
+        items={lines}
+        all={plural(all.length, 'target')}
+        filters={['text', 'health']}
+        render={(line) =>
+          'target' in line ? (
+            <TargetLine
+              key={line.key}
+              target={line.target}
+              discovery={discovery}
+              onOpen={() => setOpened(line.target)}
+            />
+          ) : (
+            <div key={`pool ${line.pool}`} class="line pool-line">
+              <h2>{line.pool || 'no pool'}</h2>
+              <Badge tone={line.up === line.all ? 'good' : 'bad'}>
+                {line.up} of {line.all} up
+              </Badge>
+            </div>
+          )
+        }
+      />
       {opened && <Details target={opened} onClose={() => setOpened(null)} />}
     </>
   );
