@@ -10,9 +10,10 @@ namespace thanos::testing {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "thanos-test-XXXXXX").native();
-    path_ = mkdtemp(pattern.data());
+  explicit TemporaryDirectory(
+      const std::filesystem::path& below = std::filesystem::temp_directory_path()) {
+    std::string pattern = (below / "thanos-test-XXXXXX").native();
+    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
   }
   ~TemporaryDirectory() {
     std::error_code ignored;

@@ -48,5 +48,17 @@ TEST(StreamedSuccess, EndsWhenTheClientIsGone) {
   EXPECT_THAT(Streamed({std::string(100, 'w')}).stream(to), StatusIs(StatusCode::kCancelled));
 }
 
+TEST(StreamedSuccess, BreaksOffWhereItsDataFails) {
+  const net::HttpResponse broken = StreamedSuccess(
+      [](net::BodyWriter& to) -> Status {
+        THANOS_RETURN_IF_ERROR(to.Write("[1,"));
+        return DataLossError("half of it");
+      },
+      {});
+  CollectingWriter to;
+  EXPECT_THAT(broken.stream(to), StatusIs(StatusCode::kDataLoss));
+  EXPECT_TRUE(to.text.ends_with("[1,")) << to.text;
+}
+
 }  // namespace
 }  // namespace thanos::api

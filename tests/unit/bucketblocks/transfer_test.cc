@@ -64,6 +64,14 @@ TEST_F(TransferTest, WhatNobodyWritesToMayBeTheBucketsOwn) {
   EXPECT_EQ(*block::ReadFile(copy() + "/index", 1 << 20), index);
 }
 
+TEST_F(TransferTest, ABucketWithoutLinksIsCopied) {
+  THANOS_ASSERT_OK(UploadBlock(CallContext(), bucket_, made(), &meta_, {}));
+  THANOS_ASSERT_OK(DownloadBlock(CallContext(), bucket_, id_, copy(), {.may_link = true}));
+  for (const char* file : {"/index", "/chunks/000001"}) {
+    EXPECT_EQ(*block::ReadFile(made() + file, 1 << 20), *block::ReadFile(copy() + file, 1 << 20));
+  }
+}
+
 TEST_F(TransferTest, MetaIsTheLastToGoUp) {
   const auto plan = std::make_shared<objstore::FaultPlan>();
   const auto bucket = objstore::WithFaults(std::make_unique<testing::MemoryBucket>(), plan);

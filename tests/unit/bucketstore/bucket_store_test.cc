@@ -4,6 +4,7 @@
 #include <set>
 #include <thread>
 
+#include <google/protobuf/any.pb.h>
 #include <gtest/gtest.h>
 
 #include "block/block_source.h"
@@ -426,6 +427,37 @@ TEST_F(BucketStoreTest, LabelCallsTellWhichBlocksTheyAsked) {
   THANOS_ASSERT_OK_AND_ASSIGN(const auto values,
                               store_->LabelValues(CallContext(), "__name__", request));
   EXPECT_EQ(values.hints, wire::EncodeLabelResponseHints(wire::LabelCall::kValues, ulids));
+}
+
+TEST_F(BucketStoreTest, HintsOfLabelCallsChooseBlocksAndMustBeTheirOwn) {
+  Upload("two-replicas");
+  MakeStore();
+  Gateway gateway(store_.get(), 1, Budget::Make("all calls", 0, ""), &registry_);
+  LabelsRequest request;
+  request.min_ms = 0;
+  request.max_ms = INT64_MAX;
+  wire::SeriesRequestHints hints;
+  hints.block_matchers = {Matcher::Equal("__block_id", "none")};
+  request.hints_any = wire::EncodeSeriesRequestHints(hints);
+  EXPECT_THAT(gateway.LabelNames(CallContext(), request), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(gateway.LabelValues(CallContext(), "__name__", request),
+              StatusIs(StatusCode::kInvalidArgument));
+  // The three messages are told apart by their names alone.
+  const auto named = [&](const std::string& message) {
+    google::protobuf::Any any;
+    EXPECT_TRUE(any.ParseFromString(wire::EncodeSeriesRequestHints(hints)));
+    any.set_type_url("type.googleapis.com/hintspb." + message);
+    LabelsRequest out = request;
+    out.hints_any = any.SerializeAsString();
+    return out;
+  };
+  THANOS_ASSERT_OK_AND_ASSIGN(const auto names,
+                              gateway.LabelNames(CallContext(), named("LabelNamesRequestHints")));
+  EXPECT_TRUE(names.values.empty());
+  THANOS_ASSERT_OK_AND_ASSIGN(
+      const auto values,
+      gateway.LabelValues(CallContext(), "__name__", named("LabelValuesRequestHints")));
+  EXPECT_TRUE(values.values.empty());
 }
 
 TEST_F(BucketStoreTest, ChunksAreReadWithLittleMoreThanTheirBytes) {

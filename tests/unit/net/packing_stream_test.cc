@@ -21,6 +21,7 @@ TEST(Packing, IsWhatTheClientPrefers) {
   EXPECT_EQ(ChoosePacking("gzip, deflate, br, zstd"), Encoding::kZstd);
   EXPECT_EQ(ChoosePacking("zstd;q=0.5, gzip"), Encoding::kGzip);
   EXPECT_EQ(ChoosePacking("zstd ; q=0.123,gzip;q=0.122"), Encoding::kZstd);
+  EXPECT_EQ(ChoosePacking("gzip;q=0.05,zstd;q=0.1"), Encoding::kZstd);
   EXPECT_EQ(ChoosePacking("gzip;q=0, zstd;q=0.000"), Encoding::kIdentity);
   EXPECT_EQ(ChoosePacking("gzipped, zstdx"), Encoding::kIdentity);
   EXPECT_EQ(ChoosePacking(",;,gzip;q="), Encoding::kIdentity);

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "metrics/registry.h"
 #include "objstore/byte_sources.h"
@@ -75,6 +76,21 @@ TEST(FilesystemLink, IsTheObjectItself) {
   EXPECT_THAT(bucket->Link(CallContext(), "a", path + "2"), StatusIs(StatusCode::kNotFound));
   EXPECT_THAT(bucket->Link(CallContext(), "../linked", path + "2"),
               StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST(FilesystemLink, IsNotToBeHadOnAnotherFileSystem) {
+  const TemporaryDirectory directory;
+  const TemporaryDirectory other("/dev/shm");
+  struct stat here{}, there{};
+  ASSERT_EQ(stat(directory.path().c_str(), &here), 0);
+  if (stat(other.path().c_str(), &there) != 0 || here.st_dev == there.st_dev) {
+    GTEST_SKIP() << "/dev/shm is no other file system here: skipped";
+  }
+  const auto bucket = *OpenFilesystemBucket(directory.path());
+  const auto content = MemorySource("bytes");
+  THANOS_ASSERT_OK(bucket->Upload(CallContext(), "a", *content, {}));
+  EXPECT_THAT(bucket->Link(CallContext(), "a", other.path() + "/a"),
+              StatusIs(StatusCode::kUnimplemented));
 }
 
 TEST(FilesystemBucket, NoNameLeadsOutOfItsDirectory) {
