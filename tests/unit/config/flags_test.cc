@@ -217,6 +217,22 @@ TEST(Yaml, ANullInAMapOfTextsIsEmpty) {
   EXPECT_EQ(pairs, (std::vector<std::pair<std::string, std::string>>{{"a", ""}, {"b", "5"}}));
 }
 
+TEST(Yaml, AListMayBeLeftOut) {
+  THANOS_ASSERT_OK_AND_ASSIGN(const YamlNode null, ParseYaml(""));
+  THANOS_EXPECT_OK(ExpectList(null, "rules"));
+  THANOS_ASSERT_OK_AND_ASSIGN(const YamlNode list, ParseYaml("[a, b]\n"));
+  THANOS_EXPECT_OK(ExpectList(list, "rules"));
+  THANOS_ASSERT_OK_AND_ASSIGN(const YamlNode map, ParseYaml("\na: b\n"));
+  EXPECT_THAT(ExpectList(map, "rules"),
+              StatusIs(StatusCode::kInvalidArgument, "line 2: rules are not a list"));
+}
+
+TEST(FlagSet, ListsStandInOneValueOrInMany) {
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(SplitCommas({"a,b", "c"}), (Texts{"a", "b", "c"}));
+  EXPECT_EQ(SplitCommas({"", ",a,,b,"}), (Texts{"a", "b"}));
+}
+
 TEST(FlagSet, LettersStandForNames) {
   FlagSet flags("cmd", "A command.");
   std::string output, other;
