@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kBatchSeriesMax = 1 << 16;
 constexpr std::string_view kTypePrefix = "type.googleapis.com/";
+constexpr char kHintsPackage[] = "hintspb.";
 
 uint64_t NotNegative(int64_t value) { return value > 0 ? static_cast<uint64_t>(value) : 0; }
 int64_t ToInt64(uint64_t value) {
@@ -55,9 +56,9 @@ void FillShard(const Shard& shard, pb::ShardInfo* out) {
   FillTexts(shard.labels, out->mutable_labels());
 }
 
-std::string SerializeAny(const google::protobuf::Message& message) {
+std::string SerializeAny(const google::protobuf::Message& message, std::string_view name) {
   google::protobuf::Any any;
-  any.set_type_url(std::string(kTypePrefix) + message.GetTypeName());
+  any.set_type_url(std::string(kTypePrefix) + std::string(name));
   any.set_value(message.SerializeAsString());
   return any.SerializeAsString();
 }
@@ -291,7 +292,7 @@ Result<SeriesRequestHints> DecodeRequestHints(std::string_view any_bytes,
   google::protobuf::Any any;
   THANOS_RETURN_IF_ERROR(ParseMessage(any_bytes, &any));
   const std::string type = any.type_url().substr(any.type_url().rfind('/') + 1);
-  if (type != "hintspb." + std::string(message)) {
+  if (type != kHintsPackage + std::string(message)) {
     return InvalidArgumentError("unmarshal request hints: unexpected message type \"" +
                                 any.type_url() + "\"");
   }
@@ -305,11 +306,11 @@ Result<SeriesRequestHints> DecodeRequestHints(std::string_view any_bytes,
   return out;
 }
 
-std::string EncodeSeriesRequestHints(const SeriesRequestHints& hints) {
+std::string EncodeRequestHints(const SeriesRequestHints& hints, std::string_view message) {
   hintspb::SeriesRequestHints proto;
   FillMatchers(hints.block_matchers, proto.mutable_block_matchers());
   proto.set_enable_query_stats(hints.enable_query_stats);
-  return SerializeAny(proto);
+  return SerializeAny(proto, kHintsPackage + std::string(message));
 }
 
 namespace {
@@ -325,11 +326,11 @@ std::string EncodeLabelResponseHints(LabelCall call, const std::vector<std::stri
   if (call == LabelCall::kNames) {
     hintspb::LabelNamesResponseHints proto;
     FillBlocks(blocks, &proto);
-    return SerializeAny(proto);
+    return SerializeAny(proto, proto.GetTypeName());
   }
   hintspb::LabelValuesResponseHints proto;
   FillBlocks(blocks, &proto);
-  return SerializeAny(proto);
+  return SerializeAny(proto, proto.GetTypeName());
 }
 
 }  // namespace thanos::wire

@@ -70,7 +70,7 @@ struct SeriesRequestHints {
 /// "LabelValuesRequestHints", which share their first field. kInvalidArgument when it holds
 /// something else. An empty text gives empty hints.
 Result<SeriesRequestHints> DecodeRequestHints(std::string_view any, std::string_view message);
-std::string EncodeSeriesRequestHints(const SeriesRequestHints& hints);
+std::string EncodeRequestHints(const SeriesRequestHints& hints, std::string_view message);
 
 enum class LabelCall : uint8_t { kNames, kValues };
 /// Serialised Any with the ULIDs of the blocks that were asked. (Of Series Go's store sends none.)

@@ -4,7 +4,6 @@
 #include <set>
 #include <thread>
 
-#include <google/protobuf/any.pb.h>
 #include <gtest/gtest.h>
 
 #include "block/block_source.h"
@@ -438,17 +437,14 @@ TEST_F(BucketStoreTest, HintsOfLabelCallsChooseBlocksAndMustBeTheirOwn) {
   request.max_ms = INT64_MAX;
   wire::SeriesRequestHints hints;
   hints.block_matchers = {Matcher::Equal("__block_id", "none")};
-  request.hints_any = wire::EncodeSeriesRequestHints(hints);
+  request.hints_any = wire::EncodeRequestHints(hints, "SeriesRequestHints");
   EXPECT_THAT(gateway.LabelNames(CallContext(), request), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(gateway.LabelValues(CallContext(), "__name__", request),
               StatusIs(StatusCode::kInvalidArgument));
   // The three messages are told apart by their names alone.
   const auto named = [&](const std::string& message) {
-    google::protobuf::Any any;
-    EXPECT_TRUE(any.ParseFromString(wire::EncodeSeriesRequestHints(hints)));
-    any.set_type_url("type.googleapis.com/hintspb." + message);
     LabelsRequest out = request;
-    out.hints_any = any.SerializeAsString();
+    out.hints_any = wire::EncodeRequestHints(hints, message);
     return out;
   };
   THANOS_ASSERT_OK_AND_ASSIGN(const auto names,

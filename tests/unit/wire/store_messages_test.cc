@@ -127,7 +127,8 @@ TEST(StoreMessages, ASeriesRequestComesBackAsItWas) {
   request.without_labels = {"replica"};
   request.partial = PartialStrategy::kAbort;
   request.batch_series = 64;
-  request.hints_any = EncodeSeriesRequestHints({{model::Matcher::Equal("__block_id", "x")}, true});
+  request.hints_any =
+      EncodeRequestHints({{model::Matcher::Equal("__block_id", "x")}, true}, "SeriesRequestHints");
   THANOS_ASSERT_OK_AND_ASSIGN(SelectRequest back,
                               DecodeSeriesRequest(EncodeSeriesRequest(request)));
   EXPECT_EQ(back.matchers, request.matchers);
