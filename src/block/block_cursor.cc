@@ -19,6 +19,9 @@ constexpr Aggr kAscending[] = {Aggr::kCount, Aggr::kSum, Aggr::kMin, Aggr::kMax,
 constexpr uint32_t kBatchMin = 128;
 // Loaded at once from quick storage: what stays in a core's own cache until it is sent.
 constexpr size_t kQuickFillBytes = 1 << 20;
+// Chunks are copied out of reads that hold more than so many times their bytes, gaps mostly: these
+// would stay alive with the batches.
+constexpr uint64_t kSparseReads = 2;
 constexpr const char* kAggrNames[] = {"raw", "count", "sum", "min", "max", "counter"};
 
 struct Input {
@@ -26,6 +29,12 @@ struct Input {
   std::unique_ptr<SeriesStream> stream;
   SeriesHead* head = nullptr;
   bool failed = false;
+};
+
+// What the batches of a fill borrow from.
+struct HeldReads {
+  std::vector<base::PinnedBytes> pieces;
+  BudgetLease lease;
 };
 
 // One output series: where its chunks stand among the tasks of the fill.
@@ -122,6 +131,7 @@ class BlockCursor : public SeriesCursor {
   size_t FillBytes() const;
   Status CollectFill(size_t* bytes);
   Result<bool> CollectSeries(size_t* bytes);
+  Status LoadAndBuild(size_t bytes);
   Status Build(std::span<const Pending> pending, std::span<ChunkTask> tasks);
   Status AddChunk(series::BatchBuilder& builder, const Pending& series, ChunkTask& task);
   Status TransformPart(series::BatchBuilder& builder, const ChunkTask& task, ChunkPart* part,
@@ -141,6 +151,7 @@ class BlockCursor : public SeriesCursor {
   bool begun_ = false, ended_ = false;
   std::vector<Pending> pending_;  // Of a fill; they keep their memory for the next.
   std::vector<ChunkTask> tasks_;
+  std::shared_ptr<HeldReads> held_;  // Of a fill whose chunks are not copied.
   Status status_;
   Status failure_;  // The last that was told in a warning only.
   std::deque<SeriesBatchRef> ready_;
@@ -269,22 +280,34 @@ Status BlockCursor::Fill() {
     THANOS_RETURN_IF_ERROR(CollectFill(&bytes));
     if (ended_) THANOS_RETURN_IF_ERROR(CheckAnswered());
     if (pending_.empty()) break;
-    // The reads are charged while they are held beside the batches that copy from them.
-    THANOS_ASSIGN_OR_RETURN(
-        const auto lease,
-        BudgetLease::Take(context_.budget(), bytes + tasks_.size() * sizeof(ChunkTask)));
-    std::vector<StreamFailure> failures;
-    const Span span(context_, "bucket_store_load_chunks");
-    span.Set("chunks", static_cast<int64_t>(tasks_.size()));
-    THANOS_RETURN_IF_ERROR(LoadChunks(span.Enter(context_), tasks_, options_.read, &failures));
-    for (const StreamFailure& failure : failures) {
-      THANOS_RETURN_IF_ERROR(Fail(inputs_[failure.stream], failure.status));
-    }
-    THANOS_RETURN_IF_ERROR(Build(pending_, tasks_));
-    tasks_.clear();  // Lets go of what was read.
+    THANOS_RETURN_IF_ERROR(LoadAndBuild(bytes));
     if (ended_) THANOS_RETURN_IF_ERROR(CheckAnswered());
   }
   return OkStatus();
+}
+
+// `bytes`: of the chunks, as far as it is known.
+Status BlockCursor::LoadAndBuild(size_t bytes) {
+  // The reads are charged while they are held.
+  THANOS_ASSIGN_OR_RETURN(
+      auto lease, BudgetLease::Take(context_.budget(), bytes + tasks_.size() * sizeof(ChunkTask)));
+  std::vector<StreamFailure> failures;
+  const Span span(context_, "bucket_store_load_chunks");
+  span.Set("chunks", static_cast<int64_t>(tasks_.size()));
+  THANOS_ASSIGN_OR_RETURN(ChunkReads reads,
+                          LoadChunks(span.Enter(context_), tasks_, options_.read, &failures));
+  for (const StreamFailure& failure : failures) {
+    THANOS_RETURN_IF_ERROR(Fail(inputs_[failure.stream], failure.status));
+  }
+  if (reads.piece_bytes > bytes) THANOS_RETURN_IF_ERROR(lease.Grow(reads.piece_bytes - bytes));
+  const bool dense = reads.piece_bytes <= kSparseReads * reads.chunk_bytes;
+  if (dense) {
+    held_ = std::make_shared<HeldReads>(HeldReads{std::move(reads.pieces), std::move(lease)});
+  }
+  const Status status = Build(pending_, tasks_);
+  held_.reset();
+  tasks_.clear();
+  return status;
 }
 
 // Where every block that has such series failed, warnings alone would look like an answer that
@@ -311,7 +334,7 @@ Status BlockCursor::TransformPart(series::BatchBuilder& builder, const ChunkTask
     THANOS_ASSIGN_OR_RETURN(const std::string data, chunk::Transcode(part->encoding, part->data));
     part->data = builder.CopyBytes(codec::AsBytes(data));
     part->encoding = chunk::TranscodedEncoding(part->encoding);
-  } else if (options_.copy_chunks) {
+  } else if (!held_) {
     part->data = builder.CopyBytes(part->data);
   }
   if (options_.chunk_hashes) part->hash = codec::Xxh64(part->data);
@@ -386,7 +409,6 @@ bool IsCopy(std::span<const ChunkTask> tasks, size_t at) {
 
 Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask> tasks) {
   series::BatchBuilder builder;
-  const void* last_pin = nullptr;
   for (size_t i = 0; i < pending.size(); ++i) {
     const Pending& series = pending[i];
     builder.BeginSeries(LabelsView(series.labels));
@@ -409,10 +431,6 @@ Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask>
         return status.WithContext("block " + task.block->id() + ", series " +
                                   LabelsView(series.labels).ToString());
       }
-      if (!options_.copy_chunks && task.pin.owner().get() != last_pin) {
-        last_pin = task.pin.owner().get();
-        builder.Pin(task.pin.owner(), task.piece_bytes);
-      }
     }
     if (any) {
       builder.EndSeries();
@@ -421,9 +439,9 @@ Status BlockCursor::Build(std::span<const Pending> pending, std::span<ChunkTask>
     }
     if (builder.series_count() >= batch_series_ ||
         (i + 1 == pending.size() && builder.series_count() > 0)) {
+      if (held_) builder.Pin(held_, 0);  // Charged once, for all batches.
       THANOS_ASSIGN_OR_RETURN(SeriesBatchRef batch, builder.Build(context_.budget()));
       ready_.push_back(std::move(batch));
-      last_pin = nullptr;
     }
   }
   return OkStatus();

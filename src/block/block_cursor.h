@@ -19,9 +19,6 @@ struct BlockCursorOptions {
   bool external_labels = true;  // Add those of the blocks.
   bool chunk_hashes = true;     // XXH64 of each part.
   bool transcode = false;       // Encodings 4 to 6 become 1 to 3.
-  /// Chunk bytes are copied out of what was read: for reads with large gaps. Otherwise batches pin
-  /// the reads.
-  bool copy_chunks = false;
   /// Series loaded at once; the request's batch_series when 0.
   uint32_t fill_series = 0;
   /// Chunk bytes loaded at once from storage that is far away (see ReadPace), when that is more

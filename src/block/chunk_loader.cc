@@ -31,9 +31,11 @@ std::string PlaceOf(const ChunkTask& task) {
          std::to_string(task.reference);
 }
 
+// A chunk that is longer than was guessed adds its own read to `reads`.
 Status TakeChunk(const CallContext& context, base::RangeReader& segment,
-                 const BlockReadOptions& options, base::PinnedBytes bytes, ChunkTask* task) {
-  THANOS_ASSIGN_OR_RETURN(StoredChunk chunk, ReadStoredChunk(bytes.bytes()));
+                 const BlockReadOptions& options, std::span<const std::byte> bytes,
+                 ChunkReads* reads, ChunkTask* task) {
+  THANOS_ASSIGN_OR_RETURN(StoredChunk chunk, ReadStoredChunk(bytes));
   if (!chunk.complete()) {
     const uint64_t offset = task->wanted.meta.offset();
     if (offset > segment.size() || chunk.stored_bytes > segment.size() - offset) {
@@ -44,18 +46,19 @@ Status TakeChunk(const CallContext& context, base::RangeReader& segment,
       stats->chunks.refetched.fetch_add(1, std::memory_order_relaxed);
       stats->chunks.fetched_bytes.fetch_add(chunk.stored_bytes, std::memory_order_relaxed);
     }
-    THANOS_ASSIGN_OR_RETURN(bytes, segment.Read(context, offset, chunk.stored_bytes));
-    THANOS_ASSIGN_OR_RETURN(chunk, ReadStoredChunk(bytes.bytes()));
-    task->piece_bytes = bytes.size();
+    THANOS_ASSIGN_OR_RETURN(const base::PinnedBytes whole,
+                            segment.Read(context, offset, chunk.stored_bytes));
+    reads->pieces.push_back(whole);
+    THANOS_ASSIGN_OR_RETURN(chunk, ReadStoredChunk(whole.bytes()));
   }
   task->encoding = chunk.encoding;
   task->data = chunk.data;
-  task->pin = std::move(bytes);
+  reads->chunk_bytes += chunk.data.size();
   return OkStatus();
 }
 
 Status RunJob(const CallContext& context, std::span<ChunkTask> tasks, const FileJob& job,
-              const BlockReadOptions& options) {
+              const BlockReadOptions& options, ChunkReads* reads) {
   const ChunkTask& first = tasks[job.order[0]];
   THANOS_ASSIGN_OR_RETURN(const auto segment,
                           first.block->Segment(context, first.wanted.meta.segment()));
@@ -67,21 +70,19 @@ Status RunJob(const CallContext& context, std::span<ChunkTask> tasks, const File
   }
   ReadStats* stats = options.stats();
   const ReadTimer timer(stats == nullptr ? nullptr : &stats->chunks.fetch_ns);
-  THANOS_ASSIGN_OR_RETURN(auto fetched,
+  THANOS_ASSIGN_OR_RETURN(FetchedRanges fetched,
                           FetchRanges(context, *segment, spans, options.Fetch(&ReadStats::chunks)));
-  uint64_t bytes = 0;
+  reads->pieces = std::move(fetched.pieces);
   for (size_t i = 0; i < job.order.size(); ++i) {
     ChunkTask& task = tasks[job.order[i]];
-    task.piece_bytes = fetched[i].piece_bytes;
-    const Status status = TakeChunk(context, *segment, options, std::move(fetched[i].bytes), &task);
+    const Status status = TakeChunk(context, *segment, options, fetched.ranges[i], reads, &task);
     if (!status.ok()) {
       task.encoding = ChunkEncoding::kNone;
       return ConcernsAll(status) ? status : status.WithContext(PlaceOf(task));
     }
-    bytes += task.data.size();
   }
   if (stats != nullptr) {
-    stats->chunks.Touch(job.order.size(), bytes);
+    stats->chunks.Touch(job.order.size(), reads->chunk_bytes);
     stats->chunks.fetched.fetch_add(job.order.size(), std::memory_order_relaxed);
   }
   return OkStatus();
@@ -125,22 +126,33 @@ std::vector<FileJob> JobsOf(std::span<const ChunkTask> tasks, std::vector<size_t
 
 }  // namespace
 
-Status LoadChunks(const CallContext& context, std::span<ChunkTask> tasks,
-                  const BlockReadOptions& options, std::vector<StreamFailure>* failures) {
-  if (tasks.empty()) return OkStatus();
+Result<ChunkReads> LoadChunks(const CallContext& context, std::span<ChunkTask> tasks,
+                              const BlockReadOptions& options,
+                              std::vector<StreamFailure>* failures) {
+  ChunkReads all;
+  if (tasks.empty()) return all;
   ReadStats* stats = options.stats();
   const ReadTimer timer(stats == nullptr ? nullptr : &stats->chunks_wall_ns);
   std::vector<size_t> order;
   const std::vector<FileJob> jobs = JobsOf(tasks, &order);
   std::mutex mutex;
   const auto run = [&](size_t index) -> Status {
-    const Status status = RunJob(context, tasks, jobs[index], options);
-    if (status.ok() || ConcernsAll(status)) return status;
+    ChunkReads reads;
+    const Status status = RunJob(context, tasks, jobs[index], options, &reads);
+    if (ConcernsAll(status)) return status;
     std::lock_guard lock(mutex);
+    // Also of a job that failed half way: what it had taken stays.
+    for (base::PinnedBytes& piece : reads.pieces) {
+      all.piece_bytes += piece.size();
+      all.pieces.push_back(std::move(piece));
+    }
+    all.chunk_bytes += reads.chunk_bytes;
+    if (status.ok()) return status;
     failures->push_back({tasks[jobs[index].order[0]].stream, status});
     return OkStatus();
   };
-  return base::ParallelFor(options.executor, jobs.size(), run);
+  THANOS_RETURN_IF_ERROR(base::ParallelFor(options.executor, jobs.size(), run));
+  return all;
 }
 
 }  // namespace thanos::block

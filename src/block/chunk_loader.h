@@ -25,8 +25,13 @@ struct ChunkTask {
   // Filled in:
   ChunkEncoding encoding = ChunkEncoding::kNone;  // kNone: its block failed.
   std::span<const std::byte> data;
-  base::PinnedBytes pin;     // What data lies in.
-  uint64_t piece_bytes = 0;  // Size of the read that brought it.
+};
+
+/// What the chunks of one loading lie in.
+struct ChunkReads {
+  std::vector<base::PinnedBytes> pieces;
+  uint64_t piece_bytes = 0;
+  uint64_t chunk_bytes = 0;  // Of them: what was asked for.
 };
 
 /// A stream whose bytes could not be had or are wrong.
@@ -37,7 +42,8 @@ struct StreamFailure {
 
 /// Loads all; checksums are verified. A failing block leaves its chunks out and is reported, once
 /// a stream; the returned status is for what concerns all: cancellation, limits.
-Status LoadChunks(const CallContext& context, std::span<ChunkTask> tasks,
-                  const BlockReadOptions& options, std::vector<StreamFailure>* failures);
+Result<ChunkReads> LoadChunks(const CallContext& context, std::span<ChunkTask> tasks,
+                              const BlockReadOptions& options,
+                              std::vector<StreamFailure>* failures);
 
 }  // namespace thanos::block

@@ -24,7 +24,7 @@ class IndexCache {
   virtual bool Keeps(Item item) const = 0;
 
   /// Values in the order of the keys, without an owner where there is none. A key is where a list
-  /// starts in the index (kPostings) or the reference of a series (kSeries).
+  /// starts in the index (kPostings) or the number of a page of series (kSeries, see SeriesPages).
   virtual std::vector<base::PinnedBytes> Fetch(const CallContext& context, Item item,
                                                const std::string& block,
                                                std::span<const uint64_t> keys) = 0;

@@ -32,14 +32,15 @@ Result<std::vector<Postings>> IndexPostingsFetcher::Fetch(const CallContext& con
             [&](size_t a, size_t b) { return ranges[a].start < ranges[b].start; });
   std::vector<ByteSpan> spans;
   for (const size_t i : order) spans.push_back({ranges[i].start - 4, ranges[i].end + 4});
-  THANOS_ASSIGN_OR_RETURN(const auto fetched, FetchRanges(context, *index_, spans, options_));
+  THANOS_ASSIGN_OR_RETURN(const FetchedRanges fetched,
+                          FetchRanges(context, *index_, spans, options_));
   std::vector<Postings> out(ranges.size());
   for (size_t i = 0; i < order.size(); ++i) {
-    auto list = DecodePostingsList(fetched[i].bytes.bytes());
+    auto list = DecodePostingsList(fetched.ranges[i]);
     if (!list.ok()) {
       return list.status().WithContext(index_->name() + " at " + std::to_string(spans[i].begin));
     }
-    if (keep_) keep_(ranges[order[i]], fetched[i].bytes.bytes());
+    if (keep_) keep_(ranges[order[i]], fetched.ranges[i]);
     out[order[i]] = std::move(*list);
   }
   return out;

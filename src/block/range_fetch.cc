@@ -6,6 +6,8 @@ namespace thanos::block {
 namespace {
 
 constexpr int64_t kQuickNs = 1'000'000;
+// What reading them costs a quick storage is about what one more read costs.
+constexpr uint64_t kQuickGapBytes = 16 << 10;
 constexpr int64_t kNsPerByte = 1;  // Of a local disk, or better: this much is no waiting.
 
 struct Piece {
@@ -16,12 +18,15 @@ struct Piece {
 
 std::vector<Piece> JoinRanges(std::span<const ByteSpan> ranges, uint64_t size,
                               const FetchOptions& options) {
+  const bool quick = options.pace != nullptr && options.pace->IsQuick();
+  const uint64_t gap_max =
+      quick ? std::min(options.gap_bytes_max, kQuickGapBytes) : options.gap_bytes_max;
   std::vector<Piece> pieces;
   for (size_t i = 0; i < ranges.size(); ++i) {
     const ByteSpan range{std::min(ranges[i].begin, size), std::min(ranges[i].end, size)};
     if (!pieces.empty()) {
       ByteSpan& last = pieces.back().span;
-      const bool near = range.begin <= last.end || range.begin - last.end <= options.gap_bytes_max;
+      const bool near = range.begin <= last.end || range.begin - last.end <= gap_max;
       const uint64_t joined = std::max(last.end, range.end) - last.begin;
       if (near && (joined <= options.piece_bytes_max || range.end <= last.end)) {
         last.end = std::max(last.end, range.end);
@@ -77,9 +82,8 @@ bool ReadPace::IsQuick() const {
 
 bool ReadPace::IsSlow() const { return smoothed_ns_.load(std::memory_order_relaxed) >= kQuickNs; }
 
-Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::RangeReader& reader,
-                                              std::span<const ByteSpan> ranges,
-                                              const FetchOptions& options) {
+Result<FetchedRanges> FetchRanges(const CallContext& context, base::RangeReader& reader,
+                                  std::span<const ByteSpan> ranges, const FetchOptions& options) {
   const uint64_t size = reader.size();
   const std::vector<Piece> pieces = JoinRanges(ranges, size, options);
   if (options.admit) {
@@ -87,17 +91,19 @@ Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::
     for (const Piece& piece : pieces) total += piece.span.end - piece.span.begin;
     THANOS_RETURN_IF_ERROR(options.admit(total));
   }
-  std::vector<FetchedRange> out(ranges.size());
+  FetchedRanges out;
+  out.ranges.resize(ranges.size());
+  out.pieces.resize(pieces.size());
   const auto read = [&](size_t index) -> Status {
     const Piece& piece = pieces[index];
     THANOS_RETURN_IF_ERROR(context.Check());
     if (piece.span.begin == piece.span.end) return OkStatus();
-    THANOS_ASSIGN_OR_RETURN(const base::PinnedBytes bytes,
-                            ReadPiece(context, reader, piece.span, options));
+    THANOS_ASSIGN_OR_RETURN(out.pieces[index], ReadPiece(context, reader, piece.span, options));
+    const std::span<const std::byte> bytes = out.pieces[index].bytes();
     for (size_t i = piece.first; i < piece.first + piece.count; ++i) {
       const uint64_t from = std::min(ranges[i].begin, size) - piece.span.begin;
       const uint64_t to = std::min(ranges[i].end, size) - piece.span.begin;
-      out[i] = {bytes.Slice(from, to - from), bytes.size()};
+      out.ranges[i] = bytes.subspan(from, to - from);
     }
     return OkStatus();
   };

@@ -37,7 +37,7 @@ class ReadPace {
 };
 
 struct FetchOptions {
-  /// Bytes between two ranges that are rather read than left out.
+  /// Bytes between two ranges that are rather read than left out; fewer where reads are quick.
   uint64_t gap_bytes_max = 512 << 10;
   /// No piece grows beyond this by joining.
   uint64_t piece_bytes_max = 16 << 20;
@@ -50,16 +50,15 @@ struct FetchOptions {
   base::SingleFlight* flights = nullptr;
 };
 
-struct FetchedRange {
-  base::PinnedBytes bytes;   // Its owner is the whole piece.
-  uint64_t piece_bytes = 0;  // What keeping it alive keeps.
+struct FetchedRanges {
+  std::vector<std::span<const std::byte>> ranges;
+  std::vector<base::PinnedBytes> pieces;  // What they lie in.
 };
 
 /// The bytes of each range, in the order given (which is ascending by begin); ranges may overlap.
 /// Parts behind the end of the object are left out: a result may be shorter than its range.
 /// Cancellation is looked at before every piece.
-Result<std::vector<FetchedRange>> FetchRanges(const CallContext& context, base::RangeReader& reader,
-                                              std::span<const ByteSpan> ranges,
-                                              const FetchOptions& options);
+Result<FetchedRanges> FetchRanges(const CallContext& context, base::RangeReader& reader,
+                                  std::span<const ByteSpan> ranges, const FetchOptions& options);
 
 }  // namespace thanos::block

@@ -13,14 +13,33 @@ namespace {
 
 // A chunk ends where the next one begins, unless that is too far to be its neighbour.
 constexpr uint64_t kNeighbourBytesMax = 4 << 20;
+// Of a series, to guess the length of the last.
+constexpr size_t kChunksCompared = 4;
 constexpr size_t kHeadOverheadBytes = 128;
 
-uint32_t GuessBytes(const ChunkMeta& chunk, const ChunkMeta* next, uint64_t fallback) {
-  if (next != nullptr && next->segment() == chunk.segment() && next->offset() > chunk.offset()) {
-    const uint64_t distance = next->offset() - chunk.offset();
-    if (distance <= kNeighbourBytesMax) return static_cast<uint32_t>(distance);
+// 0 where `next` cannot follow `chunk`.
+uint64_t Distance(const ChunkMeta& chunk, const ChunkMeta& next) {
+  if (next.segment() != chunk.segment() || next.offset() <= chunk.offset()) return 0;
+  const uint64_t distance = next.offset() - chunk.offset();
+  return distance <= kNeighbourBytesMax ? distance : 0;
+}
+
+// Of the last chunk of a series nothing is known but that others are like it, and that the next
+// series which is wanted begins behind it.
+uint64_t GuessOfLast(std::span<const ChunkMeta> chunks, const ChunkMeta* next_series,
+                     const BlockReadOptions& options) {
+  uint64_t guess = options.chunk_bytes;
+  if (options.pace != nullptr && options.pace->IsQuick()) {
+    // A guess that was too small costs one more read, which is little here.
+    uint64_t longest = 0;
+    for (size_t i = chunks.size() - std::min(chunks.size(), kChunksCompared); i + 1 < chunks.size();
+         ++i) {
+      longest = std::max(longest, Distance(chunks[i], chunks[i + 1]));
+    }
+    if (longest > 0) guess = std::min(guess, 2 * longest);
   }
-  return static_cast<uint32_t>(fallback);
+  const uint64_t most = next_series == nullptr ? 0 : Distance(chunks.back(), *next_series);
+  return most == 0 ? guess : std::min(guess, most);
 }
 
 size_t BytesOf(const SeriesHead& head) {
@@ -143,9 +162,6 @@ Status SeriesStream::LoadBatch() {
   if (s.options.limiter != nullptr && s.deferred.empty() && s.reserves_by_batch) {
     THANOS_RETURN_IF_ERROR(s.options.limiter->ReserveSeries(count));
   }
-  THANOS_ASSIGN_OR_RETURN(
-      const auto entries_lease,
-      BudgetLease::Take(s.context.budget(), EntryBytesBound(*s.block, references, s.options)));
   if (s.batch.empty()) {
     THANOS_ASSIGN_OR_RETURN(s.batch_lease, BudgetLease::Take(s.context.budget(), 0));
   }
@@ -154,12 +170,12 @@ Status SeriesStream::LoadBatch() {
   const Span span(s.context, "bucket_store_load_series");
   if (span) span.Set("block.id", s.block->id());
   span.Set("series", static_cast<int64_t>(count));
-  THANOS_ASSIGN_OR_RETURN(const std::vector<LoadedEntry> entries,
+  THANOS_ASSIGN_OR_RETURN(const LoadedEntries entries,
                           LoadEntries(span.Enter(s.context), *s.block, references, s.options));
   // One entry ahead: its first chunk bounds the last chunk of the one before.
   for (size_t i = 0; i <= count; ++i) {
     if (i < count) {
-      const Status status = DecodeSeries(entries[i].payload, &s.following);
+      const Status status = DecodeSeries(entries.payloads[i], &s.following);
       if (!status.ok()) {
         return status.WithContext(s.block->index().name() + " at " +
                                   std::to_string(references[i] * s.block->reference_unit()));
@@ -171,7 +187,7 @@ Status SeriesStream::LoadBatch() {
       THANOS_RETURN_IF_ERROR(
           s.AddHead(references[i - 1], s.entry, has_next ? &s.following.chunks[0] : nullptr));
       if (!s.deferred.empty() && s.batch.size() == kept && s.options.stats() != nullptr) {
-        s.options.stats()->overfetched_bytes += entries[i - 1].payload.size();
+        s.options.stats()->overfetched_bytes += entries.payloads[i - 1].size();
       }
     }
     std::swap(s.entry, s.following);
@@ -202,9 +218,15 @@ void SeriesStream::State::SelectChunks(uint32_t reference, const SeriesEntry& se
     const ChunkMeta& chunk = series.chunks[i];
     if (chunk.max_ms < request.min_ms || chunk.min_ms > request.max_ms) continue;
     if (CoversRange(deleted, chunk.min_ms, chunk.max_ms)) continue;
-    const ChunkMeta* next = i + 1 < series.chunks.size() ? &series.chunks[i + 1] : next_chunk;
-    wanted.push_back({chunk, GuessBytes(chunk, next, options.chunk_bytes),
-                      TouchesRange(deleted, chunk.min_ms, chunk.max_ms)});
+    uint64_t bytes = 0;
+    if (i + 1 < series.chunks.size()) {
+      bytes = Distance(chunk, series.chunks[i + 1]);
+      if (bytes == 0) bytes = options.chunk_bytes;
+    } else {
+      bytes = GuessOfLast(series.chunks, next_chunk, options);
+    }
+    wanted.push_back(
+        {chunk, static_cast<uint32_t>(bytes), TouchesRange(deleted, chunk.min_ms, chunk.max_ms)});
   }
 }
 

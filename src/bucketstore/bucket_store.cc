@@ -291,7 +291,6 @@ block::BlockCursorOptions BucketStore::CursorOptions(PartialStrategy partial) co
   options.read.pace = &pace_;
   options.read.flights = &flights_;
   options.transcode = options_.transcode;
-  options.copy_chunks = true;  // Gaps of half a megabyte must not stay alive with a batch.
   options.fill_series = kFillSeries;
   options.far_fill_bytes =
       options_.room ? std::min(kFarFillBytes, options_.room() / kFarFillShare) : kFarFillBytes;

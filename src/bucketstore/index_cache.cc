@@ -24,7 +24,7 @@ constexpr std::array<const char*, IndexCache::kItems> kNames = {"Postings", "Exp
                                                                 "Series"};
 // Not those of Go's stores ("P:", …), whose values look different: on one server neither reads what
 // the other wrote.
-constexpr std::array<std::string_view, IndexCache::kItems> kPrefixes = {"p:", "e:", "s:"};
+constexpr std::array<std::string_view, IndexCache::kItems> kPrefixes = {"p:", "e:", "s4k:"};
 constexpr int64_t kDayMs = 86'400'000;
 
 size_t IndexOf(Item item) { return static_cast<size_t>(item); }

@@ -48,8 +48,8 @@ class SharedFetchTest : public ::testing::Test {
       threads.emplace_back([&] {
         const std::vector<ByteSpan> spans = {{1, 3}, {4, 6}};
         const auto got = FetchRanges(CallContext(), reader_, spans, {.flights = &flights_});
-        if (got.ok() && codec::AsText((*got)[0].bytes.bytes()) == "bc" &&
-            codec::AsText((*got)[1].bytes.bytes()) == "ef") {
+        if (got.ok() && codec::AsText(got->ranges[0]) == "bc" &&
+            codec::AsText(got->ranges[1]) == "ef") {
           ++good;
         }
       });
@@ -82,6 +82,23 @@ TEST(FetchRanges, AQuickStorageIsReadByEach) {
   const CallContext brief = CallContext().WithTimeout(std::chrono::milliseconds(1));
   EXPECT_TRUE(FetchRanges(CallContext(), reader, spans, {.pace = &pace, .flights = &flights}).ok());
   EXPECT_FALSE(FetchRanges(brief, reader, spans, {.flights = &flights}).ok());
+}
+
+// Bytes between two ranges are read where a read costs a wait, and left out where it does not.
+TEST(FetchRanges, GapsAreNarrowerWhereStorageIsQuick) {
+  base::SingleFlight flights;
+  const std::vector<ByteSpan> spans = {{0, 10}, {40'000, 40'010}, {41'000, 41'010}};
+  for (const auto& [waited, pieces] :
+       {std::pair(std::chrono::microseconds(5), 2u), {std::chrono::microseconds(5000), 1u}}) {
+    SlowReader reader(std::string(50'000, 'x'), &flights, 0);
+    ReadPace pace;
+    pace.Observe(waited, 0);
+    THANOS_ASSERT_OK_AND_ASSIGN(
+        const FetchedRanges got,
+        FetchRanges(CallContext(), reader, spans, {.gap_bytes_max = 64 << 10, .pace = &pace}));
+    EXPECT_EQ(got.pieces.size(), pieces);
+    for (const auto& range : got.ranges) EXPECT_EQ(codec::AsText(range), "xxxxxxxxxx");
+  }
 }
 
 }  // namespace
