@@ -48,6 +48,9 @@ struct ListOptions {
   std::string prefix = {};       // A directory: "" or ending in '/'.
   bool recursive = false;        // False: direct children; directories come once, ending in '/'.
   std::string start_after = {};  // Names up to and including this are left out.
+  /// Where listing them costs, directories of this name may be left out that have objects beside
+  /// them: for callers who want nothing in there, only to know that something is there.
+  std::string uninteresting = {};
 };
 
 struct ListedObject {

@@ -84,12 +84,20 @@ Result<FetchResult> MetaFetcher::Fetch(const CallContext& context) {
   const auto start = std::chrono::steady_clock::now();
   syncs_.Add();
   base_syncs_.Add();
-  auto listed = ListBlocks(context);
+  Result<Listing> listed = Listing();
+  const Status begun = base::ParallelFor(io_, 2, [&](size_t i) -> Status {
+    if (i == 0) {
+      listed = ListBlocks(context);
+    } else {
+      TakeKept(context);
+    }
+    return OkStatus();
+  });
+  THANOS_CHECK(begun.ok());
   if (!listed.ok()) {
     failures_.Add();
     return listed.status().WithContext("list blocks of " + bucket_->name());
   }
-  TakeKept(context, *listed);
   const std::vector<std::pair<base::Ulid, Listed>> blocks(listed->begin(), listed->end());
   std::vector<Loaded> all(blocks.size());
   const Status status = base::ParallelFor(io_, blocks.size(), [&](size_t i) {
@@ -113,8 +121,9 @@ Result<FetchResult> MetaFetcher::Fetch(const CallContext& context) {
   return result;
 }
 
-// At the first fetch: the metas that the process before kept.
-void MetaFetcher::TakeKept(const CallContext& context, const Listing& listing) {
+// At the first fetch: the metas that the process before kept. Those of blocks that are gone leave
+// with the end of the fetch.
+void MetaFetcher::TakeKept(const CallContext& context) {
   if (!pack_ || std::exchange(kept_taken_, true)) return;
   std::string content;
   const auto texts = pack_->Read(&content);
@@ -125,7 +134,6 @@ void MetaFetcher::TakeKept(const CallContext& context, const Listing& listing) {
   std::vector<MetaRef> metas(texts->size());
   (void)base::ParallelFor(io_, texts->size(), [&](size_t i) {
     const auto& [ulid, text] = (*texts)[i];
-    if (!listing.contains(ulid)) return context.Check();
     auto meta = block::ParseMeta(text);
     if (meta.ok() && meta->ulid == ulid) {
       metas[i] = std::make_shared<const block::BlockMeta>(*std::move(meta));
@@ -178,7 +186,7 @@ void MetaFetcher::Listed::Add(std::string_view file, const ListedObject& object)
 // listing, the listing begins anew behind it.
 Result<MetaFetcher::Listing> MetaFetcher::ListBlocks(const CallContext& context) {
   Listing listing;
-  ListOptions options{.recursive = true};
+  ListOptions options{.recursive = true, .uninteresting = "chunks"};
   std::string foreign;  // The directory that objects pass by of.
   size_t passed = 0;
   bool jump = false;

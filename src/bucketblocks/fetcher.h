@@ -105,7 +105,7 @@ class MetaFetcher {
   using KnownMarks = std::map<std::pair<base::Ulid, MarkKind>, KnownMark>;
 
   Result<Listing> ListBlocks(const CallContext& context);
-  void TakeKept(const CallContext& context, const Listing& listing);
+  void TakeKept(const CallContext& context);
   void Keep(const Listing& listing, std::map<base::Ulid, Loaded>* loaded);
   Loaded Load(const CallContext& context, const base::Ulid& ulid, const Listed& listed);
   Status LoadMeta(const CallContext& context, const base::Ulid& ulid, const Listed& listed,

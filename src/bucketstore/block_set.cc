@@ -222,12 +222,14 @@ void BlockSet::CleanDirectories() {
   if (options_.data_dir.empty()) return;
   std::error_code error;
   std::vector<std::string> unknown;
-  for (std::filesystem::directory_iterator it(options_.data_dir, error), end; it != end && !error;
-       it.increment(error)) {
-    const auto id = base::Ulid::Parse(it->path().filename().string());
-    if (!id.ok()) continue;
+  {
     std::lock_guard lock(mutex_);
-    if (!entries_.contains(*id)) unknown.push_back(it->path().string());
+    for (std::filesystem::directory_iterator it(options_.data_dir, error), end; it != end && !error;
+         it.increment(error)) {
+      const std::string& path = it->path().native();
+      const auto id = base::Ulid::Parse(std::string_view(path).substr(path.rfind('/') + 1));
+      if (id.ok() && !entries_.contains(*id)) unknown.push_back(path);
+    }
   }
   for (const std::string& path : unknown) std::filesystem::remove_all(path, error);
 }

@@ -81,7 +81,9 @@ class CachingBucket : public Bucket {
       return inner_->Iterate(context, options, visitor);
     }
     iter_.requests.Add();
-    const std::string key = Key(options.recursive ? "iter-recursive" : "iter", inner_->name());
+    std::string verb = options.recursive ? "iter-recursive" : "iter";
+    if (!options.uninteresting.empty()) verb += "-without-" + options.uninteresting;
+    const std::string key = Key(verb, inner_->name());
     if (const base::PinnedBytes kept = Fetch(context, key); kept.owner()) {
       std::vector<Listed> listed;
       if (DecodeListing(kept.bytes(), &listed)) {

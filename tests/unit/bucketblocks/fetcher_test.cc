@@ -49,7 +49,9 @@ TEST_F(FetcherTest, FindsWholeBlocksAndCountsThePartialOnes) {
   const base::Ulid whole = testing::WriteTinyBlock(path(), 0, 10);
   const base::Ulid partial = testing::WriteTinyBlock(path(), 7200000, 10);
   const base::Ulid corrupt = testing::WriteTinyBlock(path(), 14400000, 10);
+  // Chunks are uploaded first: a block of which there is nothing else is seen too.
   fs::remove(path() + "/" + partial.ToString() + "/meta.json");
+  fs::remove(path() + "/" + partial.ToString() + "/index");
   Write(corrupt.ToString() + "/meta.json", "{");
   fs::create_directory(path() + "/debug");
   Write("stray", "x");

@@ -140,6 +140,25 @@ TEST_F(CachingBucketTest, TheListingOfTheRootIsKept) {
   EXPECT_EQ(list(), "a/=0 file=5 ");
 }
 
+TEST_F(CachingBucketTest, AListingThatLeavesOutIsNotTakenForAWholeOne) {
+  Make();
+  inner_->Put("a/meta.json", "");
+  const auto count = [&](const ListOptions& options) {
+    int objects = 0;
+    EXPECT_THAT(bucket_->Iterate(CallContext(), options,
+                                 [&](const ListedObject&) {
+                                   ++objects;
+                                   return OkStatus();
+                                 }),
+                IsOk());
+    return objects;
+  };
+  EXPECT_EQ(count({.recursive = true, .uninteresting = "chunks"}), 1);
+  inner_->Put("a/chunks/000001", "");
+  EXPECT_EQ(count({.recursive = true, .uninteresting = "chunks"}), 1);
+  EXPECT_EQ(count({.recursive = true}), 2);
+}
+
 TEST_F(CachingBucketTest, OtherObjectsAreNotKept) {
   Make();
   inner_->Put("01ARZ3NDEKTSV4RRFFQ69G5FAV/index", "one");

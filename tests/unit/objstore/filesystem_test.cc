@@ -93,6 +93,15 @@ TEST(FilesystemLink, IsNotToBeHadOnAnotherFileSystem) {
               StatusIs(StatusCode::kUnimplemented));
 }
 
+std::vector<std::string> NamesIn(Bucket& bucket, const ListOptions& options) {
+  std::vector<std::string> names;
+  THANOS_EXPECT_OK(bucket.Iterate(CallContext(), options, [&](const ListedObject& object) {
+    names.emplace_back(object.name);
+    return OkStatus();
+  }));
+  return names;
+}
+
 TEST(FilesystemBucket, NoNameLeadsOutOfItsDirectory) {
   TemporaryDirectory directory;
   std::filesystem::create_directory(directory.path() + "/bucket");
@@ -108,6 +117,63 @@ TEST(FilesystemBucket, NoNameLeadsOutOfItsDirectory) {
     EXPECT_FALSE(bucket->Delete(context, name).ok()) << name;
   }
   EXPECT_TRUE(std::filesystem::exists(directory.path() + "/secret"));
+}
+
+// Links that stay inside are followed, by reads and by listings.
+TEST(FilesystemBucket, ALinkInsideIsAsGoodAsWhatItLeadsTo) {
+  TemporaryDirectory directory;
+  std::filesystem::create_directories(directory.path() + "/real/deep");
+  std::ofstream(directory.path() + "/real/deep/file") << "text";
+  std::filesystem::create_symlink("real", directory.path() + "/link");
+  std::filesystem::create_symlink("file", directory.path() + "/real/deep/other");
+  THANOS_ASSERT_OK_AND_ASSIGN(auto bucket, OpenFilesystemBucket(directory.path()));
+  for (const char* name : {"real/deep/file", "link/deep/file", "link/deep/other"}) {
+    EXPECT_THAT(ReadObject(CallContext(), *bucket, name, 100), testing::IsOkAndHolds("text"));
+  }
+  EXPECT_THAT(NamesIn(*bucket, {.recursive = true}),
+              ::testing::ElementsAre("link/deep/file", "link/deep/other", "real/deep/file",
+                                     "real/deep/other"));
+}
+
+// More directories than are read at once, each with directories of its own.
+TEST(FilesystemBucket, ManyDirectoriesAreListedInOrder) {
+  TemporaryDirectory directory;
+  std::vector<std::string> all, without;
+  for (int i = 0; i < 600; ++i) {
+    const std::string block = "b" + std::to_string(1000 + i);
+    std::filesystem::create_directories(directory.path() + "/" + block + "/chunks");
+    const bool lone = i % 50 == 0;  // Nothing beside its chunks.
+    for (const std::string name : {"/chunks/000001", "/chunks/000002", "/index", "/meta.json"}) {
+      const bool chunks = name.starts_with("/chunks");
+      if (lone && !chunks) continue;
+      std::ofstream(directory.path() + "/" + block + name) << "x";
+      all.push_back(block + name);
+      if (!chunks || lone) without.push_back(block + name);
+    }
+  }
+  THANOS_ASSERT_OK_AND_ASSIGN(auto bucket, OpenFilesystemBucket(directory.path()));
+  EXPECT_EQ(NamesIn(*bucket, {.recursive = true}), all);
+  EXPECT_EQ(NamesIn(*bucket, {.recursive = true, .uninteresting = "chunks"}), without);
+  const std::vector<std::string> rest(std::upper_bound(all.begin(), all.end(), "b1300/index"),
+                                      all.end());
+  EXPECT_EQ(NamesIn(*bucket, {.recursive = true, .start_after = "b1300/index"}), rest);
+  // The visitor's error ends it at once; a call that is cancelled is not begun.
+  int seen = 0;
+  EXPECT_THAT(bucket->Iterate(CallContext(), {.recursive = true},
+                              [&](const ListedObject&) {
+                                return ++seen == 3 ? UnavailableError("enough") : OkStatus();
+                              }),
+              StatusIs(StatusCode::kUnavailable));
+  EXPECT_EQ(seen, 3);
+  const CallContext cancelled = CallContext().WithCancel();
+  seen = 0;
+  EXPECT_THAT(bucket->Iterate(cancelled, {.recursive = true},
+                              [&](const ListedObject&) {
+                                if (++seen == 3) cancelled.Cancel();
+                                return OkStatus();
+                              }),
+              StatusIs(StatusCode::kCancelled));
+  EXPECT_LT(seen, 1500);
 }
 
 TEST(FilesystemBucket, AFileThatShrinksIsAnErrorNotAShortRead) {
