@@ -218,7 +218,9 @@ TEST_F(SeriesLoadTest, WrongPagesOfACacheAreReadAgainAndReplaced) {
     }
     ExpectEntries(All());
     // A page of which no entry was in doubt may stay: a flipped bit between entries harms nobody.
-    if (round % 3 != 1) EXPECT_EQ(cache_.pages, right);
+    if (round % 3 != 1) {
+      EXPECT_EQ(cache_.pages, right);
+    }
     cache_.pages = right;
   }
 }
