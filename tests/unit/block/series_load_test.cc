@@ -225,6 +225,73 @@ TEST_F(SeriesLoadTest, WrongPagesOfACacheAreReadAgainAndReplaced) {
   }
 }
 
+// A long entry that proves wrong when the rest of it is looked at, before one that did at once.
+TEST_F(SeriesLoadTest, DoubtsMayComeInAnyOrder) {
+  options_.index_cache = &cache_;
+  options_.series_bytes = 300;
+  ExpectEntries(All());
+  const uint64_t longer = references_[50] * kSeriesAlignment / kSeriesPageBytes + 1;
+  const uint64_t later = references_[200] * kSeriesAlignment / kSeriesPageBytes;
+  for (const uint64_t page : {longer, later}) {
+    for (char& c : cache_.pages.at(page)) c = static_cast<char>(c ^ 0x55);
+  }
+  ExpectEntries(All());
+}
+
+// What a wrong page says of a length is not believed: it could make a call read half an index.
+TEST_F(SeriesLoadTest, AnEntryOfACacheIsNotOfAnyLength) {
+  options_.index_cache = &cache_;
+  options_.series_bytes = 300;
+  ExpectEntries(All());
+  const uint64_t place = uint64_t{references_[3]} * kSeriesAlignment;
+  std::string& page = cache_.pages.at(place / kSeriesPageBytes);
+  const size_t at =
+      place - std::max(place / kSeriesPageBytes * kSeriesPageBytes, block_->toc().series);
+  for (size_t i = 0; i < 3; ++i) page[at + i] = "\x80\x80\x05"[i];  // 80 KiB.
+  const CallContext poor = CallContext().WithBudget(Budget::Make("call", 40 << 10, "test"));
+  EXPECT_THAT(Load(std::span(references_).subspan(3, 1), poor), IsOk());
+}
+
+TEST_F(SeriesLoadTest, WhatComesOutOfTheCacheIsLimitedToo) {
+  class Limiter : public ReadLimiter {
+   public:
+    Status ReserveSeries(uint64_t) override { return OkStatus(); }
+    Status ReserveChunks(uint64_t) override { return OkStatus(); }
+    Status ReserveBytes(uint64_t bytes) override {
+      reserved += bytes;
+      return OkStatus();
+    }
+    uint64_t reserved = 0;
+  } limiter;
+  options_.index_cache = &cache_;
+  options_.limiter = &limiter;
+  ExpectEntries({1, 2, 3});
+  limiter.reserved = 0;
+  THANOS_ASSERT_OK_AND_ASSIGN(const LoadedEntries loaded,
+                              Load(std::span(references_).subspan(1, 3)));
+  uint64_t bytes = 0;
+  for (const auto& payload : loaded.payloads) bytes += payload.size();
+  EXPECT_EQ(limiter.reserved, bytes);
+}
+
+TEST_F(SeriesLoadTest, PagesMayBeAskedInAnyOrder) {
+  const uint64_t first = block_->toc().series, end = block_->toc().series_end();
+  const ByteSpan all{first, end};
+  THANOS_ASSERT_OK_AND_ASSIGN(
+      SeriesPages pages,
+      SeriesPages::Load(CallContext(), *block_, std::span(&all, 1), options_, false));
+  pages.Keep(CallContext(), *block_, &cache_);
+  options_.index_cache = &cache_;
+  THANOS_ASSERT_OK_AND_ASSIGN(
+      pages, SeriesPages::Load(CallContext(), *block_, std::span(&all, 1), options_, true));
+  for (const uint64_t offset : {end - 1, first, first + 9000, first + 100}) {
+    THANOS_ASSERT_OK_AND_ASSIGN(const auto bytes, pages.From(offset, 6000));
+    const uint64_t least = std::min<uint64_t>(6000, end - offset);
+    ASSERT_GE(bytes.size(), least);
+    EXPECT_EQ(codec::AsText(bytes.first(least)), index_->bytes.substr(offset, least));
+  }
+}
+
 TEST_F(SeriesLoadTest, WrongBytesOfTheIndexAreToldAndNotKept) {
   for (IndexCache* const cache :
        {static_cast<IndexCache*>(nullptr), static_cast<IndexCache*>(&cache_)}) {
@@ -268,6 +335,13 @@ TEST_F(SeriesLoadTest, WhatIsHeldIsCharged) {
     EXPECT_GE(budget->used_bytes(), bytes);
   }
   EXPECT_EQ(budget->used_bytes(), 0u);
+  // Entries that lie across pages of a cache are copied.
+  options_.index_cache = &cache_;
+  ExpectEntries(All());
+  {
+    THANOS_ASSERT_OK_AND_ASSIGN(const LoadedEntries loaded, Load(references_, context));
+    EXPECT_GT(budget->used_bytes(), cache_.pages.size() * kSeriesPageBytes);
+  }
   const CallContext poor = CallContext().WithBudget(Budget::Make("call", 8 << 10, "test"));
   EXPECT_THAT(Load(references_, poor), StatusIs(StatusCode::kResourceExhausted));
 }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "block/block_cursor.h"
 #include "block/block_writer.h"
 #include "chunk/xor.h"
 #include "support/temporary_directory.h"
@@ -112,6 +113,47 @@ TEST_F(SeriesStreamTest, TheLastChunkIsGuessedByTheOthers) {
     EXPECT_LE(chunks.back().bytes_guess, 2 * longest);
     EXPECT_GT(chunks.back().bytes_guess, longest);
   }
+}
+
+class CountingLimiter : public ReadLimiter {
+ public:
+  Status ReserveSeries(uint64_t) override { return OkStatus(); }
+  Status ReserveChunks(uint64_t) override { return OkStatus(); }
+  Status ReserveBytes(uint64_t bytes) override {
+    reserved += bytes;
+    return OkStatus();
+  }
+  std::atomic<uint64_t> reserved{0};
+};
+
+// Batches that are kept hold their chunks, not the gaps that were read between them; while these
+// are read, they are charged.
+TEST_F(SeriesStreamTest, GapsDoNotLiveAsLongAsTheChunks) {
+  const auto budget = Budget::Make("call", 0, "test");
+  const auto limiter = std::make_shared<CountingLimiter>();
+  std::vector<SeriesBatchRef> kept;
+  SelectRequest request;
+  request.max_ms = INT64_MAX;
+  request.aggregates.Add(Aggr::kRaw);
+  BlockCursorOptions options;
+  SelectEnd end;
+  {
+    const auto cursor = MakeBlockCursor(CallContext().WithBudget(budget),
+                                        {{block_, {model::Matcher::Equal("wanted", "yes")}}},
+                                        request, options, limiter);
+    for (;;) {
+      THANOS_ASSERT_OK_AND_ASSIGN(const SeriesBatchRef batch, cursor->Next());
+      if (!batch) break;
+      kept.push_back(batch);
+    }
+    end = cursor->end();
+  }
+  EXPECT_EQ(end.series, 10u);
+  EXPECT_GT(limiter->reserved, 4 * end.bytes);
+  EXPECT_LT(budget->used_bytes(), 2 * end.bytes);
+  EXPECT_GT(budget->peak_bytes(), 4 * end.bytes);
+  kept.clear();
+  EXPECT_EQ(budget->used_bytes(), 0u);
 }
 
 }  // namespace
