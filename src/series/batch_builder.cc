@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "codec/byte_reader.h"
+
 namespace thanos::series {
 namespace {
 
@@ -28,8 +30,20 @@ class ArenaBatch : public SeriesBatch {
   BudgetLease lease_;
 };
 
-bool Before(const ChunkView& a, const ChunkView& b) {
-  return a.min_ms != b.min_ms ? a.min_ms < b.min_ms : a.max_ms < b.max_ms;
+int CompareParts(std::span<const ChunkPart> a, std::span<const ChunkPart> b) {
+  // Raw, count, sum, min, max, counter in turn: set before unset, encoding ascending, then the
+  // data *descending*. Parts are ascending by aggregate.
+  size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (a[i].aggr != b[j].aggr) return a[i].aggr < b[j].aggr ? -1 : 1;
+    if (a[i].encoding != b[j].encoding) return a[i].encoding < b[j].encoding ? -1 : 1;
+    const int order = codec::AsText(a[i].data).compare(codec::AsText(b[j].data));
+    if (order != 0) return order > 0 ? -1 : 1;
+    ++i;
+    ++j;
+  }
+  if (i < a.size()) return -1;
+  return j < b.size() ? 1 : 0;
 }
 
 }  // namespace
@@ -83,7 +97,7 @@ std::span<const std::byte> BatchBuilder::CopyBytes(std::span<const std::byte> by
 }
 
 void BatchBuilder::EndSeries() {
-  if (!ChunksAreSorted(chunks_)) std::stable_sort(chunks_.begin(), chunks_.end(), Before);
+  if (!ChunksAreSorted(chunks_)) std::stable_sort(chunks_.begin(), chunks_.end(), ChunkBefore);
   series_.push_back({labels_, arena_->Copy(std::span<const ChunkView>(chunks_))});
 }
 
@@ -99,8 +113,14 @@ Result<SeriesBatchRef> BatchBuilder::Build(const std::shared_ptr<Budget>& budget
   return SeriesBatchRef(std::move(batch));
 }
 
+bool ChunkBefore(const ChunkView& a, const ChunkView& b) {
+  if (a.min_ms != b.min_ms) return a.min_ms < b.min_ms;
+  if (a.max_ms != b.max_ms) return a.max_ms < b.max_ms;
+  return CompareParts(a.parts, b.parts) < 0;
+}
+
 bool ChunksAreSorted(std::span<const ChunkView> chunks) {
-  return std::is_sorted(chunks.begin(), chunks.end(), Before);
+  return std::is_sorted(chunks.begin(), chunks.end(), ChunkBefore);
 }
 
 }  // namespace thanos::series

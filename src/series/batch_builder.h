@@ -52,7 +52,7 @@ class BatchBuilder {
   /// A whole series whose views a pin keeps alive; its chunks must be sorted.
   void AddSeriesBorrowed(const SeriesView& series) { series_.push_back(series); }
   std::span<const std::byte> CopyBytes(std::span<const std::byte> bytes);
-  /// Sorts the chunks by time unless they already are.
+  /// Sorts the chunks (ChunkBefore) unless they already are.
   void EndSeries();
 
   size_t series_count() const { return series_.size(); }
@@ -71,7 +71,10 @@ class BatchBuilder {
   LabelsView labels_;
 };
 
-/// (min_ms, max_ms) ascending.
+/// By times; of equal ones by the tie rule of formats/algorithms §5.4, which decides what replica a
+/// chunk is taken to be of.
+bool ChunkBefore(const ChunkView& a, const ChunkView& b);
+/// As ChunkBefore has it.
 bool ChunksAreSorted(std::span<const ChunkView> chunks);
 
 }  // namespace thanos::series

@@ -19,30 +19,8 @@ Status UnsortedError(size_t input, LabelsView before, LabelsView after) {
                       " came after " + before.ToString());
 }
 
-int CompareParts(std::span<const ChunkPart> a, std::span<const ChunkPart> b) {
-  // Raw, count, sum, min, max, counter in turn: set before unset, encoding ascending, then the
-  // data *descending*. Parts are ascending by aggregate.
-  size_t i = 0, j = 0;
-  while (i < a.size() && j < b.size()) {
-    if (a[i].aggr != b[j].aggr) return a[i].aggr < b[j].aggr ? -1 : 1;
-    if (a[i].encoding != b[j].encoding) return a[i].encoding < b[j].encoding ? -1 : 1;
-    const int order = codec::AsText(a[i].data).compare(codec::AsText(b[j].data));
-    if (order != 0) return order > 0 ? -1 : 1;
-    ++i;
-    ++j;
-  }
-  if (i < a.size()) return -1;
-  return j < b.size() ? 1 : 0;
-}
-
-bool ChunkBefore(const ChunkView& a, const ChunkView& b) {
-  if (a.min_ms != b.min_ms) return a.min_ms < b.min_ms;
-  if (a.max_ms != b.max_ms) return a.max_ms < b.max_ms;
-  return CompareParts(a.parts, b.parts) < 0;
-}
-
 bool SameChunk(const ChunkView& a, const ChunkView& b) {
-  return a.min_ms == b.min_ms && a.max_ms == b.max_ms && CompareParts(a.parts, b.parts) == 0;
+  return !ChunkBefore(a, b) && !ChunkBefore(b, a);
 }
 
 // One input and where it stands. Keeps the batch before the current one until the step between
