@@ -18,9 +18,9 @@ std::vector<uint64_t> PagesOf(std::span<const ByteSpan> spans) {
   return pages;
 }
 
-ByteSpan SpanOfPages(const Block& block, uint64_t first, uint64_t count) {
-  return {std::max(first * kSeriesPageBytes, block.toc().series),
-          std::min((first + count) * kSeriesPageBytes, block.toc().series_end())};
+ByteSpan SpanOfPage(const Block& block, uint64_t page) {
+  return {std::max(page * kSeriesPageBytes, block.toc().series),
+          std::min((page + 1) * kSeriesPageBytes, block.toc().series_end())};
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ Result<SeriesPages> SeriesPages::Load(const CallContext& context, const Block& b
   }
   std::vector<ByteSpan> missing;
   for (size_t i = 0; i < pages.size(); ++i) {
-    const ByteSpan span = SpanOfPages(block, pages[i], 1);
+    const ByteSpan span = SpanOfPage(block, pages[i]);
     if (ask_cache && out.pins_[i].size() == span.end - span.begin) {
       out.pieces_.push_back({span.begin, out.pins_[i].bytes(), true});
     } else if (!missing.empty() && missing.back().end == span.begin) {

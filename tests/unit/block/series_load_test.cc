@@ -11,6 +11,7 @@
 #include "block/series_scanner.h"
 #include "chunk/xor.h"
 #include "codec/byte_reader.h"
+#include "support/counting_limiter.h"
 #include "support/temporary_directory.h"
 #include "thanos/testing/status_matchers.h"
 
@@ -253,25 +254,16 @@ TEST_F(SeriesLoadTest, AnEntryOfACacheIsNotOfAnyLength) {
 }
 
 TEST_F(SeriesLoadTest, WhatComesOutOfTheCacheIsLimitedToo) {
-  class Limiter : public ReadLimiter {
-   public:
-    Status ReserveSeries(uint64_t) override { return OkStatus(); }
-    Status ReserveChunks(uint64_t) override { return OkStatus(); }
-    Status ReserveBytes(uint64_t bytes) override {
-      reserved += bytes;
-      return OkStatus();
-    }
-    uint64_t reserved = 0;
-  } limiter;
+  testing::CountingLimiter limiter;
   options_.index_cache = &cache_;
   options_.limiter = &limiter;
   ExpectEntries({1, 2, 3});
-  limiter.reserved = 0;
+  limiter.reserved_bytes = 0;
   THANOS_ASSERT_OK_AND_ASSIGN(const LoadedEntries loaded,
                               Load(std::span(references_).subspan(1, 3)));
   uint64_t bytes = 0;
   for (const auto& payload : loaded.payloads) bytes += payload.size();
-  EXPECT_EQ(limiter.reserved, bytes);
+  EXPECT_EQ(limiter.reserved_bytes, bytes);
 }
 
 TEST_F(SeriesLoadTest, PagesMayBeAskedInAnyOrder) {

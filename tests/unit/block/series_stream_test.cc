@@ -7,6 +7,7 @@
 #include "block/block_cursor.h"
 #include "block/block_writer.h"
 #include "chunk/xor.h"
+#include "support/counting_limiter.h"
 #include "support/temporary_directory.h"
 #include "thanos/testing/status_matchers.h"
 
@@ -115,22 +116,11 @@ TEST_F(SeriesStreamTest, TheLastChunkIsGuessedByTheOthers) {
   }
 }
 
-class CountingLimiter : public ReadLimiter {
- public:
-  Status ReserveSeries(uint64_t) override { return OkStatus(); }
-  Status ReserveChunks(uint64_t) override { return OkStatus(); }
-  Status ReserveBytes(uint64_t bytes) override {
-    reserved += bytes;
-    return OkStatus();
-  }
-  std::atomic<uint64_t> reserved{0};
-};
-
 // Batches that are kept hold their chunks, not the gaps that were read between them; while these
 // are read, they are charged.
 TEST_F(SeriesStreamTest, GapsDoNotLiveAsLongAsTheChunks) {
   const auto budget = Budget::Make("call", 0, "test");
-  const auto limiter = std::make_shared<CountingLimiter>();
+  const auto limiter = std::make_shared<testing::CountingLimiter>();
   std::vector<SeriesBatchRef> kept;
   SelectRequest request;
   request.max_ms = INT64_MAX;
@@ -149,7 +139,7 @@ TEST_F(SeriesStreamTest, GapsDoNotLiveAsLongAsTheChunks) {
     end = cursor->end();
   }
   EXPECT_EQ(end.series, 10u);
-  EXPECT_GT(limiter->reserved, 4 * end.bytes);
+  EXPECT_GT(limiter->reserved_bytes, 4 * end.bytes);
   EXPECT_LT(budget->used_bytes(), 2 * end.bytes);
   EXPECT_GT(budget->peak_bytes(), 4 * end.bytes);
   kept.clear();
